@@ -1,0 +1,321 @@
+"""MIRNet: multi-scale residual blocks that keep a full-resolution stream."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lowlight.networks._mirnet_original import check_original, original_names
+
+
+def _conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)
+
+
+class Blur(nn.Module):
+    """Halve the size after a fixed [1, 2, 1] blur, reflected at the borders, so that nothing aliases.
+
+    Reference:
+        Zhang, 2019, Making Convolutional Networks Shift-Invariant Again.
+    """
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        self.register_buffer("kernel", torch.outer(line, line)[None, None], persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features of shape (B, C, H, W), H and W even, to (B, C, H/2, W/2)."""
+        channels = features.shape[1]
+        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(padded, self.kernel.expand(channels, 1, 3, 3), stride=2, groups=channels)
+
+
+class Down(nn.Module):
+    """Residual downsampling: half the size, twice the channels (the paper's figure 5b)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _conv(channels, channels, 1),
+            nn.PReLU(),
+            _conv(channels, channels, 3),
+            nn.PReLU(),
+            Blur(),
+            _conv(channels, 2 * channels, 1),
+        )
+        self.blur = Blur()
+        self.skip = _conv(channels, 2 * channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features of shape (B, C, H, W) to (B, 2C, H/2, W/2)."""
+        return cast(Tensor, self.body(features) + self.skip(self.blur(features)))
+
+
+class Up(nn.Module):
+    """Residual upsampling: twice the size, half the channels (the paper's figure 5a)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _conv(channels, channels, 1),
+            nn.PReLU(),
+            nn.ConvTranspose2d(channels, channels, 3, stride=2, padding=1, output_padding=1, bias=False),
+            nn.PReLU(),
+            _conv(channels, channels // 2, 1),
+        )
+        self.skip = _conv(channels, channels // 2, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features of shape (B, C, H, W) to (B, C/2, 2H, 2W)."""
+        # The paper interpolates first; a 1x1 convolution commutes with that and is cheaper before it.
+        skip = F.interpolate(self.skip(features), scale_factor=2, mode="bilinear", align_corners=False)
+        return cast(Tensor, self.body(features) + skip)
+
+
+def _resize(channels: int, source: int, target: int) -> nn.Sequential:
+    """Chain the steps from one stream's scale to another's; stream ``s`` has ``channels * 2**s``."""
+    if target > source:
+        return nn.Sequential(*(Down(channels * 2**s) for s in range(source, target)))
+    return nn.Sequential(*(Up(channels * 2**s) for s in range(source, target, -1)))
+
+
+class SKFF(nn.Module):
+    """Selective kernel feature fusion: blend branches by a softmax across them (section 3.1)."""
+
+    def __init__(self, channels: int, branches: int, reduction: int = 8) -> None:
+        super().__init__()
+        hidden = max(channels // reduction, 4)
+        self.squeeze = nn.Sequential(_conv(channels, hidden, 1), nn.PReLU())
+        self.excite = nn.ModuleList(_conv(hidden, channels, 1) for _ in range(branches))
+
+    def forward(self, branches: list[Tensor]) -> Tensor:
+        """Fuse features of one shape (B, C, H, W), one tensor a branch, to a single such tensor."""
+        summary = self.squeeze(sum(branches[1:], branches[0]).mean(dim=(2, 3), keepdim=True))
+        weights = torch.stack([excite(summary) for excite in self.excite]).softmax(dim=0)
+        return sum((w * b for w, b in zip(weights[1:], branches[1:], strict=True)), weights[0] * branches[0])
+
+
+class ChannelAttention(nn.Module):
+    """Weigh each channel by what its mean over the image suggests."""
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        hidden = max(channels // reduction, 1)
+        self.weigh = nn.Sequential(
+            _conv(channels, hidden, 1), nn.ReLU(), _conv(hidden, channels, 1), nn.Sigmoid()
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same shape (B, C, H, W)."""
+        return cast(Tensor, features * self.weigh(features.mean(dim=(2, 3), keepdim=True)))
+
+
+class SpatialAttention(nn.Module):
+    """Weigh each pixel by what the maximum and mean over the channels around it suggest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = _conv(2, 1, 5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same shape (B, C, H, W)."""
+        summary = torch.cat([features.amax(dim=1, keepdim=True), features.mean(dim=1, keepdim=True)], dim=1)
+        return features * torch.sigmoid(self.conv(summary))
+
+
+class DAU(nn.Module):
+    """Dual attention unit: spatial beside channel attention, with a residual (section 3.2).
+
+    Args:
+        channels: Channels in and out.
+        reduction: Channel attention squeezes to ``channels // reduction``.
+        activation: The activation between the convolutions; may be shared with other units.
+    """
+
+    def __init__(self, channels: int, reduction: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_conv(channels, channels, 3), activation, _conv(channels, channels, 3))
+        self.spatial = SpatialAttention()
+        self.channel = ChannelAttention(channels, reduction)
+        self.merge = _conv(2 * channels, channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same shape (B, C, H, W)."""
+        body = self.body(features)
+        return cast(Tensor, features + self.merge(torch.cat([self.spatial(body), self.channel(body)], dim=1)))
+
+
+class MRB(nn.Module):
+    """Multi-scale residual block: parallel streams that exchange what they see (figure 2).
+
+    Only what the sizes use is built: one column never exchanges, a single stream never fuses.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        streams: int,
+        columns: int,
+        shared_daus: bool,
+        reduction: int,
+        activation: nn.Module,
+    ) -> None:
+        super().__init__()
+        self.columns = columns
+        widths = [channels * 2**stream for stream in range(streams)]
+        own = 1 if shared_daus else columns
+        self.daus = nn.ModuleList(
+            nn.ModuleList(
+                DAU(width, reduction, nn.PReLU() if column else activation) for column in range(own)
+            )
+            for width in widths
+        )
+        routes = [(a, b) for a in range(streams) for b in range(streams) if a != b]
+        self.resize = nn.ModuleDict(
+            {f"{a}_{b}": _resize(channels, a, b) for a, b in routes if columns > 1 or b == a + 1}
+        )
+        self.last_up = nn.ModuleDict({str(s): _resize(channels, s, 0) for s in range(1, streams)})
+        fused = 0 if streams == 1 else 1 if columns == 1 else streams
+        self.fuse = nn.ModuleList(SKFF(width, streams, reduction) for width in widths[:fused])
+        self.conv_out = _conv(channels, channels, 3)
+
+    def _attend(self, features: Tensor, stream: int, column: int) -> Tensor:
+        daus = cast(nn.ModuleList, self.daus[stream])
+        return cast(Tensor, daus[column % len(daus)](features))
+
+    def _exchange(self, streams: list[Tensor], target: int) -> Tensor:
+        """Bring every stream to the target's scale and fuse them there."""
+        if len(streams) == 1:
+            return streams[0]
+        branches = [
+            features if source == target else self.resize[f"{source}_{target}"](features)
+            for source, features in enumerate(streams)
+        ]
+        return cast(Tensor, self.fuse[target](branches))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same shape (B, C, H, W), sides multiples of ``2**(streams - 1)``."""
+        streams = [self._attend(features, 0, 0)]
+        for s in range(1, len(self.daus)):
+            streams.append(self._attend(self.resize[f"{s - 1}_{s}"](streams[-1]), s, 0))
+        for column in range(1, self.columns):
+            exchanged = [self._exchange(streams, s) for s in range(len(streams))]
+            streams = [self._attend(fused, s, column) for s, fused in enumerate(exchanged)]
+        last = [streams[0], *(self.last_up[str(s)](streams[s]) for s in range(1, len(streams)))]
+        merged = self.fuse[0](last) if len(last) > 1 else last[0]
+        return cast(Tensor, features + self.conv_out(merged))
+
+
+class RRG(nn.Module):
+    """Recursive residual group: several MRBs and a convolution around which a residual leads."""
+
+    def __init__(self, channels: int, blocks: list[MRB]) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*blocks)
+        self.conv = _conv(channels, channels, 3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same shape (B, C, H, W)."""
+        return cast(Tensor, features + self.conv(self.blocks(features)))
+
+
+class MIRNet(nn.Module):
+    """Enhance an image by a residual that streams of several resolutions work out together.
+
+    The defaults are the published network: 31,787,419 parameters (42,239,281 with unshared DAUs),
+    equal to the authors' code, whose weights ``load_original`` takes. As there, no convolution has a
+    bias, one PReLU serves all DAUs, a DAU by default serves all columns of its stream, and the first
+    stream's SKFF serves both the exchange and the last fusion.
+
+    Args:
+        channels: Channels of the full-resolution stream; each lower stream has twice as many.
+        groups: Recursive residual groups (RRG).
+        blocks: Multi-scale residual blocks (MRB) in a group.
+        streams: Parallel resolutions in a block: 1, 1/2, 1/4, ...
+        columns: DAUs in a stream, with an exchange between all streams before each but the first.
+        shared_daus: Whether the columns of a stream share one DAU's weights.
+        reduction: Attention and fusion squeeze channels by this factor.
+
+    Attributes:
+        stride: Sides of the input must be multiples of this many pixels, ``2**(streams - 1)``.
+
+    Raises:
+        ValueError: If a size is below 1.
+
+    Reference:
+        Zamir, Arora, Khan, Hayat, Khan, Yang, Shao, 2020, Learning Enriched Features for Real Image
+        Restoration and Enhancement, figures 2 to 5.
+
+    Differs from the paper:
+        The sharing above stands in the authors' code, not in the text; the published weights need it.
+        Unshared, each DAU after the first column's is wholly its own, activation included.
+    """
+
+    def __init__(
+        self,
+        channels: int = 64,
+        groups: int = 3,
+        blocks: int = 2,
+        streams: int = 3,
+        columns: int = 2,
+        shared_daus: bool = True,
+        reduction: int = 8,
+    ) -> None:
+        super().__init__()
+        sizes = {"channels": channels, "groups": groups, "blocks": blocks, "streams": streams}
+        for name, size in {**sizes, "columns": columns, "reduction": reduction}.items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        self.stride = 2 ** (streams - 1)
+        self.channels = channels
+        self.blocks = blocks
+        self.columns_of_a_dau = columns if shared_daus else 1
+        activation = nn.PReLU()
+
+        def block() -> MRB:
+            return MRB(channels, streams, columns, shared_daus, reduction, activation)
+
+        self.conv_in = _conv(3, channels, 3)
+        self.groups = nn.Sequential(*(RRG(channels, [block() for _ in range(blocks)]) for _ in range(groups)))
+        self.conv_out = _conv(channels, 3, 3)
+
+    def forward(self, low: Tensor) -> Tensor:
+        """Enhance images.
+
+        Args:
+            low: Images of shape (B, 3, H, W) in [0, 1], H and W multiples of ``stride``.
+
+        Returns:
+            Images of the same shape, not clamped.
+        """
+        return cast(Tensor, low + self.conv_out(self.groups(self.conv_in(low))))
+
+    def load_original(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Take the weights of the authors' implementation.
+
+        Args:
+            state_dict: State dict of their ``MIRNet`` (of a checkpoint file, the value under
+                ``"state_dict"``), with or without ``DataParallel``'s ``module.`` before each key.
+                Modules that share weights stand under each of their names. The constant blur
+                filters (``filt``) may be absent.
+
+        Raises:
+            ValueError: If keys are missing, unknown or of other shapes, if a filter is another one,
+                or if weights that this network shares differ; the network is then left as it was.
+        """
+        given = {key.removeprefix("module."): value for key, value in state_dict.items()}
+        names: dict[nn.Parameter, list[str]] = {}
+        for name, parameter in self.named_parameters(remove_duplicate=False):
+            originals = original_names(
+                name, channels=self.channels, blocks=self.blocks, sharing=self.columns_of_a_dau
+            )
+            names.setdefault(parameter, []).extend(originals)
+        check_original(given, list(names.items()), Blur().kernel)
+        with torch.no_grad():
+            for parameter, originals in names.items():
+                parameter.copy_(given[originals[0]])

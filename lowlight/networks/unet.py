@@ -1,0 +1,105 @@
+"""The U-Net generator of pix2pix."""
+
+import torch
+from torch import Tensor, nn
+
+from lowlight.networks._pix2pix import Norm, initialise, normalisation
+
+
+def _encoder(widths: list[int], norm: Norm) -> nn.ModuleList:
+    """Build the levels down; neither the outermost nor the innermost is normalised."""
+    levels = nn.ModuleList()
+    for level, outputs in enumerate(widths):
+        inputs = 3 if level == 0 else widths[level - 1]
+        inner = 0 < level < len(widths) - 1
+        levels.append(
+            nn.Sequential(
+                *([nn.LeakyReLU(0.2)] if level else []),
+                nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=not inner or norm != "batch"),
+                *(normalisation(norm, outputs) if inner else []),
+            )
+        )
+    return levels
+
+
+def _decoder(widths: list[int], norm: Norm, dropout: float) -> nn.ModuleList:
+    """Build the levels up, innermost first; the first ``len(widths) - 5`` drop out."""
+    levels = nn.ModuleList()
+    depth = len(widths)
+    for level in range(depth):
+        last = level == depth - 1
+        inputs = widths[depth - 1 - level] * (2 if level else 1)
+        outputs = 3 if last else widths[depth - 2 - level]
+        levels.append(
+            nn.Sequential(
+                nn.ReLU(),
+                nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=last or norm != "batch"),
+                *([nn.Tanh()] if last else normalisation(norm, outputs)),
+                *([nn.Dropout(dropout)] if dropout and level < depth - 5 else []),
+            )
+        )
+    return levels
+
+
+class UNet(nn.Module):
+    """Translate an image through an encoder and decoder whose equal levels are concatenated.
+
+    By default the published generator: down through C64-C128-C256-C512-C512-C512-C512-C512, 4x4
+    convolutions of stride 2 with leaky rectifiers of slope 0.2; up through
+    CD512-CD512-CD512-C512-C256-C128-C64 and a last convolution with tanh. 54,414,531 parameters. The
+    network works in [-1, 1] inside.
+
+    Args:
+        channels: Channels of the first level; they double from level to level up to eightfold.
+        depth: Levels, each half the size of the one before.
+        norm: ``batch``, ``instance`` or ``none``, after every convolution but the first, the innermost
+            of the encoder and the last. The innermost level is a single pixel when the input is one
+            ``stride`` wide, which a norm over a batch of one would erase (the paper's errata).
+        dropout: Probability of dropping a value in the first ``depth - 5`` levels of the decoder, the
+            three of the paper at its depth of 8.
+
+    Attributes:
+        stride: Sides of the input must be multiples of this many pixels, ``2**depth``.
+
+    Raises:
+        ValueError: If ``channels`` is below 1, ``depth`` below 2 or the norm unknown.
+
+    Reference:
+        Isola, Zhu, Zhou, Efros, 2017, Image-to-Image Translation with Conditional Adversarial Networks,
+        section 6.1.1.
+
+    Differs from the paper:
+        In evaluation mode nothing drops out and batch normalisation uses its running averages, so an
+        image has one enhancement, whatever else is in its batch; the paper keeps both as in training.
+    """
+
+    def __init__(
+        self, channels: int = 64, depth: int = 8, norm: Norm = "batch", dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        if channels < 1 or depth < 2:
+            raise ValueError(f"channels must be at least 1 and depth at least 2, got {channels} and {depth}")
+        self.stride = 2**depth
+        widths = [channels * min(2**level, 8) for level in range(depth)]
+        self.down = _encoder(widths, norm)
+        self.up = _decoder(widths, norm, dropout)
+        self.apply(initialise)
+
+    def forward(self, low: Tensor) -> Tensor:
+        """Enhance images.
+
+        Args:
+            low: Images of shape (B, 3, H, W) in [0, 1], H and W multiples of ``stride``.
+
+        Returns:
+            Images of the same shape; tanh keeps them in [0, 1].
+        """
+        features, skips = 2 * low - 1, []
+        for down in self.down:
+            features = down(features)
+            skips.append(features)
+        features = skips.pop()
+        for up in self.up[:-1]:
+            features = torch.cat([up(features), skips.pop()], dim=1)
+        enhanced: Tensor = self.up[-1](features)
+        return (enhanced + 1) / 2
