@@ -1,0 +1,150 @@
+"""Losses: functions of an enhanced image and its reference that return a scalar, and SSIM itself.
+
+The adversarial losses work on the logits of a discriminator instead.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""A function of ``enhanced`` and ``high``, images of shape (B, 3, H, W), that returns a scalar."""
+
+AdversarialLoss = Callable[..., Tensor]
+"""A function of ``logits`` and ``real`` (and ``generating``) that returns one value a logit."""
+
+
+def l1(enhanced: Tensor, high: Tensor) -> Tensor:
+    """Average the absolute error over all values; the autoencoder's loss in the study."""
+    return F.l1_loss(enhanced.float(), high.float())
+
+
+def charbonnier(enhanced: Tensor, high: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Average ``sqrt(d^2 + epsilon^2)`` over all values, a smooth absolute error.
+
+    Reference:
+        Charbonnier et al., 1994, "Two deterministic half-quadratic regularization algorithms for
+        computed imaging"; Zamir et al., 2020, "Learning Enriched Features for Real Image Restoration
+        and Enhancement", Section 3 (epsilon 1e-3).
+    """
+    difference = enhanced.float() - high.float()
+    return torch.sqrt(difference.square() + epsilon**2).mean()
+
+
+def ssim_loss(enhanced: Tensor, high: Tensor) -> Tensor:
+    """Return one minus the mean :func:`ssim`."""
+    return 1 - ssim(enhanced, high).mean()
+
+
+def total_variation(enhanced: Tensor, high: Tensor) -> Tensor:
+    """Average the absolute differences of neighbouring pixels of ``enhanced``; ``high`` is not used.
+
+    The anisotropic form: the mean over vertical neighbours plus the mean over horizontal ones.
+
+    Reference:
+        Rudin, Osher and Fatemi, 1992, "Nonlinear total variation based noise removal algorithms".
+    """
+    del high
+    image = enhanced.float()
+    return image.diff(dim=-2).abs().mean() + image.diff(dim=-1).abs().mean()
+
+
+def weighted_sum(
+    enhanced: Tensor, high: Tensor, terms: Mapping[str, Loss], weights: Mapping[str, float]
+) -> Tensor:
+    """Add up named losses, each times its weight; a missing weight is 1.
+
+    Raises:
+        ValueError: If a weight belongs to no term.
+    """
+    if unknown := weights.keys() - terms.keys():
+        raise ValueError(f"loss weights for {sorted(unknown)}, but the terms are {sorted(terms)}")
+    losses = [weights.get(name, 1.0) * term(enhanced, high) for name, term in terms.items()]
+    return torch.stack(losses).sum()
+
+
+def ssim(enhanced: Tensor, high: Tensor) -> Tensor:
+    """Measure the structural similarity of each image.
+
+    The window is a Gaussian of 11x11 pixels and sigma 1.5 at valid positions only, the covariance is
+    the population's, and the data range 1.0; channels are scored apart and averaged. It is the form of
+    BasicSR, and of scikit-image with ``gaussian_weights=True, use_sample_covariance=False``.
+
+    Args:
+        enhanced: Images of shape (B, 3, H, W) in [0, 1].
+        high: Reference images of the same shape.
+
+    Returns:
+        Similarities in [-1, 1], of shape (B,), float32.
+
+    Raises:
+        ValueError: If the shapes differ or a side is under 11 pixels.
+
+    Reference:
+        Wang et al., 2004, "Image quality assessment: from error visibility to structural similarity",
+        Equation 13 with K1 = 0.01 and K2 = 0.03.
+    """
+    if enhanced.shape != high.shape:
+        raise ValueError(f"SSIM compares equal shapes, got {tuple(enhanced.shape)} and {tuple(high.shape)}")
+    if min(enhanced.shape[-2:]) < 11:
+        size = "x".join(map(str, enhanced.shape[-2:]))
+        raise ValueError(f"SSIM needs sides of at least 11 pixels, got {size}; leave out smaller images")
+    with torch.autocast(enhanced.device.type, enabled=False):
+        x, y = enhanced.float(), high.float()
+        mean_x, mean_y, xx, yy, xy = _blur(torch.cat((x, y, x * x, y * y, x * y))).chunk(5)
+        variances = (xx - mean_x.square()) + (yy - mean_y.square())
+        covariance = xy - mean_x * mean_y
+        c1, c2 = 0.01**2, 0.03**2
+        luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
+        return (luminance * (2 * covariance + c2) / (variances + c2)).flatten(1).mean(1)
+
+
+def _blur(image: Tensor) -> Tensor:
+    """Filter with the 11x11 Gaussian of sigma 1.5, one axis after the other, at valid positions."""
+    image = image.contiguous(memory_format=torch.channels_last)  # 14 times faster on a CPU
+    offsets = torch.arange(-5, 6, device=image.device, dtype=image.dtype)
+    window = torch.exp(-offsets.square() / (2 * 1.5**2))
+    window = (window / window.sum()).expand(image.shape[1], 1, 11)
+    rows = F.conv2d(image, window.unsqueeze(-1), groups=image.shape[1])
+    return F.conv2d(rows, window.unsqueeze(-2), groups=image.shape[1])
+
+
+def vanilla(logits: Tensor, real: bool, generating: bool = False) -> Tensor:
+    """Score logits by binary cross-entropy; the generator's is the non-saturating form.
+
+    Args:
+        logits: A discriminator's output of any shape.
+        real: Whether the loss wants the logits to say "real".
+        generating: Whether the generator is being trained; makes no difference here.
+
+    Returns:
+        One loss a logit.
+
+    Reference:
+        Goodfellow et al., 2014, "Generative adversarial nets", Section 3.
+    """
+    del generating
+    logits = logits.float()
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)), reduction="none")
+
+
+def least_squares(logits: Tensor, real: bool, generating: bool = False) -> Tensor:
+    """Score logits by their squared distance to 1 (real) or 0; see :func:`vanilla`.
+
+    Reference:
+        Mao et al., 2017, "Least squares generative adversarial networks", Equation 9 without its halves.
+    """
+    del generating
+    return (logits.float() - float(real)).square()
+
+
+def hinge(logits: Tensor, real: bool, generating: bool = False) -> Tensor:
+    """Score logits by their hinge; a generator gets the plain negative logit; see :func:`vanilla`.
+
+    Reference:
+        Lim and Ye, 2017, "Geometric GAN", Equations 13 and 14.
+    """
+    signed = logits.float() if real else -logits.float()
+    return -signed if generating else F.relu(1 - signed)

@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from torch import Tensor
+
+from lowlight.metrics import ImageScores, exposure, psnr
+
+
+def mean_level(enhanced: Tensor, high: Tensor) -> Tensor:
+    return enhanced.flatten(1).mean(1)
+
+
+def levels(*values: float) -> Tensor:
+    return torch.tensor(values).reshape(-1, 1, 1, 1).expand(-1, 3, 4, 4)
+
+
+def test_scores_are_means_over_images_not_batches() -> None:
+    scores = ImageScores({"level": mean_level}, prefix="val/")
+    scores.update(levels(0.1, 0.2, 0.3), levels(0, 0, 0), ["a", "b", "c"])
+    scores.update(levels(1.0), levels(0), ["d"])
+    assert scores.compute()["val/level"].item() == pytest.approx(0.4)
+    assert {name: row["level"] for name, row in scores.per_image().items()} == pytest.approx(
+        {"a": 0.1, "b": 0.2, "c": 0.3, "d": 1.0}
+    )
+
+
+def test_an_image_seen_twice_counts_once() -> None:
+    scores = ImageScores({"level": mean_level})
+    scores.update(levels(0.2, 0.4), levels(0, 0), ["b", "a"])
+    scores.update(levels(0.2), levels(0), ["b"])
+    assert scores.compute()["level"].item() == pytest.approx(0.3)
+    assert list(scores.per_image()) == ["a", "b"]
+
+
+def test_mappings_become_keys_and_names_may_be_any_text() -> None:
+    scores = ImageScores({"psnr": psnr, "exposure": exposure})
+    scores.update(levels(0.6), levels(0.6), ["Größe/夜 1"])
+    assert list(scores.compute()) == [
+        "psnr",
+        *(f"exposure/{key}" for key in ("accuracy", "precision", "recall", "f1")),
+    ]
+    assert math.isinf(scores.per_image()["Größe/夜 1"]["psnr"])
+
+
+def test_reset_forgets() -> None:
+    scores = ImageScores({"level": mean_level})
+    scores.update(levels(0.2), levels(0), ["a"])
+    scores.reset()
+    scores.update(levels(0.4), levels(0), ["b"])
+    assert list(scores.per_image()) == ["b"]
+
+
+def _process(rank: int, store: str, queue: mp.Queue) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    scores = ImageScores({"level": mean_level})
+    share = {0: (["a", "b"], (0.1, 0.2)), 1: (["c", "a"], (0.6, 0.1))}[rank]
+    scores.update(levels(*share[1]), levels(0, 0), share[0])
+    queue.put((rank, scores.compute()["level"].item(), list(scores.per_image())))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_processes_are_gathered_and_padding_counts_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    context = mp.get_context("spawn")
+    queue = context.Queue()
+    store = str(tmp_path_factory.mktemp("store") / "file")
+    mp.start_processes(_process, args=(store, queue), nprocs=2, start_method="spawn")
+    for _, mean, names in (queue.get(timeout=60) for _ in range(2)):
+        assert mean == pytest.approx(0.3)
+        assert names == ["a", "b", "c"]

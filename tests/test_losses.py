@@ -1,0 +1,97 @@
+import math
+
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from lowlight import losses
+
+
+def test_l1_and_charbonnier_by_hand() -> None:
+    enhanced, high = torch.zeros(1, 3, 1, 2), torch.zeros(1, 3, 1, 2)
+    enhanced[..., 0] = 0.5
+    assert losses.l1(enhanced, high).item() == pytest.approx(0.25)
+    expected = (math.sqrt(0.25 + 1e-6) + 1e-3) / 2
+    assert losses.charbonnier(enhanced, high).item() == pytest.approx(expected)
+
+
+def test_total_variation_by_hand() -> None:
+    image = torch.tensor([[0.0, 0.2], [0.6, 0.6]]).expand(1, 3, 2, 2)
+    assert losses.total_variation(image, torch.zeros(1)).item() == pytest.approx(
+        (0.6 + 0.4) / 2 + (0.2 + 0) / 2
+    )
+
+
+def test_ssim_is_scikit_images() -> None:
+    generator = torch.Generator().manual_seed(0)
+    high = torch.rand(2, 3, 40, 53, generator=generator)
+    enhanced = (high + 0.2 * torch.randn(high.shape, generator=generator)).clamp(0, 1)
+    enhanced[1] = enhanced[1] * 0.2
+    expected = [
+        structural_similarity(
+            one.double().movedim(0, -1).numpy(),
+            two.double().movedim(0, -1).numpy(),
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1.0,
+            channel_axis=-1,
+        )
+        for one, two in zip(enhanced, high, strict=True)
+    ]
+    assert losses.ssim(enhanced, high).tolist() == pytest.approx(expected, abs=2e-5)
+    assert losses.ssim_loss(enhanced, high).item() == pytest.approx(1 - sum(expected) / 2, abs=2e-5)
+
+
+def test_ssim_of_equal_images_is_one_also_in_the_dark() -> None:
+    image = torch.rand(1, 3, 16, 16) * 0.01
+    assert losses.ssim(image, image).item() == pytest.approx(1, abs=1e-6)
+
+
+def test_ssim_refuses_small_images() -> None:
+    with pytest.raises(ValueError, match="at least 11 pixels, got 10x40"):
+        losses.ssim(torch.rand(1, 3, 10, 40), torch.rand(1, 3, 10, 40))
+
+
+def test_weighted_sum_adds_weighted_terms_and_refuses_stray_weights() -> None:
+    enhanced, high = torch.rand(1, 3, 12, 12), torch.rand(1, 3, 12, 12)
+    terms = {"l1": losses.l1, "tv": losses.total_variation}
+    total = losses.weighted_sum(enhanced, high, terms, {"tv": 0.1})
+    expected = losses.l1(enhanced, high) + 0.1 * losses.total_variation(enhanced, high)
+    assert torch.isclose(total, expected)
+    with pytest.raises(ValueError, match="sism"):
+        losses.weighted_sum(enhanced, high, terms, {"sism": 1.0})
+
+
+def test_adversarial_losses_by_hand() -> None:
+    logits = torch.tensor([0.0, 2.0])
+    assert losses.vanilla(logits, real=True).tolist() == pytest.approx(
+        [math.log(2), math.log(1 + math.exp(-2))]
+    )
+    assert losses.vanilla(logits, real=False).tolist() == pytest.approx(
+        [math.log(2), math.log(1 + math.exp(2))]
+    )
+    assert losses.least_squares(logits, real=True).tolist() == [1, 1]
+    assert losses.least_squares(logits, real=False).tolist() == [0, 4]
+    assert losses.hinge(logits, real=True).tolist() == [1, 0]
+    assert losses.hinge(logits, real=False).tolist() == [1, 3]
+    assert losses.hinge(logits, real=True, generating=True).tolist() == [0, -2]
+
+
+@pytest.mark.parametrize("loss", [losses.l1, losses.charbonnier, losses.ssim_loss, losses.total_variation])
+def test_losses_are_finite_scalars_with_gradients_even_for_equal_images(loss: losses.Loss) -> None:
+    high = torch.rand(2, 3, 16, 16)
+    enhanced = high.clone().requires_grad_()
+    value = loss(enhanced, high)
+    value.backward()
+    assert value.shape == ()
+    assert enhanced.grad is not None
+    assert enhanced.grad.isfinite().all()
+
+
+def test_ssim_is_computed_in_float32_under_autocast() -> None:
+    enhanced, high = torch.rand(1, 3, 20, 20), torch.rand(1, 3, 20, 20)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(losses.ssim(enhanced, high), losses.ssim(enhanced.clone(), high))
+        inside = losses.ssim(enhanced, high)
+    assert torch.equal(inside, losses.ssim(enhanced, high))
