@@ -1,0 +1,26 @@
+"""Paired data: sets described, decoded through a cache, divided by scene, and loaded for Lightning."""
+
+from lowlight.data.cache import ArrayCache, default_cache_dir
+from lowlight.data.dataset import EpochSampler, PairDataset
+from lowlight.data.module import PairDataModule
+from lowlight.data.pairs import FilePair, PairedFolder, PairItem, PairSet
+from lowlight.data.scenes import hold_out, scene_groups, thumbnail
+from lowlight.data.synthetic import DarkenedPhotographs, DarkenedView, darken
+
+__all__ = [
+    "ArrayCache",
+    "DarkenedPhotographs",
+    "DarkenedView",
+    "EpochSampler",
+    "FilePair",
+    "PairDataModule",
+    "PairDataset",
+    "PairItem",
+    "PairSet",
+    "PairedFolder",
+    "darken",
+    "default_cache_dir",
+    "hold_out",
+    "scene_groups",
+    "thumbnail",
+]

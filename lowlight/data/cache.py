@@ -1,0 +1,81 @@
+"""Decoded images on disk, memory-mapped: decoding a PNG costs more than reading a crop of its pixels."""
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+_giving_up = threading.Lock()
+
+
+def default_cache_dir() -> Path:
+    """Find the user's cache folder: ``$XDG_CACHE_HOME``, ``%LOCALAPPDATA%`` or ``~/.cache``."""
+    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "lowlight"
+
+
+class ArrayCache:
+    """Arrays kept as memory-mapped ``.npy`` files, one a key.
+
+    An entry is written whole or not at all (beside its place, then ``os.replace``), so several processes may
+    share a folder; one that cannot be read is built again. A folder that cannot be written to, or a full
+    disk, costs one warning and the time of building. The folder may be deleted at any time.
+
+    Args:
+        folder: Where the entries are; ``None`` keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.writable = folder is not None
+
+    def load(self, key: str, build: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Map the array of a key into memory, read-only; build and keep it where there is none."""
+        if self.folder is None:
+            return build()
+        path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+        try:
+            entry: NDArray[Any] = open_memmap(path, mode="r")
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            logger.info("building the cache entry %s again: %s", path, error)
+        else:
+            return entry
+        array = build()
+        if self.writable:
+            self._store(path, array)
+        return array
+
+    def _store(self, path: Path, array: NDArray[Any]) -> None:
+        partial = path.with_name(f"{path.stem}.{os.getpid()}.{threading.get_ident()}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with partial.open("wb") as file:
+                    np.save(file, array)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        with _giving_up:
+            if self.writable:
+                logger.warning(
+                    "cannot write to the cache %s (%s): images are decoded every epoch; "
+                    "set data.cache_dir to a folder with space, or data.cache=false",
+                    self.folder,
+                    error.strerror or error,
+                )
+            self.writable = False

@@ -1,0 +1,190 @@
+"""Pairs as tensors, and an order of them that can be taken up again exactly."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import numpy as np
+import torch.distributed as dist
+from numpy.typing import NDArray
+from PIL import Image
+from torch.utils.data import Dataset, default_collate
+from torch.utils.data.distributed import DistributedSampler
+
+from lowlight.data.cache import ArrayCache
+from lowlight.data.pairs import PairItem, check_sizes
+from lowlight.data.scenes import thumbnail
+from lowlight.images import Pair, from_uint8
+
+Key = tuple[int, int, int]
+"""Seed, epoch and index of a training sample."""
+
+
+class PairDataset(Dataset[Pair]):
+    """Pairs decoded through the cache.
+
+    ``dataset[index]`` is the pair as it is (its centre where ``patch_size`` is set). ``dataset[seed, epoch,
+    index]`` is a training sample: a random crop, turned by a multiple of 90 degrees and mirrored, by a
+    generator seeded with exactly these three numbers; so workers, ranks and other epochs do not matter.
+
+    Both images of a pair are one array of shape (2, H, W, 3), so no operation can treat them unequally. The
+    operations are plain indexing: exact, on 8-bit pixels, and only the crop is read from the disk. (kornia's
+    paired augmentation draws from the global generators and works on whole float batches.)
+
+    Args:
+        items: The pairs.
+        cache: Where decoded pixels are kept; by default nowhere.
+        resize: Side in pixels that images are resized to before the cache, as squares, by Pillow's
+            antialiased bicubic filter; ``None`` keeps their size.
+        patch_size: Side of the crops in pixels; smaller images are extended by reflection. ``None`` crops
+            nothing.
+        augment: Whether training samples are turned and mirrored.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[PairItem],
+        cache: ArrayCache | None = None,
+        *,
+        resize: int | None = None,
+        patch_size: int | None = None,
+        augment: bool = False,
+    ) -> None:
+        self.items = list(items)
+        self.cache = cache or ArrayCache(None)
+        self.resize = resize
+        self.patch_size = patch_size
+        self.augment = augment
+        self._keys = [item.key() for item in self.items]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, key: int | Key) -> Pair:
+        if isinstance(key, tuple):
+            index, generator = key[2], np.random.default_rng(key)
+        else:
+            index, generator = key, None
+        pixels = self.pixels(index)
+        if self.patch_size is not None:
+            pixels = crop(pixels, self.patch_size, generator)
+        if self.augment and generator is not None:
+            pixels = turn(pixels, generator)
+        low, high = from_uint8(np.array(pixels))
+        return {"low": low, "high": high, "name": self.items[index].name}
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        """Return the decoded pair, dark image first: 8-bit, (2, H, W, 3), memory-mapped if cached."""
+        return self.cache.load(
+            f"{self._keys[index]}|{self.resize}", lambda: decode(self.items[index], self.resize)
+        )
+
+    def thumbnails(self) -> list[NDArray[np.float32]]:
+        """Return the thumbnail of each reference, made from its pixels before any resizing."""
+
+        def make(index: int) -> NDArray[np.float32]:
+            return self.cache.load(
+                f"{self._keys[index]}|thumbnail", lambda: thumbnail(self._reference(index))
+            )
+
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(make, range(len(self))))
+
+    def _reference(self, index: int) -> NDArray[np.uint8]:
+        return self.pixels(index)[1] if self.resize is None else self.items[index].read()[1]
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with the files, a sentence a culprit.
+
+        With a cache every pair is decoded, unless an entry proves that it once was; without one only the
+        headers are read, and a file that is damaged further down is named when it is reached.
+        """
+
+        def problem(index: int) -> str | None:
+            try:
+                if self.cache.writable:
+                    self.pixels(index)
+                else:
+                    self.items[index].check()
+            except ValueError as error:
+                return str(error)
+            return None
+
+        with ThreadPoolExecutor() as pool:
+            return [text for text in pool.map(problem, range(len(self))) if text]
+
+
+def decode(item: PairItem, resize: int | None) -> NDArray[np.uint8]:
+    """Decode a pair into one array of shape (2, H, W, 3), resized to squares of ``resize`` pixels if given.
+
+    Raises:
+        ValueError: If a file cannot be read or the two images differ in size.
+    """
+    images = item.read()
+    (low_height, low_width), (high_height, high_width) = (image.shape[:2] for image in images)
+    check_sizes(item.name, (low_width, low_height), (high_width, high_height))
+    if resize is not None:
+        size = (resize, resize)
+        low, high = (Image.fromarray(image).resize(size, Image.Resampling.BICUBIC) for image in images)
+        return np.stack([np.asarray(low), np.asarray(high)])
+    return np.stack(images)
+
+
+def crop(pixels: NDArray[np.uint8], size: int, generator: np.random.Generator | None) -> NDArray[np.uint8]:
+    """Cut a square of ``size`` pixels out of (2, H, W, 3): at random, or the centre without a generator."""
+    ends = []
+    for length in pixels.shape[1:3]:
+        spare = max(length - size, 0)
+        start = spare // 2 if generator is None else int(generator.integers(spare + 1))
+        ends.append(slice(start, start + size))
+    patch = pixels[:, ends[0], ends[1]]
+    down, across = size - patch.shape[1], size - patch.shape[2]
+    return (
+        np.pad(patch, ((0, 0), (0, down), (0, across), (0, 0)), mode="reflect") if down or across else patch
+    )
+
+
+def turn(pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Turn and mirror (2, H, W, 3) at random: eight ways if square, else the four that keep its shape."""
+    quarters, mirrored = int(generator.integers(4)), bool(generator.integers(2))
+    if pixels.shape[1] != pixels.shape[2]:
+        quarters -= quarters % 2
+    pixels = np.rot90(pixels, quarters, axes=(1, 2))
+    return pixels[:, :, ::-1] if mirrored else pixels
+
+
+class EpochSampler(DistributedSampler[Key]):
+    """A shuffled order that yields (seed, epoch, index), so that samples are a function of the three alone.
+
+    It divides itself among the ranks of ``torch.distributed``. Being a ``DistributedSampler`` it is told each
+    epoch by Lightning and is not replaced under DDP, whatever ``use_distributed_sampler`` says.
+    """
+
+    def __init__(self, dataset: PairDataset, seed: int) -> None:
+        active = dist.is_available() and dist.is_initialized()
+        ranks, rank = (dist.get_world_size(), dist.get_rank()) if active else (1, 0)
+        super().__init__(
+            cast("Dataset[Any]", dataset), num_replicas=ranks, rank=rank, shuffle=True, seed=seed
+        )
+
+    def __iter__(self) -> Iterator[Key]:
+        indices = cast("Iterator[int]", super().__iter__())
+        return ((self.seed, self.epoch, index) for index in indices)
+
+
+def collate(pairs: Sequence[Pair]) -> Pair:
+    """Stack pairs into a batch.
+
+    Raises:
+        ValueError: If their sizes differ.
+    """
+    sizes = {tuple(pair["low"].shape[:0:-1]): pair["name"] for pair in pairs}
+    if len(sizes) > 1:
+        examples = ", ".join(
+            f"{name} is {width}x{height}" for (width, height), name in list(sizes.items())[:2]
+        )
+        raise ValueError(
+            f"images of a batch differ in size ({examples}); set data.patch_size=128, data.resize=256 or "
+            "data.batch_size=1"
+        )
+    return cast("Pair", default_collate(list(pairs)))

@@ -1,0 +1,279 @@
+"""Pairs made from bright photographs by a physically argued darkening.
+
+The embedded photographs are the colour ones inside the scikit-image wheel, read where they are installed:
+``astronaut`` (NASA, public domain), ``chelsea`` (Stéfan van der Walt, CC0), ``coffee`` (Rachel Michetti,
+CC0), ``rocket`` (SpaceX, public domain), ``motorcycle_left`` and ``motorcycle_right`` (Middlebury 2014 stereo
+benchmark: Nera Nesic, Porter Westling, Xi Wang, York Kitajima, Greg Krathwohl and Daniel Scharstein; no
+licence stated; only trained on). Six photographs show that the study works; they do not rank methods.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from math import exp, log
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lowlight.data.pairs import PairItem, Split, file_state, image_size, list_images
+from lowlight.images import read_rgb
+
+Box = tuple[int, int, int, int]
+
+EMBEDDED: Mapping[str, Mapping[str, str]] = {
+    "train": {
+        "astronaut.png": "astronaut",
+        "motorcycle_left.png": "motorcycle",
+        "motorcycle_right.png": "motorcycle",
+        "rocket.jpg": "rocket",
+    },
+    "val": {"chelsea.png": "chelsea"},
+    "test": {"coffee.png": "coffee"},
+}
+"""File and scene of each embedded photograph, by split."""
+
+
+def srgb_to_linear(value: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Turn sRGB values in [0, 1] into linear light in [0, 1].
+
+    Reference:
+        IEC 61966-2-1:1999, the inverse of the transfer function of section 5.2.
+    """
+    value = np.asarray(value, dtype=np.float64)
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(light: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Turn linear light in [0, 1] into sRGB values in [0, 1].
+
+    Reference:
+        IEC 61966-2-1:1999, section 5.2.
+    """
+    light = np.asarray(light, dtype=np.float64)
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def expose(
+    light: NDArray[np.float64],
+    exposure: float,
+    full_well: float,
+    read_noise: float,
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Record linear light with a sensor: photons are counted, and the counting has an error of its own.
+
+    A pixel of light y collects Poisson(exposure * full_well * y) electrons, to which reading adds a Gaussian
+    error; so the variance of the result is ``exposure * y / full_well + (read_noise / full_well)^2``.
+
+    Args:
+        light: Linear light in [0, 1], any shape.
+        exposure: Time of exposure relative to one in which light 1 fills a pixel's well.
+        full_well: Electrons of a full well.
+        read_noise: Standard deviation of the reading error in electrons.
+        generator: Source of the noise.
+
+    Returns:
+        The recorded signal as a share of the full well, of the same shape; it may be slightly negative.
+
+    Reference:
+        Foi, Trimeche, Katkovnik, Egiazarian, 2008, "Practical Poissonian-Gaussian noise modeling and fitting
+        for single-image raw-data", section II.
+    """
+    electrons = generator.poisson(light * exposure * full_well) + generator.normal(0, read_noise, light.shape)
+    return np.asarray(electrons / full_well)
+
+
+def darken(
+    high: NDArray[np.uint8],
+    exposure: float,
+    *,
+    full_well: float = 20000,
+    read_noise: float = 4,
+    generator: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Make the photograph that a short exposure of the same scene would have given.
+
+    sRGB is turned into linear light, exposed with shot and read noise, turned back and rounded to 8 bits.
+
+    Args:
+        high: A bright photograph, 8-bit sRGB of shape (H, W, 3).
+        exposure: Time of exposure relative to the bright photograph's.
+        full_well: Electrons of a full well; fewer mean more shot noise.
+        read_noise: Standard deviation of the reading error in electrons.
+        generator: Source of the noise.
+
+    Returns:
+        The dark photograph, 8-bit sRGB of the same shape.
+
+    Reference:
+        Brooks, Mildenhall, Xue, Chen, Sharlet, Barron, 2019, "Unprocessing Images for Learned Raw Denoising",
+        section 3: noise belongs into linear light, before the camera's processing.
+
+    Differs from the paper: of the camera's processing only the sRGB curve is undone and repeated; white
+    balance, colour matrix, mosaic and tone curve are unknown for a finished photograph and left out.
+    """
+    light = srgb_to_linear(high / 255)
+    recorded = expose(light, exposure, full_well, read_noise, generator)
+    return np.round(linear_to_srgb(recorded.clip(0, 1)) * 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class DarkenedView:
+    """A pair made from a part of a bright photograph; everything random in it follows from its fields.
+
+    ``box`` is the part, (left, top, right, bottom) in pixels, ``size`` the width and height it is resized to
+    (antialiased bicubic), ``noise_seed`` the seed of the noise.
+    """
+
+    name: str
+    scene: str
+    photo: Path
+    box: Box
+    size: tuple[int, int]
+    exposure: float
+    full_well: float
+    read_noise: float
+    noise_seed: int
+
+    def key(self) -> str:
+        """Identify the pixels by the photograph's path, size and time and by all of the darkening."""
+        fields = (self.box, self.size, self.exposure, self.full_well, self.read_noise, self.noise_seed)
+        return f"darkened 1|{file_state(self.photo)}|{fields}"
+
+    def check(self) -> None:
+        """Read the photograph's header."""
+        image_size(self.photo)
+
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Cut the view out of the photograph and darken it."""
+        view = Image.fromarray(read_rgb(self.photo)).resize(self.size, Image.Resampling.BICUBIC, self.box)
+        high = np.asarray(view)
+        generator = np.random.default_rng(self.noise_seed)
+        noise = {"full_well": self.full_well, "read_noise": self.read_noise}
+        return darken(high, self.exposure, **noise, generator=generator), high
+
+
+class DarkenedPhotographs:
+    """Pairs made from the embedded photographs, or from any folder of bright ones.
+
+    A photograph gives ``views`` parts, each at ``exposures`` short exposures drawn log-uniformly from
+    ``exposure_range``. No photograph is in two splits. The embedded ones bring their own validation; of a
+    folder ``test_fraction`` of the photographs, chosen by a hash of their names, is for testing, and the data
+    module holds validation out of the others. The pairs follow from the photographs and ``seed``, which is
+    part of the set's identity and not the seed of a training.
+
+    Args:
+        root: A folder of bright photographs; ``None`` means the embedded ones.
+        views: Parts of a training photograph.
+        test_views: Parts of a validation or test photograph.
+        size: Width and height of a part in pixels; ``None`` means the whole photograph as it is (one view).
+        exposures: Dark images of each part.
+        exposure_range: Shortest and longest exposure, relative to the photograph's own.
+        full_well: Electrons of a full well, see :func:`darken`.
+        read_noise: Standard deviation of the reading error in electrons.
+        test_fraction: Share of a folder's photographs for testing; at least one.
+        seed: Seed of parts, exposures and noise.
+    """
+
+    def __init__(
+        self,
+        root: Path | str | None = None,
+        *,
+        views: int = 12,
+        test_views: int = 6,
+        size: Sequence[int] | None = (256, 192),
+        exposures: int = 2,
+        exposure_range: Sequence[float] = (0.0167, 0.05),
+        full_well: float = 20000,
+        read_noise: float = 4,
+        test_fraction: float = 0.2,
+        seed: int = 0,
+    ) -> None:
+        if size is None and (views, test_views) != (1, 1):
+            raise ValueError(
+                f"size=None takes the whole photograph, once, not {views} and {test_views} views; "
+                "set views=1 and test_views=1, or size=[256, 192]"
+            )
+        if not 0 < exposure_range[0] <= exposure_range[1] <= 1:
+            raise ValueError(
+                f"exposure_range={list(exposure_range)} must ascend within (0, 1], e.g. [0.02, 0.05]"
+            )
+        self.root = None if root is None else Path(root).expanduser()
+        self.views = views
+        self.test_views = test_views
+        self.size = None if size is None else (size[0], size[1])
+        self.exposures = exposures
+        self.exposure_range = (exposure_range[0], exposure_range[1])
+        self.full_well = full_well
+        self.read_noise = read_noise
+        self.test_fraction = test_fraction
+        self.seed = seed
+
+    def __str__(self) -> str:
+        return "embedded photographs" if self.root is None else str(self.root)
+
+    def items(self, split: Split, name: str) -> list[PairItem]:
+        """List the pairs of a split of the set called ``name``.
+
+        Raises:
+            ValueError: If the folder is missing, holds fewer than two photographs or two of the same stem, or
+                if a photograph cannot be read.
+        """
+        views = self.views if split == "train" else self.test_views
+        photos = self._photographs(split)
+        return [item for photo, scene in photos.items() for item in self._views(photo, scene, name, views)]
+
+    def _photographs(self, split: Split) -> dict[Path, str]:
+        if self.root is None:
+            folder = Path(str(files("skimage") / "data"))
+            return {folder / file: scene for file, scene in EMBEDDED[split].items()}
+        if not self.root.is_dir():
+            raise ValueError(f"{self.root}: no such folder; data.root must hold bright photographs")
+        photos = {path.stem: path for path in list_images(self.root)}
+        doubles = [path.name for path in list_images(self.root) if path not in photos.values()]
+        if len(photos) < 2 or doubles:
+            problem = (
+                f"{doubles[0]} has the stem of another file" if doubles else f"{len(photos)} photographs"
+            )
+            raise ValueError(f"{self.root}: {problem}; two or more of different stems are needed")
+        shuffled = sorted(photos, key=lambda stem: hashlib.sha256(stem.encode()).digest())
+        tests = min(max(round(self.test_fraction * len(photos)), 1), len(photos) - 1)
+        chosen = {"train": shuffled[tests:], "val": [], "test": shuffled[:tests]}[split]
+        return {photos[stem]: stem for stem in sorted(chosen)}
+
+    def _views(self, photo: Path, scene: str, name: str, views: int) -> list[PairItem]:
+        width, height = image_size(photo)
+        seed = int.from_bytes(hashlib.sha256(f"{self.seed}/{photo.stem}".encode()).digest()[:8])
+        generator = np.random.default_rng(seed)
+        items: list[PairItem] = []
+        for view in range(views):
+            box = self._box(width, height, generator)
+            for _ in range(self.exposures):
+                exposure = exp(generator.uniform(log(self.exposure_range[0]), log(self.exposure_range[1])))
+                items.append(
+                    DarkenedView(
+                        name=f"{name}/{photo.stem}-{view:02d}-{len(items) % self.exposures}",
+                        scene=scene,
+                        photo=photo,
+                        box=box,
+                        size=self.size or (width, height),
+                        exposure=exposure,
+                        full_well=self.full_well,
+                        read_noise=self.read_noise,
+                        noise_seed=int(generator.integers(2**63)),
+                    )
+                )
+        return items
+
+    def _box(self, width: int, height: int, generator: np.random.Generator) -> Box:
+        if self.size is None:
+            return (0, 0, width, height)
+        largest = min(width / self.size[0], height / self.size[1])
+        scale = generator.uniform(min(1.0, largest), largest)
+        across, down = round(self.size[0] * scale), round(self.size[1] * scale)
+        left = int(generator.integers(width - across + 1))
+        top = int(generator.integers(height - down + 1))
+        return (left, top, left + across, top + down)

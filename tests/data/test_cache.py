@@ -1,0 +1,93 @@
+"""Decoded arrays are kept, found again, mended, and never needed."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lowlight.data import ArrayCache, default_cache_dir
+
+
+class Builder:
+    """An array that counts how often it is built."""
+
+    calls = 0
+
+    def __call__(self) -> NDArray[np.uint8]:
+        self.calls += 1
+        return np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+
+
+@pytest.fixture
+def build() -> Builder:
+    return Builder()
+
+
+def test_an_entry_is_built_once_and_mapped_afterwards(tmp_path: Path, build: Builder) -> None:
+    first = ArrayCache(tmp_path).load("a", build)
+    second = ArrayCache(tmp_path).load("a", build)
+    assert build.calls == 1
+    assert isinstance(second, np.memmap)
+    assert (first == second).all()
+
+
+def test_another_key_is_another_entry(tmp_path: Path, build: Builder) -> None:
+    cache = ArrayCache(tmp_path)
+    cache.load("a", build)
+    cache.load("b", build)
+    assert build.calls == 2
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, 130])
+def test_a_truncated_entry_is_built_again(tmp_path: Path, build: Builder, keep: int) -> None:
+    cache = ArrayCache(tmp_path)
+    expected = cache.load("a", build)
+    (entry,) = tmp_path.iterdir()
+    entry.write_bytes(entry.read_bytes()[:keep])
+    assert (cache.load("a", build) == expected).all()
+    assert (cache.load("a", build) == expected).all()
+    assert build.calls == 2
+
+
+def test_a_folder_that_cannot_be_written_costs_one_warning(
+    tmp_path: Path, build: Builder, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    cache = ArrayCache(tmp_path / "file" / "cache")
+    with caplog.at_level(logging.WARNING, "lowlight"):
+        arrays = [cache.load(key, build) for key in "aabc"]
+    assert build.calls == len(arrays) == 4
+    assert len(caplog.records) == 1
+    assert "set data.cache_dir to a folder with space" in caplog.text
+
+
+def test_a_full_disk_costs_one_warning_and_leaves_nothing(
+    tmp_path: Path, build: Builder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(file: object, array: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", fail)
+    cache = ArrayCache(tmp_path)
+    cache.load("a", build)
+    cache.load("b", build)
+    assert list(tmp_path.iterdir()) == []
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_without_a_folder_nothing_is_kept(build: Builder) -> None:
+    cache = ArrayCache(None)
+    cache.load("a", build)
+    cache.load("a", build)
+    assert build.calls == 2
+
+
+def test_the_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    monkeypatch.setenv("LOCALAPPDATA", "/caches")
+    assert default_cache_dir() == Path("/caches/lowlight")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("LOCALAPPDATA")
+    assert default_cache_dir() == Path.home() / ".cache" / "lowlight"
