@@ -1,0 +1,217 @@
+"""Callbacks and small Lightning parts that every run uses."""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from lowlight.images import Pair, write_image
+from lowlight.run_folder import write_text
+
+
+class CurveLogger(Logger):
+    """Write the curves of a run as ``metrics.csv``: a row an epoch, counted from 1, whole after each epoch.
+
+    An existing file is continued: a resumed run keeps the rows of the epochs before.
+
+    Args:
+        folder: Where the file goes.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self.rows: dict[int, dict[str, Any]] = {}
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                self.rows = {int(row.pop("epoch")): dict(row) for row in csv.DictReader(file)}
+
+    @property
+    def name(self) -> str:
+        """The kind of logger."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """One file, one version."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: ``config.yaml`` holds them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Take metrics of an epoch; those of the test go to ``metrics.json`` instead."""
+        curves = {key: value for key, value in metrics.items() if key.startswith(("train/", "val/", "lr"))}
+        if curves and "epoch" in metrics:
+            self.rows.setdefault(int(metrics["epoch"]) + 1, {}).update(curves)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the file."""
+        if not self.rows:
+            return
+        columns = ["epoch", *sorted({key for row in self.rows.values() for key in row})]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"epoch": epoch, **row} for epoch, row in sorted(self.rows.items()))
+        write_text(self.path, text.getvalue())
+
+
+class EpochSeed(Callback):
+    """Reseed the global generators at each epoch, by seed and epoch.
+
+    A resumed run then draws (dropout, say) what a run never stopped would have drawn, and no random state
+    need be stored.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Reseed; each process of several differently."""
+        state = np.random.SeedSequence([self.seed, trainer.current_epoch, trainer.global_rank])
+        torch.manual_seed(int(state.generate_state(1, np.uint64)[0] >> 1))
+
+
+class Stopwatch(Callback):
+    """Count the seconds spent training, over all the sittings of a resumed run."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since: float | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start."""
+        self._since = time.monotonic()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop."""
+        self._add()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the seconds so far, for the checkpoint."""
+        if self._since is not None:
+            self._add()
+            self._since = time.monotonic()
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint's seconds."""
+        self.seconds = float(state_dict["seconds"])
+
+    def _add(self) -> None:
+        if self._since is not None:
+            self.seconds += time.monotonic() - self._since
+            self._since = None
+
+
+class ProgressPictures(Callback):
+    """Write the first validation image as the method enhances it, after some of the epochs.
+
+    Args:
+        folder: The run's folder; pictures go to ``pictures/progress/`` in it.
+        count: How many epochs are shown, evenly spread with the first and the last.
+    """
+
+    def __init__(self, folder: Path | str, count: int = 8) -> None:
+        self.folder = Path(folder) / "pictures" / "progress"
+        self.count = count
+
+    @rank_zero_only
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write the picture of the first batch."""
+        if batch_idx > 0 or trainer.sanity_checking or not self._is_due(trainer):
+            return
+        pair = cast(Pair, batch)
+        for role in ("low", "high"):
+            if not (self.folder / f"{role}.png").exists():
+                write_image(pair[role][0], self.folder / f"{role}.png")
+        write_image(cast(Tensor, outputs)[0], self.folder / f"epoch-{trainer.current_epoch + 1:04d}.png")
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        last = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else 1
+        return trainer.current_epoch + 1 in set(np.linspace(1, last, self.count).round().astype(int).tolist())
+
+
+class TestPictures(Callback):
+    """Write low, enhanced and reference of some test images, spread evenly over the set.
+
+    Args:
+        folder: The run's folder; pictures go to ``pictures/test/<name>/`` in it.
+        count: How many images.
+    """
+
+    __test__ = False  # no test class, whatever its name tells pytest
+
+    def __init__(self, folder: Path | str, count: int = 4) -> None:
+        self.folder = Path(folder) / "pictures" / "test"
+        self.count = count
+
+    @rank_zero_only
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write the batch's first image, if it is one of those wanted."""
+        batches = int(trainer.num_test_batches[dataloader_idx])
+        if batch_idx not in np.linspace(0, batches - 1, min(self.count, batches)).round().astype(int):
+            return
+        pair = cast(Pair, batch)
+        folder = self.folder / pair["name"][0].replace("/", "__")
+        write_image(pair["low"][0], folder / "low.png")
+        write_image(cast(Tensor, outputs)[0], folder / "enhanced.png")
+        write_image(pair["high"][0], folder / "high.png")
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Write checkpoints whole or not at all: beside the target, synced, then moved over it."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint.
+
+        Args:
+            checkpoint: What Lightning stores.
+            path: The file.
+            storage_options: Must be None, as in Lightning's own.
+        """
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)

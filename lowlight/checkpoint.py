@@ -1,0 +1,171 @@
+"""Methods from their recipes, and checkpoints that know theirs."""
+
+import importlib
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lowlight.methods import Method
+
+_OWN_FUNCTIONS = ("lowlight.losses", "lowlight.methods.classical")
+
+
+def build(recipe: DictConfig | Mapping[str, Any]) -> Method:
+    """Make a method from its config, the ``method`` node, which it then carries into its checkpoints.
+
+    The config's targets are called: build only what you trust, and read checkpoints by :func:`load`.
+
+    Raises:
+        ValueError: If an argument is refused; the message is the one of the class that refused it.
+    """
+    plain = OmegaConf.to_container(recipe, resolve=True) if isinstance(recipe, DictConfig) else dict(recipe)
+    arguments = {key: value for key, value in plain.items() if key != "name"}  # type: ignore[union-attr]
+    method = make(arguments)
+    if not isinstance(method, Method):
+        raise ValueError(f"method._target_={arguments.get('_target_')} is no lowlight.methods.Method")
+    method.recipe = plain  # type: ignore[assignment]
+    return method
+
+
+def make(node: Any, **arguments: Any) -> Any:
+    """Instantiate a config node as Hydra does, but let a ``ValueError`` come through as itself."""
+    try:
+        return instantiate(node, _convert_="all", **arguments)
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while isinstance(cause, InstantiationException):
+            cause = cause.__cause__
+        if isinstance(cause, ValueError):
+            raise cause from error
+        raise
+
+
+def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = ()) -> Method:
+    """Load a method from a checkpoint of ours, ready to enhance, on the CPU.
+
+    The file is read as data only, and of its recipe only known things are called: networks, optimizers,
+    schedulers and methods of torch and lowlight, and lowlight's losses.
+
+    Args:
+        path: A ``.ckpt`` file, or a run folder, whose ``best.ckpt`` is taken.
+        net: The image network of a method that was built by hand, which left no recipe; it is wrapped in
+            :class:`lowlight.methods.Supervised`.
+        trust: Packages beyond torch and lowlight that the recipe may call, such as ``["mypackage."]``.
+
+    Raises:
+        ValueError: If the file is missing, broken or not ours, or its recipe calls what is not trusted.
+    """
+    path = Path(path)
+    path = path / "best.ckpt" if path.is_dir() else path
+    checkpoint = read(path)
+    recipe = checkpoint.get("recipe")
+    if recipe is not None:
+        check_recipe(recipe, path, trust)
+        method = build(recipe)
+    elif net is not None:
+        from lowlight.methods import Supervised
+
+        method = Supervised(net)
+    else:
+        raise ValueError(
+            f"{path}: holds no recipe, its method was built by hand: pass the network, load(path, net=...)"
+        )
+    try:
+        method.load_state_dict(checkpoint["state_dict"], strict=recipe is not None)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: weights do not fit the recipe: {_first_line(error)}") from error
+    return method.eval()
+
+
+def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
+    """Load the method of a run folder: its best checkpoint, or the one it evaluated, or, where nothing is
+    learnt, its config.
+
+    Raises:
+        ValueError: As :func:`load` does, or if the folder holds no run.
+    """
+    run = Path(run)
+    if (run / "best.ckpt").exists():
+        return load(run, trust=trust)
+    if not (run / "config.yaml").exists():
+        raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")
+    config = cast(DictConfig, OmegaConf.load(run / "config.yaml"))
+    if checkpoint := config.get("checkpoint"):
+        return load(checkpoint, trust=trust)
+    recipe = cast(dict[str, Any], OmegaConf.to_container(config.method))
+    check_recipe(recipe, run / "config.yaml", trust)
+    return build(recipe).eval()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a checkpoint as plain data; nothing in it is run.
+
+    Raises:
+        ValueError: If the file is missing, truncated, holds code, or is no checkpoint of Lightning's.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{path}: refused, broken or holding objects that are no plain data") from error
+    except Exception as error:  # torch raises whatever the broken bytes lead to
+        raise ValueError(f"{path}: not a checkpoint ({_first_line(error)})") from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise ValueError(f"{path}: not a Lightning checkpoint (no state_dict)")
+    return checkpoint
+
+
+def check_recipe(recipe: Any, source: Path, trust: Sequence[str] = ()) -> None:
+    """Refuse a recipe that calls anything but networks, methods, optimizers, schedulers and our losses.
+
+    Args:
+        recipe: Plain containers.
+        source: Where it comes from, for the message.
+        trust: Prefixes of further packages, such as ``"mypackage."``.
+
+    Raises:
+        ValueError: Naming the first target that is not allowed.
+    """
+    for target in _targets(recipe):
+        if not (target.startswith(tuple(trust)) or _is_allowed(target)):
+            raise ValueError(
+                f"{source}: its recipe calls {target}, which is not trusted; if you trust its author, "
+                f'load(path, trust=["{target.split(".")[0]}."])'
+            )
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield str(node["_target_"])
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _targets(child)
+
+
+def _is_allowed(target: str) -> bool:
+    module_name, _, name = target.rpartition(".")
+    if not module_name.startswith(("torch.", "lowlight.")):
+        return False
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError):
+        return False
+    if isinstance(found, type):
+        return issubclass(found, nn.Module | Optimizer | LRScheduler)
+    return callable(found) and getattr(found, "__module__", "") in _OWN_FUNCTIONS
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

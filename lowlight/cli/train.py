@@ -1,0 +1,32 @@
+"""``lowlight train``: fit a method, then test its best checkpoint."""
+
+import hydra
+from omegaconf import DictConfig
+
+from lowlight.cli.hydra_app import run
+from lowlight.config import config_folder
+
+
+def _train(config: DictConfig) -> float | None:
+    from lowlight.run_folder import finished
+
+    metrics = finished(config)
+    if metrics is None:
+        from lowlight.training import train
+
+        metrics = train(config)
+    else:
+        print(f"{config.output_dir} is finished; nothing to do")
+    value = metrics.get(config.objective.metric)
+    return None if value is None else float(value)
+
+
+@hydra.main(config_path=str(config_folder()), config_name="train", version_base="1.3")
+def main(config: DictConfig) -> float | None:
+    """Train as the config says; return the objective for a sweeper."""
+    value: float | None = run(_train, config)
+    return value
+
+
+if __name__ == "__main__":
+    main()

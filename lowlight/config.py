@@ -1,0 +1,48 @@
+"""The config folder: where it is, what it offers, and composing it without the command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+
+def config_folder() -> Path:
+    """Return the absolute folder of the configs: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    shipped = package / "conf"
+    return shipped if shipped.is_dir() else package.parent / "conf"
+
+
+def available(group: str) -> list[str]:
+    """Return the names that a config group offers, sorted.
+
+    Args:
+        group: A folder of ``conf/``, such as ``method`` or ``data``.
+
+    Raises:
+        ValueError: If there is no such group.
+    """
+    folder = config_folder() / group
+    if not folder.is_dir():
+        groups = sorted(path.name for path in config_folder().iterdir() if path.is_dir())
+        raise ValueError(f"no config group {group!r}; there are {', '.join(groups)}")
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+
+
+def load_config(overrides: Sequence[str] = (), name: str = "train") -> DictConfig:
+    """Compose a config as the command line would, leaving Hydra's global state as it was.
+
+    Args:
+        overrides: Hydra overrides, such as ``["method=gan", "data.batch_size=4"]``.
+        name: The primary config, ``train`` or ``evaluate``.
+    """
+    instance = GlobalHydra.instance()
+    before = instance.hydra
+    instance.clear()
+    try:
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            return compose(name, overrides=list(overrides))
+    finally:
+        instance.hydra = before

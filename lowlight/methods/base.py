@@ -1,0 +1,153 @@
+"""What every method shares: enhancing images of any size, and validation and test scores."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import LRScheduler
+
+from lowlight.images import Pair, check_image, round_to_8_bits
+from lowlight.metrics import ImageScores, Measure, channel, channel_accuracy, exposure, psnr, ssim
+
+
+class Method(pl.LightningModule, ABC):
+    """An enhancement method: one image network, its losses and its training step.
+
+    Abstract base; the subclasses are final and implement ``training_step``, ``configure_optimizers`` and
+    ``loss``. Validation and testing are the same for all: images at their own size, outputs clamped and
+    rounded to 8 bits, every score kept per image.
+
+    Args:
+        net: Maps dark images of shape (B, 3, H, W) in [0, 1] to unclamped images of the same shape; if it
+            has an attribute ``stride``, sides are padded to its multiples (pixels).
+
+    Attributes:
+        recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
+            method built by hand.
+    """
+
+    recipe: dict[str, Any] | None = None
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        # Channels last: on two CPU cores MIRNet trains 1.35 times and enhances 1.6 times faster.
+        self.net: nn.Module = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        every: dict[str, Measure] = {"psnr": psnr, "ssim": ssim, "exposure": exposure, "channel": channel}
+        few: dict[str, Measure] = {"psnr": psnr, "channel/accuracy": channel_accuracy}
+        self.train_scores = ImageScores(few, prefix="train/")
+        self.val_scores = ImageScores(every, prefix="val/")
+        self.test_scores = ImageScores(every, prefix="test/")
+
+    @abstractmethod
+    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
+        """Return the objective of the image network as a scalar, from its raw output."""
+
+    def restore(self, low: Tensor) -> Tensor:
+        """Run the network on images of any size, padded to its stride and cropped back.
+
+        Padding is by reflection, or by replication where the image is too small for it.
+
+        Args:
+            low: Dark images of shape (B, 3, H, W) in [0, 1], with sides of at least one pixel.
+
+        Returns:
+            The network's raw, unclamped output, of the same shape.
+
+        Raises:
+            ValueError: If ``low`` breaks the image contract.
+        """
+        check_image(low, "low")
+        height, width = low.shape[-2:]
+        stride = getattr(self.net, "stride", 1)
+        stride = stride if isinstance(stride, int) else 1  # a lone convolution's stride is a tuple
+        bottom, right = -height % stride, -width % stride
+        if bottom or right:
+            mode = "reflect" if bottom < height and right < width else "replicate"
+            low = F.pad(low, (0, right, 0, bottom), mode=mode)
+        low = low.contiguous(memory_format=torch.channels_last)
+        return cast(Tensor, self.net(low))[..., :height, :width]
+
+    @torch.no_grad()
+    def enhance(self, low: Tensor) -> Tensor:
+        """Enhance dark images.
+
+        Args:
+            low: Images of shape (B, 3, H, W) in [0, 1], of any size from one pixel.
+
+        Returns:
+            Enhanced images of the same shape, clamped to [0, 1].
+
+        Raises:
+            ValueError: If ``low`` breaks the image contract.
+        """
+        return self.restore(low).clamp(0, 1)
+
+    def forward(self, low: Tensor) -> Tensor:
+        """Enhance dark images; see :meth:`enhance`."""
+        return self.enhance(low)
+
+    def validation_step(self, batch: Pair, batch_idx: int) -> Tensor:
+        """Score a batch; return its enhanced images, rounded to 8 bits."""
+        return self._score("val", self.val_scores, batch)
+
+    def test_step(self, batch: Pair, batch_idx: int) -> Tensor:
+        """Score a batch; return its enhanced images, rounded to 8 bits."""
+        return self._score("test", self.test_scores, batch)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's training scores, and step the schedulers of a manual optimisation."""
+        self._log_scores(self.train_scores)
+        if not self.automatic_optimization:
+            schedulers = cast(list[LRScheduler] | LRScheduler, self.lr_schedulers() or [])
+            for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+                scheduler.step()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation scores."""
+        self._log_scores(self.val_scores)
+
+    def on_test_epoch_start(self) -> None:
+        """Forget the images of an earlier test."""
+        self.test_scores.reset()
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test scores; the table stays in ``test_scores`` for whoever wants it."""
+        self.log_dict(self.test_scores.compute())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store the recipe beside the weights."""
+        checkpoint["recipe"] = self.recipe
+
+    def record(self, restored: Tensor, batch: Pair, losses: Mapping[str, Tensor]) -> None:
+        """Log a training batch: its losses, averaged over the epoch, and its scores.
+
+        Args:
+            restored: The network's raw output of shape (B, 3, H, W).
+            batch: What it was made from.
+            losses: Scalars by their names; ``train/`` is put before.
+        """
+        logged = {f"train/{name}": loss.detach() for name, loss in losses.items()}
+        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch["low"]))
+        with torch.no_grad():
+            self.train_scores.update(round_to_8_bits(restored), batch["high"], _names(batch))
+
+    def _score(self, stage: str, scores: ImageScores, batch: Pair) -> Tensor:
+        restored = self.restore(batch["low"])
+        enhanced = round_to_8_bits(restored)
+        scores.update(enhanced, batch["high"], _names(batch))
+        loss = self.loss(restored, batch)
+        self.log(f"{stage}/loss", loss, on_epoch=True, sync_dist=True, batch_size=len(enhanced))
+        return enhanced
+
+    def _log_scores(self, scores: ImageScores) -> None:
+        self.log_dict(scores.compute(), prog_bar=True)
+        scores.reset()
+
+
+def _names(batch: Pair) -> list[str]:
+    """Return a batch's names; the data loader turns the one name of a pair into a list."""
+    return cast(list[str], batch["name"])

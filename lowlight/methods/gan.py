@@ -1,0 +1,132 @@
+"""A conditional generative adversarial network, trained by manual optimisation of two optimizers."""
+
+from functools import partial
+from typing import Any, cast, final
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+from lowlight.images import Pair
+from lowlight.losses import AdversarialLoss, Loss, l1, vanilla
+from lowlight.methods.base import Method
+from lowlight.methods.supervised import MakeOptimizer, MakeScheduler
+
+
+@final
+class GAN(Method):
+    """Train a generator against the reference and against a discriminator, in turn.
+
+    Each batch trains the discriminator on the reference and on the generator's image, detached, with half
+    of the summed loss, then the generator through the discriminator just trained. The generator's image
+    is computed once.
+
+    Args:
+        net: The generator, any image network; see :class:`lowlight.methods.Method`.
+        discriminator: Maps (low, image), two batches of shape (B, 3, H, W) in [0, 1], to logits.
+        adversarial: The loss on logits: :func:`lowlight.losses.vanilla`, ``least_squares`` or ``hinge``.
+        pixel: The loss of the generator's raw output against the reference.
+        pixel_weight: Weight of ``pixel``; the adversarial loss has weight 1.
+        optimizer: Makes the generator's optimizer from its parameters.
+        discriminator_optimizer: Makes the discriminator's.
+        scheduler: Makes a learning-rate schedule for each of the two, stepped each epoch; None keeps it.
+        gradient_clip: Greatest norm of each network's gradient; None does not clip.
+        accumulate: Batches whose gradients are averaged for one step; an epoch's last batches may be fewer.
+
+    Raises:
+        ValueError: If ``accumulate`` is under 1 or ``gradient_clip`` not positive.
+
+    Reference:
+        Isola et al., 2017, "Image-to-image translation with conditional adversarial networks", Equation 4,
+        Sections 3.3 and 6.2 (weight 100, Adam at 2e-4 with beta1 0.5).
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        discriminator: nn.Module,
+        adversarial: AdversarialLoss = vanilla,
+        pixel: Loss = l1,
+        pixel_weight: float = 100.0,
+        optimizer: MakeOptimizer = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999)),
+        discriminator_optimizer: MakeOptimizer = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999)),
+        scheduler: MakeScheduler | None = None,
+        gradient_clip: float | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        super().__init__(net)
+        if accumulate < 1:
+            raise ValueError(f"accumulate must be at least 1 batch, got {accumulate}")
+        if gradient_clip is not None and gradient_clip <= 0:
+            raise ValueError(f"gradient_clip must be positive or null, got {gradient_clip}")
+        self.automatic_optimization = False
+        self.discriminator = discriminator
+        self.adversarial = adversarial
+        self.pixel = pixel
+        self.pixel_weight = pixel_weight
+        self.make_optimizers = (optimizer, discriminator_optimizer)
+        self.make_scheduler = scheduler
+        self.gradient_clip = gradient_clip
+        self.accumulate = accumulate
+
+    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
+        """Return the generator's whole objective for its raw output of shape (B, 3, H, W)."""
+        deceived = self.adversarial(self.discriminator(batch["low"], restored), real=True, generating=True)
+        return deceived.mean() + self.pixel_weight * self.pixel(restored, batch["high"])
+
+    def training_step(self, batch: Pair, batch_idx: int) -> None:
+        """Train the discriminator, then the generator, on a batch."""
+        generator_step, discriminator_step = cast(list[LightningOptimizer], self.optimizers())
+        is_step = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+        restored = self.restore(batch["low"])
+
+        with discriminator_step.toggle_model(sync_grad=is_step):
+            real = self.discriminator(batch["low"], batch["high"])
+            fake = self.discriminator(batch["low"], restored.detach())
+            discriminator_loss = self._discriminator_loss(real, fake)
+            self._descend(discriminator_step, self.discriminator, discriminator_loss, is_step)
+
+        with generator_step.toggle_model(sync_grad=is_step):
+            generator_loss = self.loss(restored, batch)
+            self._descend(generator_step, self.net, generator_loss, is_step)
+
+        losses = {
+            "loss": generator_loss,
+            "generator_loss": generator_loss,
+            "discriminator_loss": discriminator_loss,
+            "discriminator_accuracy": self._discriminator_accuracy(real.detach(), fake.detach()),
+        }
+        self.record(restored, batch, losses)
+
+    def configure_optimizers(self) -> Any:
+        """Make the generator's and the discriminator's optimizer, and their schedules."""
+        make_generators, make_discriminators = self.make_optimizers
+        optimizers = [
+            make_generators(self.net.parameters()),
+            make_discriminators(self.discriminator.parameters()),
+        ]
+        if self.make_scheduler is None:
+            return optimizers
+        return optimizers, [self.make_scheduler(optimizer) for optimizer in optimizers]
+
+    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        return (self.adversarial(real, real=True).mean() + self.adversarial(fake, real=False).mean()) / 2
+
+    def _discriminator_accuracy(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the share of patches told right: a logit says what it would lose less by."""
+        right_on_real = self.adversarial(real, real=True) < self.adversarial(real, real=False)
+        right_on_fake = self.adversarial(fake, real=False) < self.adversarial(fake, real=True)
+        return torch.cat((right_on_real.flatten(), right_on_fake.flatten())).float().mean()
+
+    def _descend(self, optimizer: LightningOptimizer, net: nn.Module, loss: Tensor, is_step: bool) -> None:
+        """Add the gradient of ``loss`` to ``net`` and, at the end of an accumulation, clip and step."""
+        self.manual_backward(loss / self.accumulate)
+        if not is_step:
+            return
+        if self.gradient_clip is not None:
+            # Under fp16 the gradients stay multiplied by the scaler until the optimizer steps.
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            scale = 1.0 if scaler is None else scaler.get_scale()
+            nn.utils.clip_grad_norm_(net.parameters(), self.gradient_clip * scale)
+        optimizer.step()
+        optimizer.zero_grad()

@@ -1,0 +1,226 @@
+"""What a run leaves in its folder, and whether a run may begin, continue or be left alone there.
+
+Imports no torch: a finished run is recognised in a moment.
+"""
+
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+
+Resume = Literal["never", "auto", "restart"]
+
+_MAY_DIFFER = ("resume", "output_dir", "logger", "data.num_workers", "data.cache", "data.cache_dir")
+"""Settings that change where or how fast a run goes, not what it computes."""
+
+_RESULTS = ("config.yaml", "metrics.json", "metrics.csv", "per_image.csv", "manifest.json")
+_WEIGHTS = ("best.ckpt", "last.ckpt")
+_PACKAGES = (
+    "lowlight",
+    "torch",
+    "pytorch-lightning",
+    "hydra-core",
+    "torchmetrics",
+    "kornia",
+    "numpy",
+    "pillow",
+    "scikit-image",
+)
+
+
+def prepare(config: DictConfig) -> Path | None:
+    """Make the output folder ready for a run, and store the config in it.
+
+    Args:
+        config: A whole run's config; reads ``output_dir`` and ``resume``.
+
+    Returns:
+        The checkpoint to continue from, or None to begin.
+
+    Raises:
+        ValueError: If the folder holds a run that must not be touched, or cannot be written.
+    """
+    folder = Path(config.output_dir)
+    if config.resume not in ("never", "auto", "restart"):
+        raise ValueError(f"resume={config.resume} is none of never, auto, restart")
+    exists = (folder / "config.yaml").exists()
+    if exists and config.resume == "never":
+        raise ValueError(
+            f"{folder} already holds a run: resume=auto continues it, resume=restart replaces it, "
+            "or choose another output_dir"
+        )
+    if exists and config.resume == "auto":
+        _refuse_other_recipe(config, folder)
+    if exists and config.resume == "restart":
+        for name in (*_RESULTS, *_WEIGHTS):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "pictures", ignore_errors=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    except OSError as error:
+        raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
+    last = folder / "last.ckpt"
+    return last if last.exists() else None
+
+
+def prepare_evaluation(config: DictConfig) -> None:
+    """Make the output folder ready for an evaluation, which replaces an earlier one but no training run.
+
+    Raises:
+        ValueError: If the folder holds a training run or cannot be written.
+    """
+    folder = Path(config.output_dir)
+    if any((folder / name).exists() for name in _WEIGHTS):
+        raise ValueError(f"{folder} holds a training run; choose another output_dir for its evaluation")
+    prepare(config)
+
+
+def finished(config: DictConfig) -> dict[str, Any] | None:
+    """Return the metrics of the finished run that this config would repeat, or None.
+
+    Raises:
+        ValueError: If the folder holds a run of another recipe.
+    """
+    folder = Path(config.output_dir)
+    if config.resume != "auto" or not (folder / "manifest.json").exists():
+        return None
+    _refuse_other_recipe(config, folder)
+    return read_json(folder / "metrics.json")
+
+
+def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
+    there, here = _flat(OmegaConf.load(folder / "config.yaml")), _flat(config)
+    for key in sorted(there.keys() | here.keys()):
+        if key.startswith(_MAY_DIFFER) or there.get(key) == here.get(key):
+            continue
+        raise ValueError(
+            f"{folder} holds a run of another recipe: {key} is {there.get(key)} there and {here.get(key)} "
+            "here; choose another output_dir, or replace that run by resume=restart"
+        )
+
+
+def _flat(config: Any) -> dict[str, Any]:
+    """Return a config's leaves by their dotted keys."""
+    leaves: dict[str, Any] = {}
+
+    def visit(node: Any, key: str) -> None:
+        if isinstance(node, dict) and node:
+            for name, child in node.items():
+                visit(child, f"{key}.{name}" if key else str(name))
+        else:
+            leaves[key] = node
+
+    visit(OmegaConf.to_container(config, resolve=True), "")
+    return leaves
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a mapping as JSON; infinite and undefined floats become the strings Infinity, -Infinity, NaN."""
+    write_text(path, json.dumps(_valid(values), indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read what :func:`write_json` wrote; floats that JSON lacks stay strings, which ``float`` accepts.
+
+    Raises:
+        ValueError: If the file is missing or no JSON.
+    """
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not readable ({error}); the run in this folder is not whole") from error
+    return values
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _valid(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(child) for child in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    return value
+
+
+def provenance() -> dict[str, Any]:
+    """Return what a number must come with: versions, commit, machine and command."""
+    commit, dirty = _commit()
+    return {
+        "versions": {"python": platform.python_version()} | dict(_versions(_PACKAGES)),
+        "commit": commit,
+        "dirty": dirty,
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "memory_gib": _memory_gib(),
+            "system": platform.system(),
+        },
+        "command": _command(),
+    }
+
+
+def _command() -> list[str]:
+    """Return the command line as a user would type it, whichever script it came through."""
+    verb = Path(sys.argv[0]).stem.removeprefix("lowlight-")
+    program = ["lowlight", verb] if verb in ("train", "evaluate") else [Path(sys.argv[0]).name]
+    return [*program, *sys.argv[1:]]
+
+
+def _versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for package in packages:
+        try:
+            yield package, version(package)
+        except PackageNotFoundError:
+            continue
+
+
+def _commit() -> tuple[str | None, bool]:
+    """Return the commit of the checkout this package is imported from, and whether it was changed since."""
+
+    def git(*arguments: str) -> str:
+        here = Path(__file__).parent
+        return subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        if git("ls-files", Path(__file__).name) == "":
+            return None, False
+        return git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no") != ""
+    except (OSError, subprocess.CalledProcessError):
+        return None, False
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):
+        return None

@@ -1,0 +1,137 @@
+"""Train a method as a config says, test its best checkpoint, and leave a run folder."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from lowlight import run_folder
+from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, Stopwatch
+from lowlight.checkpoint import build, make, read
+from lowlight.data import PairDataModule
+from lowlight.evaluation import score
+from lowlight.methods import Classical, Method
+
+log = logging.getLogger(__name__)
+
+
+def train(config: DictConfig) -> dict[str, Any]:
+    """Run what ``lowlight train`` runs.
+
+    Args:
+        config: A composed ``train`` config; it says everything, ``output_dir`` included.
+
+    Returns:
+        The content of ``metrics.json``, and the objective's best value (such as ``val/psnr``).
+
+    Raises:
+        ValueError: If the config asks for what cannot be: a bad seed, unusable data, an output folder that
+            holds another run, a method that learns nothing.
+    """
+    _check_seed(config.seed)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    method, data = build(config.method), make(config.data)
+    if isinstance(method, Classical):
+        name = config.method.name
+        raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
+    data.setup("fit")  # what is wrong with the images is said before the output folder is touched
+    last = run_folder.prepare(config)
+    started = datetime.now(UTC)
+    stopwatch = Stopwatch()
+    trainer = _trainer(config, stopwatch)
+    try:
+        return _run(config, method, data, trainer, last, started, stopwatch)
+    finally:
+        _close(trainer.loggers)
+
+
+def _run(
+    config: DictConfig,
+    method: Method,
+    data: PairDataModule,
+    trainer: pl.Trainer,
+    last: Path | None,
+    started: datetime,
+    stopwatch: Stopwatch,
+) -> dict[str, Any]:
+    """Fit, test the best checkpoint and write the results."""
+    folder = Path(config.output_dir)
+    log.info("training %s in %s%s", config.method.name, folder, f", from {last.name}" if last else "")
+    trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    stopped, epochs = _why_stopped(trainer), trainer.current_epoch
+    best = read(_best(folder))
+    method.load_state_dict(best["state_dict"])
+    metrics = score(method, data, trainer, folder)
+    metrics[config.objective.metric] = _objective(trainer)
+    if trainer.is_global_zero:
+        run_folder.write_json(folder / "metrics.json", metrics)
+        manifest = run_folder.provenance() | {
+            "method": config.method.name,
+            "seed": config.seed,
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "train_minutes": round(stopwatch.seconds / 60, 3),
+            "epochs": epochs,
+            "max_epochs": trainer.max_epochs,
+            "best_epoch": best["epoch"] + 1,
+            "stopped": stopped,
+            "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+            "threads": torch.get_num_threads(),
+            "accelerator": trainer.accelerator.__class__.__name__,
+            "data": data.describe(),
+        }
+        run_folder.write_json(folder / "manifest.json", manifest)
+    return metrics
+
+
+def _trainer(config: DictConfig, stopwatch: Stopwatch) -> pl.Trainer:
+    named: dict[str, Callback] = make(config.callbacks) or {}
+    loggers: dict[str, Logger] = make(config.logger) or {}
+    trainer: pl.Trainer = make(
+        config.trainer,
+        callbacks=[EpochSeed(config.seed), stopwatch, *named.values()],
+        logger=list(loggers.values()),
+        plugins=[AtomicCheckpointIO()],
+    )
+    return trainer
+
+
+def _best(folder: Path) -> Path:
+    """Return the checkpoint to be tested: the best by the objective, else the last."""
+    best, last = folder / "best.ckpt", folder / "last.ckpt"
+    return best if best.exists() else last
+
+
+def _objective(trainer: pl.Trainer) -> float:
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.best_model_score is not None:
+            return float(callback.best_model_score)
+    return float("nan")
+
+
+def _why_stopped(trainer: pl.Trainer) -> str:
+    if trainer.max_epochs is not None and trainer.current_epoch >= trainer.max_epochs:
+        return "finished"
+    stopper = trainer.early_stopping_callback
+    return "early_stopping" if stopper is not None and stopper.stopped_epoch > 0 else "max_time"
+
+
+def _check_seed(seed: Any) -> None:
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed} is not a whole number from 0 to 2^32 - 1")
+
+
+def _close(loggers: list[Logger]) -> None:
+    """End the W&B run, also after a failure: the next job of a sweep must get its own."""
+    if any(isinstance(logger, WandbLogger) for logger in loggers):
+        import wandb
+
+        wandb.finish()

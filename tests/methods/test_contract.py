@@ -1,0 +1,58 @@
+"""What must hold for every method of conf/method."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lowlight.checkpoint import build, load
+from lowlight.config import available, load_config
+from lowlight.images import Pair
+from lowlight.methods import Method
+from tests.tiny import LEARNT, TINY
+
+
+def tiny(name: str) -> Method:
+    torch.manual_seed(0)
+    return build(load_config([f"method={name}", *TINY[name]]).method)
+
+
+def test_every_method_has_a_tiny_version() -> None:
+    assert available("method") == sorted(TINY)
+
+
+@pytest.mark.parametrize("name", available("method"))
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 23), (32, 32)])
+def test_enhance_keeps_any_size_and_stays_in_range(name: str, size: tuple[int, int]) -> None:
+    low = torch.rand(2, 3, *size)
+    enhanced = tiny(name).eval().enhance(low)
+    assert enhanced.shape == low.shape
+    assert enhanced.dtype == torch.float32
+    assert enhanced.min() >= 0
+    assert enhanced.max() <= 1
+
+
+@pytest.mark.parametrize("name", available("method"))
+def test_enhance_refuses_what_is_no_image_batch(name: str) -> None:
+    with pytest.raises(ValueError, match="low must be RGB float"):
+        tiny(name).enhance(torch.rand(3, 8, 8))
+
+
+@pytest.mark.parametrize("name", LEARNT)
+def test_every_parameter_of_the_image_network_gets_a_gradient(name: str) -> None:
+    method = tiny(name)
+    batch: Pair = {"low": torch.rand(2, 3, 64, 64) / 4, "high": torch.rand(2, 3, 64, 64), "name": "a"}
+    method.loss(method.restore(batch["low"]), batch).backward()
+    assert [key for key, weight in method.net.named_parameters() if weight.grad is None] == []
+    assert all(weight.grad.isfinite().all() for weight in method.net.parameters())
+
+
+@pytest.mark.parametrize("name", LEARNT)
+def test_a_checkpoint_gives_the_same_method_back(name: str, tmp_path: Path) -> None:
+    method = tiny(name).eval()
+    checkpoint = {"state_dict": method.state_dict()}
+    method.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / "best.ckpt")
+    low = torch.rand(1, 3, 20, 30)
+    assert torch.equal(load(tmp_path).enhance(low), method.enhance(low))
+    assert load(tmp_path / "best.ckpt").recipe == method.recipe

@@ -1,0 +1,197 @@
+"""Training steps under a real trainer: overfitting, accumulation, clipping, precision, exact resume."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from lowlight import losses
+from lowlight.callbacks import AtomicCheckpointIO, EpochSeed
+from lowlight.checkpoint import build
+from lowlight.config import load_config
+from lowlight.data import PairDataModule
+from lowlight.methods import GAN, Method, Supervised
+from tests.tiny import LEARNT, TINY
+
+
+def build_tiny(name: str, *overrides: str) -> Method:
+    torch.manual_seed(0)
+    return build(load_config([f"method={name}", *TINY[name], *overrides]).method)
+
+
+def pairs(lol: Path, **options: Any) -> PairDataModule:
+    return PairDataModule(lol, **({"batch_size": 2, "patch_size": 32, "val_fraction": 0.2} | options))
+
+
+def fit(
+    method: Method, data: PairDataModule, epochs: int = 1, resume: Path | None = None, **options: Any
+) -> pl.Trainer:
+    trainer = pl.Trainer(
+        **(
+            {
+                "max_epochs": epochs,
+                "accelerator": "cpu",
+                "logger": False,
+                "enable_checkpointing": False,
+                "enable_progress_bar": False,
+                "enable_model_summary": False,
+                "plugins": [AtomicCheckpointIO()],
+            }
+            | options
+        )
+    )
+    trainer.fit(method, datamodule=data, ckpt_path=resume)
+    return trainer
+
+
+class Brighten(nn.Module):
+    """Multiply by one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, low: torch.Tensor) -> torch.Tensor:
+        return low * self.weight
+
+
+class Judge(nn.Module):
+    """Return the image's level as its logit, times one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, low: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        return self.weight * image.mean((1, 2, 3)) + 0 * low.mean()
+
+
+sgd = partial(torch.optim.SGD, lr=0.5)
+
+
+@pytest.mark.parametrize("name", LEARNT)
+def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
+    rate = "method.optimizer.lr=3e-3"
+    method = build_tiny(name, rate, *(["method.net.dropout=0"] if name == "gan" else []))
+    data = pairs(lol, batch_size=1, patch_size=None, augment=False, val_fraction=0)
+    data.setup("fit")
+    batch = data.datasets["train"][0]
+    low, high = batch["low"][None], batch["high"][None]
+    before = losses.l1(method.enhance(low), high).item()
+    method = method.train()
+    fit(method, data, epochs=60, overfit_batches=1)
+    assert losses.l1(method.train().enhance(low), high).item() < before / 3
+
+
+@pytest.mark.parametrize("name", LEARNT)
+def test_bf16_mixed_precision_trains(name: str, lol: Path) -> None:
+    method = build_tiny(name)
+    before = [weight.clone() for weight in method.parameters()]
+    fit(method, pairs(lol), precision="bf16-mixed")
+    after = list(method.parameters())
+    assert all(weight.isfinite().all() for weight in after)
+    assert all(weight.dtype == torch.float32 for weight in after)
+    assert any(not torch.equal(one, two) for one, two in zip(before, after, strict=True))
+
+
+def test_both_networks_of_the_gan_are_trained_each_by_its_own_loss(lol: Path) -> None:
+    method = GAN(Brighten(), Judge(), pixel_weight=0, optimizer=sgd, discriminator_optimizer=sgd)
+    fit(method, pairs(lol, batch_size=6, val_fraction=0, augment=False, patch_size=None))
+    batch = next(iter(pairs_loader(lol)))
+    real, fake = batch["high"].mean((1, 2, 3)), batch["low"].mean((1, 2, 3))
+    judge = torch.ones(1, requires_grad=True)
+    loss = (losses.vanilla(judge * real, True).mean() + losses.vanilla(judge * fake, False).mean()) / 2
+    (slope,) = torch.autograd.grad(loss, judge)
+    trained = 1 - 0.5 * slope
+    assert method.discriminator.weight.item() == pytest.approx(trained.item(), abs=1e-5)
+    weight = torch.ones(1, requires_grad=True)
+    (slope,) = torch.autograd.grad(losses.vanilla(trained * weight * fake, True).mean(), weight)
+    assert method.net.weight.item() == pytest.approx((1 - 0.5 * slope).item(), abs=1e-5)
+
+
+def pairs_loader(lol: Path) -> Any:
+    data = pairs(lol, batch_size=6, val_fraction=0, augment=False, patch_size=None)
+    data.setup("fit")
+    return data.train_dataloader()
+
+
+def test_accumulated_gan_batches_equal_one_large_batch(lol: Path) -> None:
+    def trained(**options: Any) -> list[float]:
+        method = GAN(
+            Brighten(),
+            Judge(),
+            pixel=torch.nn.functional.mse_loss,
+            optimizer=sgd,
+            discriminator_optimizer=sgd,
+            pixel_weight=1,
+            accumulate=options.pop("accumulate"),
+        )
+        fit(method, pairs(lol, val_fraction=0, augment=False, patch_size=None, **options))
+        return [method.net.weight.item(), method.discriminator.weight.item()]
+
+    # The discriminator steps before the generator in both, on the same six pairs.
+    several, one = trained(batch_size=2, accumulate=3), trained(batch_size=6, accumulate=1)
+    assert several[1] == pytest.approx(one[1], abs=1e-6)
+    assert several[0] == pytest.approx(one[0], abs=2e-3)  # earlier batches met the discriminator's old weight
+
+
+def test_gan_gradients_are_clipped(lol: Path) -> None:
+    method = GAN(
+        Brighten(), Judge(), optimizer=sgd, discriminator_optimizer=sgd, gradient_clip=1e-3, pixel_weight=100
+    )
+    fit(method, pairs(lol, batch_size=6, val_fraction=0))
+    assert abs(method.net.weight.item() - 1) == pytest.approx(0.5e-3, rel=0.01)
+
+
+def test_gan_schedulers_step_each_epoch(lol: Path) -> None:
+    schedule = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.1)
+    method = GAN(Brighten(), Judge(), optimizer=sgd, discriminator_optimizer=sgd, scheduler=schedule)
+    trainer = fit(method, pairs(lol), epochs=2)
+    rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+    assert rates == pytest.approx([0.005, 0.005])
+
+
+@pytest.mark.parametrize("adversarial", [losses.vanilla, losses.least_squares, losses.hinge])
+def test_the_discriminators_accuracy_counts_patches_told_right(adversarial: losses.AdversarialLoss) -> None:
+    method = GAN(Brighten(), Judge(), adversarial=adversarial)
+    real, fake = torch.tensor([2.0, -1.0, 0.9]), torch.tensor([-3.0, -0.1, 5.0])
+    assert method._discriminator_accuracy(real, fake).item() == pytest.approx(4 / 6)
+
+
+@pytest.mark.parametrize("bad", [{"accumulate": 0}, {"gradient_clip": 0.0}])
+def test_the_gan_refuses_bad_settings(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        GAN(Brighten(), Judge(), **bad)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "gan"])
+def test_a_resumed_run_ends_with_the_same_weights(name: str, lol: Path, tmp_path: Path) -> None:
+    cosine = "{_target_: torch.optim.lr_scheduler.CosineAnnealingLR, _partial_: true, T_max: 4}"
+    overrides = [f"method.scheduler={cosine}"]
+
+    def run(epochs: int, resume: Path | None = None) -> tuple[Method, pl.Trainer]:
+        method = build_tiny(name, *overrides)
+        saver = pl.callbacks.ModelCheckpoint(
+            tmp_path, save_last=True, save_on_train_epoch_end=True, save_top_k=0
+        )
+        callbacks: list[Any] = [EpochSeed(0), saver]
+        trainer = fit(method, pairs(lol), epochs, resume, callbacks=callbacks, enable_checkpointing=True)
+        return method, trainer
+
+    straight, _ = run(4)
+    (tmp_path / "last.ckpt").unlink()
+    run(2)
+    torch.rand(7)  # whatever else a process draws
+    resumed, _ = run(4, tmp_path / "last.ckpt")
+    for (key, one), two in zip(straight.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(one, two), key
+
+
+def test_a_users_network_needs_no_config(lol: Path) -> None:
+    method = Supervised(Brighten(), optimizer=sgd)
+    fit(method, pairs(lol), epochs=5)
+    assert method.net.weight.item() > 1.5

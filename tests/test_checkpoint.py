@@ -1,0 +1,89 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lowlight.checkpoint import build, check_recipe, load, load_run
+from lowlight.config import load_config
+from lowlight.methods import Supervised
+from tests.tiny import TINY
+
+
+def save(path: Path, recipe: Any, weights: dict[str, torch.Tensor] | None = None) -> Path:
+    torch.save({"state_dict": weights or {}, "recipe": recipe}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "target", ["os.system", "torch.hub.load", "builtins.eval", "lowlight.checkpoint.load", "x"]
+)
+def test_a_strangers_recipe_is_not_run(target: str, tmp_path: Path) -> None:
+    recipe = {"_target_": "lowlight.methods.Supervised", "net": {"_target_": target, "_args_": ["echo"]}}
+    with pytest.raises(ValueError, match=f"calls {target}, which is not trusted"):
+        load(save(tmp_path / "a.ckpt", recipe))
+
+
+def test_targets_are_found_at_any_depth() -> None:
+    recipe = {"a": [{"b": {"c": [{"_target_": "subprocess.run"}]}}]}
+    with pytest.raises(ValueError, match=r"subprocess\.run"):
+        check_recipe(recipe, Path("x"))
+
+
+def test_our_own_recipes_are_allowed() -> None:
+    for name, overrides in TINY.items():
+        check_recipe(build(load_config([f"method={name}", *overrides]).method).recipe, Path("x"))
+
+
+def test_a_package_can_be_trusted_by_name() -> None:
+    check_recipe({"_target_": "mypackage.networks.Net"}, Path("x"), trust=["mypackage."])
+    with pytest.raises(ValueError, match="mypackages"):
+        check_recipe({"_target_": "mypackages.Net"}, Path("x"), trust=["mypackage."])
+
+
+class Payload:
+    """Would write a file if unpickled as code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (self.path,))
+
+
+def test_a_pickle_bomb_is_refused_and_not_run(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "recipe": Payload(tmp_path / "harm")}, tmp_path / "a.ckpt")
+    with pytest.raises(ValueError, match=r"a\.ckpt: refused"):
+        load(tmp_path / "a.ckpt")
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut"])
+def test_a_broken_file_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.ckpt"):
+        load(tmp_path / "a.ckpt")
+
+
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no such checkpoint"):
+        load(tmp_path / "a.ckpt")
+    with pytest.raises(ValueError, match="no run here"):
+        load_run(tmp_path)
+
+
+def test_weights_of_another_recipe_are_refused(tmp_path: Path) -> None:
+    method = build(load_config(["method=autoencoder", *TINY["autoencoder"]]).method)
+    other = build(load_config(["method=autoencoder", "method.net.channels=[4,4,4,4,4]"]).method)
+    with pytest.raises(ValueError, match="weights do not fit the recipe"):
+        load(save(tmp_path / "a.ckpt", method.recipe, other.state_dict()))
+
+
+def test_a_method_built_by_hand_is_loaded_with_its_net(tmp_path: Path) -> None:
+    net = nn.Conv2d(3, 3, 1)
+    path = save(tmp_path / "a.ckpt", None, Supervised(net).state_dict())
+    with pytest.raises(ValueError, match="net="):
+        load(path)
+    low = torch.rand(1, 3, 4, 4)
+    assert load(path, net=nn.Conv2d(3, 3, 1)).enhance(low).equal(Supervised(net).enhance(low))

@@ -1,0 +1,82 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from lowlight.run_folder import finished, prepare, prepare_evaluation, provenance, read_json, write_json
+
+
+def config(folder: Path, resume: str = "never", **changes: Any) -> DictConfig:
+    values = {
+        "output_dir": str(folder),
+        "resume": resume,
+        "seed": 0,
+        "data": {"num_workers": 0, "batch_size": 4},
+    }
+    return OmegaConf.merge(OmegaConf.create(values), changes)  # type: ignore[return-value]
+
+
+def test_a_run_starts_in_a_new_folder_and_is_not_overwritten(tmp_path: Path) -> None:
+    assert prepare(config(tmp_path / "run")) is None
+    assert (tmp_path / "run" / "config.yaml").exists()
+    with pytest.raises(ValueError, match="already holds a run: resume=auto continues it"):
+        prepare(config(tmp_path / "run"))
+
+
+def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
+    run = config(tmp_path, "auto")
+    assert finished(run) is None
+    assert prepare(run) is None
+    (tmp_path / "last.ckpt").touch()
+    assert prepare(run) == tmp_path / "last.ckpt"
+    write_json(tmp_path / "metrics.json", {"test/psnr": 20.0})
+    assert finished(run) is None
+    write_json(tmp_path / "manifest.json", {})
+    assert finished(run) == {"test/psnr": 20.0}
+
+
+def test_another_recipe_is_refused_by_its_first_difference(tmp_path: Path) -> None:
+    prepare(config(tmp_path, "auto"))
+    with pytest.raises(ValueError, match=r"another recipe: data\.batch_size is 4 there and 8 here"):
+        prepare(config(tmp_path, "auto", data={"batch_size": 8}))
+    assert prepare(config(tmp_path, "auto", data={"num_workers": 2})) is None
+
+
+def test_restart_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
+    prepare(config(tmp_path))
+    for name in ("last.ckpt", "best.ckpt", "manifest.json", "mine.txt"):
+        (tmp_path / name).touch()
+    assert prepare(config(tmp_path, "restart", seed=1)) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "mine.txt"]
+
+
+def test_an_evaluation_never_replaces_a_training_run(tmp_path: Path) -> None:
+    (tmp_path / "best.ckpt").touch()
+    with pytest.raises(ValueError, match="holds a training run"):
+        prepare_evaluation(config(tmp_path, "restart"))
+
+
+def test_a_wrong_resume_and_an_unwritable_folder_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="resume=yes is none of"):
+        prepare(config(tmp_path, "yes"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="cannot write to output_dir"):
+        prepare(config(tmp_path / "file" / "run"))
+
+
+def test_json_stays_valid_with_infinite_values(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": [float("inf"), float("-inf"), float("nan"), 1.5]})
+    parsed = json.loads((tmp_path / "a.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert parsed == {"a": ["Infinity", "-Infinity", "NaN", 1.5]}
+    assert float(parsed["a"][0]) == float("inf")
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(ValueError, match="not whole"):
+        read_json(tmp_path / "a.json")
+
+
+def test_provenance_names_versions_and_machine() -> None:
+    known = provenance()
+    assert known["versions"]["torch"]
+    assert known["machine"]["cores"] >= 1
