@@ -1,0 +1,167 @@
+"""Gather runs into the rows of the table: seeds of one recipe together, each row with a telling label."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lowlight.report.runs import Run, flatten
+
+NOT_RECIPE_SECTIONS = frozenset({"hydra", "logger", "output_dir", "pictures", "resume", "trust"})
+"""Top-level config keys that say where and how a run was launched, not what it learnt."""
+NOT_RECIPE_KEYS = frozenset(
+    {"num_workers", "pin_memory", "persistent_workers", "cache", "cache_dir", "dirpath", "save_dir"}
+    | {"default_root_dir", "enable_progress_bar", "enable_model_summary"}
+)
+"""Last parts of config keys that leave what a run learns unchanged."""
+SEEDS = frozenset({"seed", "data.seed"})
+"""The seed's config keys; a paired set may have a seed of its own, which is part of the recipe."""
+
+MOST_KEYS_IN_A_LABEL = 3
+
+Recipe = dict[str, Any]
+Group = tuple[Recipe, list[Run]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table: the runs of one recipe, which differ in nothing but the seed."""
+
+    label: str
+    runs: tuple[Run, ...]
+
+    @property
+    def first(self) -> Run:
+        """The run with the lowest seed; it stands for the others in the pictures and the timing."""
+        return self.runs[0]
+
+    @property
+    def capped(self) -> bool:
+        """Whether a time limit ended the training of a run."""
+        return any(run.stopped == "max_time" for run in self.runs)
+
+    def score(self, key: str) -> float:
+        """Return the mean over the runs of a test score; NaN where a run lacks it."""
+        return _mean([run.scores.get(key, math.nan) for run in self.runs])
+
+    def spread(self, key: str) -> float:
+        """Return the sample standard deviation over the runs of a test score; NaN for a single run."""
+        values = [run.scores.get(key, math.nan) for run in self.runs]
+        return statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
+
+    def fact(self, key: str) -> float:
+        """Return the mean over the runs of a number in their manifests; NaN where one lacks it."""
+        return _mean([_number(run.manifest.get(key)) for run in self.runs])
+
+    def curve(self, column: str) -> list[tuple[int, float, float, float]]:
+        """Return (epoch, mean, lowest, highest) over the runs of a curve, its finite points only."""
+        points: dict[int, list[float]] = {}
+        for run in self.runs:
+            for epoch, value in run.curves.get(column, {}).items():
+                if math.isfinite(value):
+                    points.setdefault(epoch, []).append(value)
+        return [(epoch, _mean(values), min(values), max(values)) for epoch, values in sorted(points.items())]
+
+
+def gather(runs: Sequence[Run]) -> list[Entry]:
+    """Group runs by method and recipe, label the groups, and rank them by PSNR, best first.
+
+    Runs of one recipe with the same seed are not samples of it: each gets a row, labelled by its folder.
+    """
+    recipes: list[Group] = []
+    for run in runs:
+        recipe = _recipe(run)
+        for known, members in recipes:
+            if members[0].method == run.method and known == recipe:
+                members.append(run)
+                break
+        else:
+            recipes.append((recipe, [run]))
+    groups: list[Group] = []
+    for recipe, members in recipes:
+        if len({run.seed for run in members}) == len(members):
+            groups.append((recipe, sorted(members, key=lambda run: run.seed)))
+        else:
+            groups += [(recipe, [run]) for run in members]
+    entries = [
+        Entry(label, tuple(members)) for label, (_, members) in zip(_labels(groups), groups, strict=True)
+    ]
+    return sorted(entries, key=lambda entry: -_or_lowest(entry.score("psnr")))
+
+
+def _recipe(run: Run) -> Recipe:
+    """Return what decides a run's result, the seed and its own folder apart, with dotted keys."""
+    home = str(run.config.get("output_dir") or run.folder.resolve())
+    flat = flatten({key: value for key, value in run.config.items() if key not in NOT_RECIPE_SECTIONS})
+    return {
+        key: value
+        for key, value in flat.items()
+        if key not in SEEDS
+        and key.rpartition(".")[2] not in NOT_RECIPE_KEYS
+        and not f"{value}/".startswith(f"{home}/")
+    }
+
+
+def _labels(groups: Sequence[Group]) -> list[str]:
+    """Name each group by its method and, among several of one method, by what sets it apart."""
+    labels = []
+    for recipe, members in groups:
+        method = members[0].method
+        rivals = [other for other, others in groups if others[0].method == method]
+        keys = sorted(key for key in set().union(*rivals) if _differs(key, rivals))
+        settings = ", ".join(f"{_short(key, keys)}={_shown(recipe.get(key))}" for key in keys)
+        labels.append(f"{method} ({settings})" if len(keys) <= MOST_KEYS_IN_A_LABEL and keys else method)
+    return [
+        label if labels.count(label) == 1 else f"{members[0].method} ({_place(members[0], groups)})"
+        for label, (_, members) in zip(labels, groups, strict=True)
+    ]
+
+
+def _differs(key: str, recipes: Sequence[Recipe]) -> bool:
+    """Tell whether recipes disagree on a key."""
+    return any(recipe.get(key) != recipes[0].get(key) for recipe in recipes)
+
+
+def _short(key: str, keys: Sequence[str]) -> str:
+    """Return the shortest end of a dotted key that no other key shares."""
+    parts = key.split(".")
+    for start in range(len(parts) - 1, 0, -1):
+        end = ".".join(parts[start:])
+        if not any(other != key and f".{other}".endswith(f".{end}") for other in keys):
+            return end
+    return key
+
+
+def _place(run: Run, groups: Sequence[Group]) -> str:
+    """Return the shortest end of a run's path that no other run shares."""
+    paths = [member.folder.resolve() for _, members in groups for member in members]
+    parts = run.folder.resolve().parts
+    for start in range(len(parts) - 1, 0, -1):
+        if sum(path.parts[-(len(parts) - start) :] == parts[start:] for path in paths) == 1:
+            return "/".join(parts[start:])
+    return str(run.folder)
+
+
+def _shown(value: Any) -> str:
+    """Write a config value as a user would: 1e-4 rather than 0.0001."""
+    if not isinstance(value, float):
+        return "null" if value is None else str(value)
+    mantissa, _, exponent = f"{value:e}".partition("e")
+    scientific = f"{float(mantissa):g}e{int(exponent)}"
+    return min(f"{value:g}", scientific, key=len)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Average numbers; infinity stays infinite."""
+    return sum(values) / len(values)
+
+
+def _number(value: Any) -> float:
+    """Read a number that may be missing."""
+    return math.nan if value is None else float(value)
+
+
+def _or_lowest(value: float) -> float:
+    """Order a missing score behind all others."""
+    return -math.inf if math.isnan(value) else value

@@ -1,0 +1,208 @@
+"""Read finished run folders and refuse those that cannot be compared."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from lowlight.images import read_rgb
+from lowlight.run_folder import read_json
+
+Curve = dict[int, float]
+"""Epoch (from 1) to value."""
+
+REMEDY = "finish the run (the same `lowlight train` command with resume=auto) or leave it out"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, as its folder tells it.
+
+    ``scores`` and ``definitions`` go by the metric's name without ``test/`` ("psnr" in dB, "exposure/f1"
+    in [0, 1]), ``per_image`` by the image's name, ``curves`` by the logged column ("val/psnr").
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    manifest: dict[str, Any]
+    scores: dict[str, float]
+    definitions: dict[str, str]
+    conditions: dict[str, str]
+    per_image: dict[str, dict[str, float]]
+    curves: dict[str, Curve]
+
+    @property
+    def method(self) -> str:
+        """The method's config name."""
+        return str(self.manifest["method"])
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return int(self.manifest.get("seed") or 0)
+
+    @property
+    def stopped(self) -> str:
+        """Why training ended: "finished", "max_time" or "early_stopping"; "unknown" where no file tells."""
+        return str(self.manifest.get("stopped") or "unknown")
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose checkpoint was kept; None where nothing was learnt."""
+        if self.manifest.get("best_epoch") is not None:
+            return int(self.manifest["best_epoch"])
+        objective = self.config.get("objective") or {}
+        curve = self.curves.get(str(objective.get("metric")), {})
+        values = {epoch: value for epoch, value in curve.items() if not math.isnan(value)}
+        if not values:
+            return None
+        choose = min if objective.get("mode") == "min" else max
+        return choose(values, key=lambda epoch: values[epoch])
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        ValueError: If the folder or one of its files is missing or unreadable; the message names it.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such run folder")
+    for name in ("metrics.json", "per_image.csv", "manifest.json", "config.yaml"):
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder}: not a finished run, it has no {name}; {REMEDY}")
+    metrics = read_json(folder / "metrics.json")
+    manifest = read_json(folder / "manifest.json")
+    config = _read_yaml(folder / "config.yaml")
+    manifest.setdefault("method", (config.get("method") or {}).get("name", folder.name))
+    tests = {key.removeprefix("test/"): value for key, value in metrics.items() if key.startswith("test/")}
+    return Run(
+        folder=folder,
+        config=config,
+        manifest=manifest,
+        scores=_numbers(
+            {key: value for key, value in tests.items() if key != "loss"}, folder / "metrics.json"
+        ),
+        definitions={
+            str(key).removeprefix("test/"): str(text)
+            for key, text in (metrics.get("definitions") or {}).items()
+        },
+        conditions={key: str(metrics.get(key, "unknown")) for key in ("split", "size", "rounding")},
+        per_image=dict(_read_table(folder / "per_image.csv", "name")),
+        curves=_read_curves(folder / "metrics.csv"),
+    )
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Read run folders and check that their scores may stand in one table.
+
+    Raises:
+        ValueError: If a run is unfinished or given twice, or if two runs were scored on different images.
+    """
+    if not folders:
+        raise ValueError("no run to compare; give at least one run folder")
+    given: dict[Path, Path] = {}
+    for folder in folders:
+        if folder.resolve() in given:
+            raise ValueError(f"{folder}: this run is given twice; name each run once")
+        given[folder.resolve()] = folder
+    runs = [read_run(folder) for folder in folders]
+    for run in runs[1:]:
+        _check_same_images(runs[0], run)
+    return runs
+
+
+def _check_same_images(first: Run, second: Run) -> None:
+    """Refuse two runs that were not scored on the same pictures in the same way."""
+    pair = f"{first.folder} and {second.folder}"
+    remedy = "score both on the same images with `lowlight evaluate`"
+    for key, value in first.conditions.items():
+        if second.conditions[key] != value:
+            other = second.conditions[key]
+            raise ValueError(
+                f"{pair} cannot be ranked: {key} is {value} in one, {other} in the other; {remedy}"
+            )
+    if first.per_image.keys() != second.per_image.keys():
+        differences = [
+            f"only in {run.folder}: {_first_names(run.per_image.keys() - other.per_image.keys())}"
+            for run, other in ((first, second), (second, first))
+            if run.per_image.keys() - other.per_image.keys()
+        ]
+        raise ValueError(f"{pair} cannot be ranked, their images differ: {'; '.join(differences)}; {remedy}")
+    for metric in first.definitions.keys() & second.definitions.keys():
+        if first.definitions[metric] != second.definitions[metric]:
+            raise ValueError(f"{pair} cannot be ranked: they define {metric} differently; {remedy}")
+    for name in kept_pictures(first):
+        for file in ("low.png", "high.png"):
+            paths = [run.folder / "pictures" / "test" / name / file for run in (first, second)]
+            if all(map(Path.is_file, paths)) and not np.array_equal(read_rgb(paths[0]), read_rgb(paths[1])):
+                raise ValueError(
+                    f"{pair} cannot be ranked: {name}/{file} is a different picture in each; {remedy}"
+                )
+
+
+def kept_pictures(run: Run) -> list[str]:
+    """List the folders of test pictures that a run kept, one a picture, in order of name."""
+    return sorted(path.name for path in (run.folder / "pictures" / "test").glob("*") if path.is_dir())
+
+
+def _first_names(names: set[str]) -> str:
+    """Name the first five of a set, and how many there are."""
+    shown = ", ".join(sorted(names)[:5])
+    return shown if len(names) <= 5 else f"{shown} ... ({len(names)} in all)"
+
+
+def _numbers(values: Mapping[str, Any], path: Path) -> dict[str, float]:
+    """Read numbers, naming the file of one that is none; "Infinity" and "NaN" are values that JSON lacks."""
+    try:
+        return {key: float(value) for key, value in values.items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a number ({error}); {REMEDY}") from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping as plain containers, naming the file where it is none."""
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except Exception as error:  # the YAML parser's and OmegaConf's errors share no base
+        raise ValueError(f"{path}: not a readable config ({error}); {REMEDY}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: not a YAML mapping; {REMEDY}")
+    return {str(key): value for key, value in content.items()}
+
+
+def _read_table(path: Path, key: str) -> list[tuple[str, dict[str, float]]]:
+    """Read the rows of a CSV file by their value of ``key``; empty cells are left out."""
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if key not in (reader.fieldnames or ()):
+            raise ValueError(f"{path}: no column {key!r}; {REMEDY}")
+        rows = list(reader)
+    return [
+        (row.pop(key), _numbers({name: cell for name, cell in row.items() if cell}, path)) for row in rows
+    ]
+
+
+def _read_curves(path: Path) -> dict[str, Curve]:
+    """Read the curves of a run; none where it learnt nothing."""
+    curves: dict[str, Curve] = {}
+    for epoch, row in _read_table(path, "epoch") if path.is_file() else []:
+        for column, value in row.items():
+            curves.setdefault(column, {})[int(_numbers({"epoch": epoch}, path)["epoch"])] = value
+    return curves
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested mappings into one mapping with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,134 @@
+"""Table 1: values, columns, ranks and escaping."""
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+
+from lowlight.report.entries import gather
+from lowlight.report.runs import read_runs
+from lowlight.report.table import (
+    Row,
+    best_texts,
+    columns_of,
+    escape_latex,
+    escape_markdown,
+    footnotes,
+    make_rows,
+    number,
+    to_csv,
+    to_markdown,
+)
+from lowlight.report.timing import Timing
+from tests.report.fake_runs import write_run
+
+PROMISED = (
+    "method,psnr,ssim,exposure/accuracy,exposure/precision,exposure/recall,exposure/f1,channel/accuracy,"
+    "parameters,train_minutes,ms_per_image"
+)
+
+
+def _timing(**milliseconds: float) -> Timing:
+    return Timing(milliseconds, rounds=3, shape=(1, 3, 64, 96), threads=1, device="cpu")
+
+
+def test_csv_begins_with_the_promised_columns_and_holds_plain_numbers(report: Path) -> None:
+    text = (report / "table.csv").read_text()
+    assert text.startswith(PROMISED + ",")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [row["method"] for row in rows] == ["mirnet", "autoencoder", "gan_<b>&$x_", "identity"]
+    mirnet, autoencoder, _, identity = rows
+    assert float(mirnet["psnr"]) == 21.5
+    assert float(mirnet["ssim"]) == pytest.approx(21.5 / 30, abs=1e-5)
+    assert float(mirnet["exposure/f1"]) == pytest.approx(0.7 + 21.5 / 200)
+    assert float(mirnet["channel/accuracy"]) == pytest.approx(0.5 + 21.5 / 200)
+    assert mirnet["parameters"] == "31787419"
+    assert float(mirnet["train_minutes"]) == 5
+    assert float(mirnet["ms_per_image"]) > 0
+    assert (mirnet["n"], mirnet["epochs"], mirnet["stopped"]) == ("2", "20", "finished")
+    assert float(mirnet["psnr_std"]) == pytest.approx(math.sqrt(0.5), abs=1e-5)
+    assert autoencoder["stopped"] == "max_time"
+    assert (identity["parameters"], identity["psnr_std"], identity["n"]) == ("0", "", "1")
+
+
+def test_the_ratio_is_to_the_fastest_method_that_learns(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a", "slow", psnr=20.0),
+        write_run(tmp_path / "b", "fast", psnr=19.0),
+        write_run(tmp_path / "c", "none", psnr=8.0, epochs=0),
+    ]
+    rows = make_rows(gather(read_runs(runs)), _timing(slow=50.0, fast=20.0, none=2.0))
+    assert [row["ms_ratio"] for row in rows] == [2.5, 1.0, 0.1]
+
+
+def test_infinite_and_missing_values_are_written(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", "perfect", psnr=math.inf, metrics={"test/extra": 0.25})
+    other = write_run(tmp_path / "b", "other", psnr=20.0)
+    entries = gather(read_runs([folder, other]))
+    rows = make_rows(entries, _timing(perfect=1.0, other=1.0))
+    lines = list(csv.DictReader(to_csv(rows).splitlines()))
+    assert (lines[0]["psnr"], lines[0]["extra"], lines[1]["extra"]) == ("inf", "0.25", "")
+    markdown = to_markdown(rows, footnotes(entries, _timing(perfect=1.0, other=1.0)))
+    assert "| perfect | **∞** |" in markdown
+    assert "| extra |" in markdown
+    assert "| – |" in markdown
+
+
+def test_the_best_value_is_bold_ties_as_shown_included() -> None:
+    def row(psnr: float) -> Row:
+        keys = ["method", "psnr", "ssim", "parameters", "epochs", "train_minutes", "ms_per_image", "ms_ratio"]
+        groups = [
+            f"{g}/{n}" for g in ("exposure", "channel") for n in ("accuracy", "precision", "recall", "f1")
+        ]
+        return dict.fromkeys([*keys, *groups], math.nan) | {
+            "method": "m",
+            "psnr": psnr,
+            "n": 1,
+            "stopped": "",
+        }
+
+    rows = [row(20.001), row(20.004), row(19.0)]
+    psnr, ssim = columns_of(rows)[1:3]
+    assert best_texts(rows, psnr) == {"20.00"}
+    assert best_texts(rows, ssim) == set()
+    assert best_texts(rows[:1], psnr) == set()
+
+
+def test_markdown_and_latex_mark_capped_runs_and_escape_names(report: Path) -> None:
+    markdown, latex = ((report / name).read_text() for name in ("table.md", "table.tex"))
+    assert "| autoencoder† |" in markdown
+    assert "† autoencoder: training was stopped by its time limit after 20 of 40 epochs." in markdown
+    assert r"| gan\_&lt;b&gt;&amp;$x\_ |" in markdown
+    assert "**21.50 ± 0.71**" in markdown
+    assert r"autoencoder\dag{} &" in latex
+    assert r"gan\_\textless{}b\textgreater{}\&\$x\_ &" in latex
+    assert r"\textbf{21.50 $\pm$ 0.71}" in latex
+    assert "31,787,419" in latex
+    widths = {
+        line.count(" & ") for line in latex.splitlines() if line.endswith(r"\\") and "multicolumn" not in line
+    }
+    assert len(widths) == 1
+
+
+def test_escaping_leaves_no_markup() -> None:
+    assert escape_markdown("a_b|c*d`<e>&") == r"a\_b\|c\*d\`&lt;e&gt;&amp;"
+    assert escape_latex("50% of {x}_1 & \\y ~ ^") == (
+        r"50\% of \{x\}\_1 \& \textbackslash{}y \textasciitilde{} \textasciicircum{}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (31787419.0, 0, "31,787,419"),
+        (0.0, None, "0"),
+        (1.234, None, "1.23"),
+        (12.34, None, "12.3"),
+        (4512.3, None, "4,512"),
+        (-math.inf, 2, "−∞"),
+        (math.nan, 2, "–"),
+    ],
+)
+def test_numbers_are_written_for_readers(value: float, decimals: int | None, text: str) -> None:
+    assert number(value, decimals) == text
