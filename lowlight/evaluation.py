@@ -38,18 +38,19 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
         raise ValueError(f"method={config.method.name} must be trained first: give checkpoint=RUN_OR_CKPT")
     data = make(config.data)
     data.setup("test")
-    run_folder.prepare_evaluation(config)
+    rank_zero_only(run_folder.prepare_evaluation)(config)
     folder = Path(config.output_dir)
     trainer = make(config.trainer, logger=False, callbacks=[TestPictures(folder, config.pictures)])
     metrics = score(method, data, trainer, folder)
-    run_folder.write_json(folder / "metrics.json", metrics)
-    manifest = run_folder.provenance() | {
-        "method": (method.recipe or {}).get("name", type(method).__name__),
-        "seed": config.seed,
-        "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
-        "data": data.describe(),
-    }
-    run_folder.write_json(folder / "manifest.json", manifest | _training(config.checkpoint))
+    if trainer.is_global_zero:
+        manifest = run_folder.provenance() | {
+            "method": (method.recipe or {}).get("name", type(method).__name__),
+            "seed": config.seed,
+            "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+            "data": data.describe(),
+        }
+        run_folder.write_json(folder / "metrics.json", metrics)
+        run_folder.write_json(folder / "manifest.json", manifest | _training(config.checkpoint))
     return metrics
 
 
@@ -76,7 +77,7 @@ def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Pat
         What belongs into ``metrics.json``: means by ``test/<key>``, and what they were measured on.
     """
     (means,) = trainer.test(method, datamodule=data, verbose=False)
-    table = method.test_scores.per_image()
+    table = method.test_table
     _write_table(folder / "per_image.csv", table)
     described = data.describe()
     size = described["eval_size"]

@@ -37,14 +37,11 @@ _PACKAGES = (
 )
 
 
-def prepare(config: DictConfig) -> Path | None:
+def prepare(config: DictConfig) -> None:
     """Make the output folder ready for a run, and store the config in it.
 
     Args:
         config: A whole run's config; reads ``output_dir`` and ``resume``.
-
-    Returns:
-        The checkpoint to continue from, or None to begin.
 
     Raises:
         ValueError: If the folder holds a run that must not be touched, or cannot be written.
@@ -69,8 +66,6 @@ def prepare(config: DictConfig) -> Path | None:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     except OSError as error:
         raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
-    last = folder / "last.ckpt"
-    return last if last.exists() else None
 
 
 def prepare_evaluation(config: DictConfig) -> None:
@@ -99,7 +94,7 @@ def finished(config: DictConfig) -> dict[str, Any] | None:
 
 
 def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
-    there, here = _flat(OmegaConf.load(folder / "config.yaml")), _flat(config)
+    there, here = _leaves(OmegaConf.load(folder / "config.yaml")), _leaves(config)
     for key in sorted(there.keys() | here.keys()):
         if key.startswith(_MAY_DIFFER) or there.get(key) == here.get(key):
             continue
@@ -109,19 +104,19 @@ def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
         )
 
 
-def _flat(config: Any) -> dict[str, Any]:
-    """Return a config's leaves by their dotted keys."""
-    leaves: dict[str, Any] = {}
+def _leaves(config: Any) -> dict[str, Any]:
+    return flatten(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
 
-    def visit(node: Any, key: str) -> None:
-        if isinstance(node, dict) and node:
-            for name, child in node.items():
-                visit(child, f"{key}.{name}" if key else str(name))
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested mappings into one mapping with dotted keys; an empty mapping is a leaf."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
         else:
-            leaves[key] = node
-
-    visit(OmegaConf.to_container(config, resolve=True), "")
-    return leaves
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from lowlight import run_folder
 from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, Stopwatch
@@ -41,12 +42,13 @@ def train(config: DictConfig) -> dict[str, Any]:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     data.setup("fit")  # what is wrong with the images is said before the output folder is touched
-    last = run_folder.prepare(config)
+    rank_zero_only(run_folder.prepare)(config)  # other processes find the folder ready
+    last = Path(config.output_dir) / "last.ckpt"
     started = datetime.now(UTC)
     stopwatch = Stopwatch()
     trainer = _trainer(config, stopwatch)
     try:
-        return _run(config, method, data, trainer, last, started, stopwatch)
+        return _run(config, method, data, trainer, last if last.exists() else None, started, stopwatch)
     finally:
         _close(trainer.loggers)
 

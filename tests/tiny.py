@@ -1,7 +1,12 @@
 """Overrides that make each method of conf/method small enough for a test; a new method adds a line."""
 
 TINY = {
-    "mirnet": ["method.net.channels=8", "method.net.groups=1", "method.net.blocks=1", "method.net.reduction=2"],
+    "mirnet": [
+        "method.net.channels=8",
+        "method.net.groups=1",
+        "method.net.blocks=1",
+        "method.net.reduction=2",
+    ],
     "autoencoder": ["method.net.channels=[8,8,8,8,8]"],
     "gan": [
         "method.net.channels=8",

@@ -37,8 +37,10 @@ def run(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
 
 
 def _quieten_lightning() -> None:
-    """Keep Lightning's advertisements and its own outdated calls out of the log; warnings stay."""
+    """Keep Lightning's advertisements, and warnings of what is so on purpose, out of the log."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    # Before the first validation of a run that validates every few epochs; later it is an error.
+    warnings.filterwarnings("ignore", message=".*could not find the monitored key.*")

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -28,9 +29,11 @@ class Method(pl.LightningModule, ABC):
     Attributes:
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
             method built by hand.
+        test_table: The last test's scores of each image, by its name.
     """
 
     recipe: dict[str, Any] | None = None
+    test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -115,8 +118,9 @@ class Method(pl.LightningModule, ABC):
         self.test_scores.reset()
 
     def on_test_epoch_end(self) -> None:
-        """Log the test scores; the table stays in ``test_scores`` for whoever wants it."""
+        """Log the test scores and keep the table of images; both gather all processes."""
         self.log_dict(self.test_scores.compute())
+        self.test_table = self.test_scores.per_image()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the recipe beside the weights."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lowlight.report.runs import Run, flatten
+from lowlight.report.runs import Run
+from lowlight.run_folder import flatten
 
 NOT_RECIPE_SECTIONS = frozenset({"hydra", "logger", "output_dir", "pictures", "resume", "trust"})
 """Top-level config keys that say where and how a run was launched, not what it learnt."""

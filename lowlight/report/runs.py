@@ -195,14 +195,3 @@ def _read_curves(path: Path) -> dict[str, Curve]:
         for column, value in row.items():
             curves.setdefault(column, {})[int(_numbers({"epoch": epoch}, path)["epoch"])] = value
     return curves
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested mappings into one mapping with dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
