@@ -1,0 +1,208 @@
+"""The commands, run as a user runs them."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import TINY
+
+QUICK = ["trainer=cpu", "trainer.max_epochs=2", "trainer.enable_progress_bar=false", "data.patch_size=32"]
+AUTOENCODER = ["method=autoencoder", *TINY["autoencoder"], *QUICK]
+
+
+def lowlight(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``lowlight`` in a folder of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", "from lowlight.cli import main; main()", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        check=False,
+    )
+
+
+def on(root: Path) -> list[str]:
+    return ["data=lol", f"data.root='{root}'", "data.batch_size=2", "data.val_fraction=0.3"]
+
+
+def test_a_run_leaves_what_compare_reads_and_is_not_done_twice(lol: Path, tmp_path: Path) -> None:
+    command = ["train", *AUTOENCODER, *on(lol), "output_dir=run", "resume=auto"]
+    first = lowlight(*command, folder=tmp_path)
+    assert first.returncode == 0, first.stderr
+    run = tmp_path / "run"
+    metrics, manifest = (json.loads((run / f"{name}.json").read_text()) for name in ("metrics", "manifest"))
+    with (run / "per_image.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["name"] for row in rows) == ["LOL/7", "LOL/8"]
+    mean = sum(float(row["psnr"]) for row in rows) / 2
+    assert metrics["test/psnr"] == pytest.approx(mean, abs=1e-4)
+    assert {"val/psnr", "test/ssim", "test/exposure/f1", "test/channel/accuracy"} <= set(metrics)
+    assert (metrics["split"], metrics["images"], metrics["size"]) == ("test", 2, "native")
+    with (run / "metrics.csv").open() as file:
+        curves = list(csv.DictReader(file))
+    assert [row["epoch"] for row in curves] == ["1", "2"]
+    assert all(row[key] for row in curves for key in ("train/loss", "train/psnr", "val/loss", "val/psnr"))
+    assert (manifest["stopped"], manifest["epochs"], manifest["method"]) == ("finished", 2, "autoencoder")
+    assert manifest["command"][:2] == ["lowlight", "train"]
+    names = {path.relative_to(run).as_posix() for path in run.rglob("*.png")}
+    assert "pictures/test/LOL__7/enhanced.png" in names
+    assert {"pictures/progress/epoch-0001.png", "pictures/progress/epoch-0002.png"} <= names
+
+    again = lowlight(*command, folder=tmp_path)
+    assert again.returncode == 0
+    assert "finished; nothing to do" in again.stdout
+    other = lowlight(*command, "method.net.slope=0.2", folder=tmp_path)
+    assert other.returncode == 1
+    message = other.stderr.splitlines()[-1]
+    assert message.startswith("error: ")
+    assert "run holds a run of another recipe: method.net.slope is 0.3 there and 0.2 here" in message
+
+    evaluated = lowlight(
+        "evaluate", "checkpoint=run", *on(lol), "trainer=cpu", "output_dir=scores", folder=tmp_path
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["test/psnr"] == metrics["test/psnr"]
+
+
+def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "eval15").symlink_to(lol / "eval15")
+    done = lowlight("evaluate", "method=gamma", *on(tmp_path / "only"), "output_dir=scores", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["images"] == 2
+    assert "test/psnr" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "data=lol"], "error: data.root is not set"),
+        (["train", "data=lol", "data.root=nowhere"], "error: nowhere: no such folder"),
+        (["train", "seed=-1"], "error: seed=-1 is not a whole number"),
+        (["train", "resume=yes"], "error: resume=yes is none of never, auto, restart"),
+        (["train", "method=gamma"], "error: method=gamma learns nothing: score it with `lowlight evaluate"),
+        (["train", "method=gan", "method.accumulate=0"], "error: accumulate must be at least 1"),
+        (["evaluate"], "error: give one of checkpoint=RUN_OR_CKPT and method=NAME"),
+        (["evaluate", "method=mirnet", *TINY["mirnet"]], "error: method=mirnet must be trained first"),
+        (["evaluate", "checkpoint=nowhere.ckpt"], "error: nowhere.ckpt: no such checkpoint"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verb, *overrides = arguments
+    quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"lowlight-{verb}", *overrides, *quiet])
+    with pytest.raises(SystemExit) as stop:
+        import_module(f"lowlight.cli.{verb}").main()
+    assert isinstance(stop.value.code, str)  # printed on stderr, with exit status 1
+    assert stop.value.code.startswith(message)
+    assert "\n" not in stop.value.code
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "method=mirnett"], "Could not find 'method/mirnett'"),
+        (["train", "sead=1"], "Key 'sead' is not in struct"),
+    ],
+)
+def test_hydras_own_messages_stay(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = lowlight(*arguments, folder=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_program_lists_its_verbs_and_refuses_others(tmp_path: Path) -> None:
+    helped = lowlight("--help", folder=tmp_path)
+    assert helped.returncode == 0
+    assert all(verb in helped.stdout for verb in ("train", "evaluate", "compare"))
+    wrong = lowlight("trian", folder=tmp_path)
+    assert wrong.returncode == 1
+    assert "no verb 'trian'" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_to_the_same_end(lol: Path, tmp_path: Path) -> None:
+    import torch
+
+    command = ["train", *AUTOENCODER, *on(lol), "trainer.max_epochs=3", "resume=auto"]
+    assert lowlight(*command, "output_dir=straight", folder=tmp_path).returncode == 0
+    kill = "+callbacks.kill._target_=tests.cli.killer.KillAfter"
+    killed = lowlight(
+        *command,
+        "output_dir=killed",
+        kill,
+        "+callbacks.kill.epochs=1",
+        folder=tmp_path,
+        PYTHONPATH=str(Path.cwd()),
+    )
+    assert killed.returncode == -9
+    assert (tmp_path / "killed" / "last.ckpt").exists()
+    config = (tmp_path / "killed" / "config.yaml").read_text()
+    (tmp_path / "killed" / "config.yaml").write_text(
+        config.split("  kill:")[0] + config[config.index("logger:") :]
+    )
+    done = lowlight(*command, "output_dir=killed", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    one, two = (
+        torch.load(tmp_path / name / "last.ckpt", weights_only=True)["state_dict"]
+        for name in ("straight", "killed")
+    )
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    epochs = [row.split(",")[0] for row in (tmp_path / "killed" / "metrics.csv").read_text().splitlines()]
+    assert epochs == ["epoch", "1", "2", "3"]
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_every_job_in_a_folder_of_its_own(lol: Path, tmp_path: Path) -> None:
+    done = lowlight(
+        "train", "-m", *AUTOENCODER, *on(lol), "seed=0,1", "trainer.max_epochs=1", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    runs = sorted(path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("metrics.json"))
+    assert runs == ["multirun/autoencoder/0", "multirun/autoencoder/1"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["autoencoder", "gan"])
+def test_two_processes_score_as_one(name: str, lol: Path, tmp_path: Path) -> None:
+    overrides = [f"method={name}", *TINY[name], *QUICK, *on(lol), "trainer.max_epochs=1"]
+    command = [
+        "train",
+        *overrides,
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+        "output_dir=ddp",
+    ]
+    done = lowlight(*command, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (
+        lowlight(
+            "evaluate", "checkpoint=ddp", *on(lol), "trainer=cpu", "output_dir=one", folder=tmp_path
+        ).returncode
+        == 0
+    )
+    two, one = (json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("ddp", "one"))
+    assert two["images"] == one["images"] == 2
+    assert two["test/psnr"] == pytest.approx(one["test/psnr"], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_weights_and_biases_works_offline(lol: Path, tmp_path: Path) -> None:
+    wandb = ["logger=wandb", "logger.wandb.offline=true"]
+    done = lowlight("train", *AUTOENCODER, *on(lol), *wandb, "output_dir=run", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "run").glob("wandb/offline-run-*/*.wandb"))) == 1
+    assert (tmp_path / "run" / "metrics.csv").exists()

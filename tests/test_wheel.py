@@ -1,0 +1,41 @@
+"""The built wheel, installed elsewhere, trains from a foreign folder."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import TINY
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_everything_a_run_needs(lol: Path, tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-index", "-q"]
+    build = [*pip, "wheel", *offline, "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("lowlight-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    for needed in ("lowlight/conf/train.yaml", "lowlight/py.typed", "lowlight/report/page.css"):
+        assert needed in names
+    assert not [name for name in names if name.startswith(("tests/", "experiments/", "conf/"))]
+
+    site = tmp_path / "site"
+    subprocess.run([*pip, "install", *offline, "--target", str(site), str(wheel)], check=True, cwd=tmp_path)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+    where = [sys.executable, "-c", "import lowlight; print(lowlight.__file__)"]
+    shown = subprocess.run(where, cwd=foreign, env=environment, capture_output=True, text=True, check=True)
+    assert Path(shown.stdout.strip()).is_relative_to(site)
+    command = ["train", "method=autoencoder", *TINY["autoencoder"], "trainer=cpu", "trainer.max_epochs=1"]
+    command += ["trainer.limit_train_batches=1", "trainer.enable_progress_bar=false", "data=lol"]
+    command += [f"data.root='{lol}'", "data.patch_size=32", "data.batch_size=2", "output_dir=run"]
+    trained = [sys.executable, "-m", "lowlight.cli.train", *command[1:]]
+    subprocess.run(trained, cwd=foreign, env=environment, check=True)
+    assert (foreign / "run" / "metrics.json").exists()
