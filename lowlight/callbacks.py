@@ -121,7 +121,7 @@ class Stopwatch(Callback):
 
 
 class ProgressPictures(Callback):
-    """Write the first validation image as the method enhances it, after some of the epochs.
+    """Write the first validation image as the method enhances it, after some of the validated epochs.
 
     Args:
         folder: The run's folder; pictures go to ``pictures/progress/`` in it.
@@ -152,8 +152,10 @@ class ProgressPictures(Callback):
         write_image(cast(Tensor, outputs)[0], self.folder / f"epoch-{trainer.current_epoch + 1:04d}.png")
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
-        last = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else 1
-        return trainer.current_epoch + 1 in set(np.linspace(1, last, self.count).round().astype(int).tolist())
+        interval = trainer.check_val_every_n_epoch or 1
+        last = max((trainer.max_epochs or 0) // interval, 1)
+        due = np.linspace(1, last, min(self.count, last)).round().astype(int)
+        return (trainer.current_epoch + 1) // interval in due
 
 
 class TestPictures(Callback):

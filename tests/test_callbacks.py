@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from lowlight.callbacks import AtomicCheckpointIO, CurveLogger
+from lowlight.callbacks import AtomicCheckpointIO, CurveLogger, ProgressPictures
 
 
 def test_curves_are_a_row_an_epoch_and_go_on_after_a_stop(tmp_path: Path) -> None:
@@ -18,6 +19,23 @@ def test_curves_are_a_row_an_epoch_and_go_on_after_a_stop(tmp_path: Path) -> Non
     resumed.save()
     lines = (tmp_path / "metrics.csv").read_text().splitlines()
     assert lines == ["epoch,train/loss,val/psnr", "1,0.5,10.0", "2,,12.0"]
+
+
+@pytest.mark.parametrize(("epochs", "every", "shown"), [(72, 4, 8), (3, 1, 3), (40, 1, 8), (5, 5, 1)])
+def test_progress_is_shown_on_validated_epochs_up_to_the_last(
+    epochs: int, every: int, shown: int, tmp_path: Path
+) -> None:
+    callback = ProgressPictures(tmp_path, count=8)
+    trainer = pl.Trainer(max_epochs=epochs, check_val_every_n_epoch=every, accelerator="cpu", logger=False)
+    image = torch.rand(1, 3, 4, 4)
+    for epoch in range(every, epochs + 1, every):
+        trainer.fit_loop.epoch_progress.current.processed = epoch - 1
+        trainer.fit_loop.epoch_progress.current.completed = epoch - 1
+        batch = {"low": image, "high": image, "name": ["a"]}
+        callback.on_validation_batch_end(trainer, pl.LightningModule(), image, batch, 0)
+    written = sorted(path.stem for path in callback.folder.glob("epoch-*.png"))
+    assert len(written) == shown
+    assert written[-1] == f"epoch-{epochs:04d}"
 
 
 def test_a_failed_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
