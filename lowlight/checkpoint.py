@@ -9,12 +9,13 @@ from typing import Any, cast
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lowlight.methods import Method
+from lowlight.methods import Method, Supervised
 
 _OWN_FUNCTIONS = ("lowlight.losses", "lowlight.methods.classical")
 
@@ -37,7 +38,11 @@ def build(recipe: DictConfig | Mapping[str, Any]) -> Method:
 
 
 def make(node: Any, **arguments: Any) -> Any:
-    """Instantiate a config node as Hydra does, but let a ``ValueError`` come through as itself."""
+    """Instantiate a config node as Hydra does, but say what a class refused as a ``ValueError``.
+
+    Raises:
+        ValueError: If an argument is refused or unknown.
+    """
     try:
         return instantiate(node, _convert_="all", **arguments)
     except InstantiationException as error:
@@ -46,6 +51,8 @@ def make(node: Any, **arguments: Any) -> Any:
             cause = cause.__cause__
         if isinstance(cause, ValueError):
             raise cause from error
+        if isinstance(cause, TypeError | MisconfigurationException):
+            raise ValueError(f"{_first_line(cause)} ({_last_line(error)})") from error
         raise
 
 
@@ -59,7 +66,7 @@ def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = 
         path: A ``.ckpt`` file, or a run folder, whose ``best.ckpt`` is taken.
         net: The image network of a method that was built by hand, which left no recipe; it is wrapped in
             :class:`lowlight.methods.Supervised`.
-        trust: Packages beyond torch and lowlight that the recipe may call, such as ``["mypackage."]``.
+        trust: Packages beyond torch and lowlight that the recipe may call, such as ``["mypackage"]``.
 
     Raises:
         ValueError: If the file is missing, broken or not ours, or its recipe calls what is not trusted.
@@ -67,22 +74,22 @@ def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = 
     path = Path(path)
     path = path / "best.ckpt" if path.is_dir() else path
     checkpoint = read(path)
-    recipe = checkpoint.get("recipe")
+    recipe, weights = checkpoint.get("recipe"), checkpoint["state_dict"]
     if recipe is not None:
         check_recipe(recipe, path, trust)
         method = build(recipe)
     elif net is not None:
-        from lowlight.methods import Supervised
-
         method = Supervised(net)
+        weights = {key: weight for key, weight in weights.items() if key.startswith("net.")}
     else:
         raise ValueError(
             f"{path}: holds no recipe, its method was built by hand: pass the network, load(path, net=...)"
         )
     try:
-        method.load_state_dict(checkpoint["state_dict"], strict=recipe is not None)
+        method.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(f"{path}: weights do not fit the recipe: {_first_line(error)}") from error
+        whose = "network" if recipe is None else "recipe"
+        raise ValueError(f"{path}: weights do not fit the {whose}: {_first_line(error)}") from error
     return method.eval()
 
 
@@ -131,27 +138,44 @@ def check_recipe(recipe: Any, source: Path, trust: Sequence[str] = ()) -> None:
     Args:
         recipe: Plain containers.
         source: Where it comes from, for the message.
-        trust: Prefixes of further packages, such as ``"mypackage."``.
+        trust: Further packages, such as ``["mypackage"]``.
 
     Raises:
-        ValueError: Naming the first target that is not allowed.
+        ValueError: Naming the first target that is not allowed, or what is no plain container.
     """
-    for target in _targets(recipe):
-        if not (target.startswith(tuple(trust)) or _is_allowed(target)):
+    for target in _targets(recipe, source):
+        if not (_is_of(target, trust) or _is_allowed(target)):
+            package = target.split(".")[0]
             raise ValueError(
                 f"{source}: its recipe calls {target}, which is not trusted; if you trust its author, "
-                f'load(path, trust=["{target.split(".")[0]}."])'
+                f'load(path, trust=["{package}"])'
             )
 
 
-def _targets(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
+def _targets(node: Any, source: Path) -> Iterator[str]:
+    """Yield every target of a recipe, refusing whatever Hydra might turn into one later."""
+    if isinstance(node, str) and "${" in node:
+        raise ValueError(f"{source}: its recipe holds an interpolation, {node}; recipes are stored resolved")
+    if type(node) is dict:
         if "_target_" in node:
-            yield str(node["_target_"])
-        node = list(node.values())
-    if isinstance(node, list):
+            if type(node["_target_"]) is not str:
+                raise ValueError(f"{source}: its recipe calls what is no name: {node['_target_']!r}")
+            yield node["_target_"]
+        for key, child in node.items():
+            yield from _targets(key, source)
+            yield from _targets(child, source)
+    elif type(node) is list:
         for child in node:
-            yield from _targets(child)
+            yield from _targets(child, source)
+    elif node is not None and type(node) not in (str, int, float, bool):
+        raise ValueError(
+            f"{source}: its recipe holds a {type(node).__name__}; plain containers are allowed only"
+        )
+
+
+def _is_of(target: str, packages: Sequence[str]) -> bool:
+    names = [packages] if isinstance(packages, str) else packages
+    return any(target.startswith(name.rstrip(".") + ".") for name in names)
 
 
 def _is_allowed(target: str) -> bool:
@@ -169,3 +193,7 @@ def _is_allowed(target: str) -> bool:
 
 def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _last_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[-1]

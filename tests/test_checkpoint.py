@@ -87,3 +87,34 @@ def test_a_method_built_by_hand_is_loaded_with_its_net(tmp_path: Path) -> None:
         load(path)
     low = torch.rand(1, 3, 4, 4)
     assert load(path, net=nn.Conv2d(3, 3, 1)).enhance(low).equal(Supervised(net).enhance(low))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        ({"_target_": "torch.hub.load", "repo_or_dir": "x", "source": "local"},),  # a tuple, not a list
+        "${oc.create:{_target_: torch.hub.load, repo_or_dir: x, source: local}}",  # resolved after a check
+        "${oc.env:HOME}",
+        {"_target_": ["torch.hub.load"]},
+        {"${oc.env:HOME}": 1},
+        {"_target_": "torch.nn.Module.torch.hub.load"},
+    ],
+)
+def test_what_hydra_would_turn_into_a_call_later_is_refused(hidden: Any, tmp_path: Path) -> None:
+    recipe = {"_target_": "lowlight.methods.Supervised", "net": hidden}
+    with pytest.raises(ValueError, match=r"a\.ckpt: its recipe"):
+        load(save(tmp_path / "a.ckpt", recipe))
+
+
+def test_trust_is_of_whole_packages() -> None:
+    recipe = {"_target_": "posix.system"}
+    for trust in ("mypackage.", ["mypackage"], ["pos"], "p"):
+        with pytest.raises(ValueError, match="not trusted"):
+            check_recipe(recipe, Path("x"), trust)
+    check_recipe({"_target_": "mypackage.Net"}, Path("x"), "mypackage")
+
+
+def test_a_net_that_does_not_fit_the_weights_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.ckpt", None, Supervised(nn.Conv2d(3, 3, 1)).state_dict())
+    with pytest.raises(ValueError, match="weights do not fit the network"):
+        load(path, net=nn.Sequential(nn.Conv2d(3, 3, 1)))
