@@ -7,7 +7,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -41,6 +42,7 @@ def train(config: DictConfig) -> dict[str, Any]:
     if isinstance(method, Classical):
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
+    _check_fit(config, method)
     data.setup("fit")  # what is wrong with the images is said before the output folder is touched
     rank_zero_only(run_folder.prepare)(config)  # other processes find the folder ready
     last = Path(config.output_dir) / "last.ckpt"
@@ -64,8 +66,13 @@ def _run(
 ) -> dict[str, Any]:
     """Fit, test the best checkpoint and write the results."""
     folder = Path(config.output_dir)
+    for logger in trainer.loggers:
+        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
     log.info("training %s in %s%s", config.method.name, folder, f", from {last.name}" if last else "")
-    trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
+    try:
+        trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
+    except MisconfigurationException as error:
+        raise ValueError(str(error)) from error
     if trainer.interrupted:
         raise KeyboardInterrupt
     stopped, epochs = _why_stopped(trainer), trainer.current_epoch
@@ -114,7 +121,11 @@ def _best(folder: Path) -> Path:
 
 def _objective(trainer: pl.Trainer) -> float:
     for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.best_model_score is not None:
+        if (
+            isinstance(callback, ModelCheckpoint)
+            and callback.monitor
+            and callback.best_model_score is not None
+        ):
             return float(callback.best_model_score)
     return float("nan")
 
@@ -129,6 +140,29 @@ def _why_stopped(trainer: pl.Trainer) -> str:
 def _check_seed(seed: Any) -> None:
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed={seed} is not a whole number from 0 to 2^32 - 1")
+
+
+def _check_fit(config: DictConfig, method: Method) -> None:
+    """Say what would fail, or go worse than it looks, in words of the config.
+
+    Raises:
+        ValueError: If the trainer is told to do what the method does itself.
+    """
+    if not method.automatic_optimization:
+        own = {"gradient_clip_val": "method.gradient_clip", "accumulate_grad_batches": "method.accumulate"}
+        for key, instead in own.items():
+            if config.trainer.get(key) not in (None, 1):
+                raise ValueError(
+                    f"method={config.method.name} does this itself: set {instead}, not trainer.{key}"
+                )
+    stride, patch = getattr(method.net, "stride", 1), config.data.get("patch_size")
+    if isinstance(stride, int) and patch is not None and patch % stride:
+        log.warning(
+            "crops of %s pixels are padded to the network's stride of %s; data.patch_size=%s would not be",
+            patch,
+            stride,
+            stride * -(-patch // stride),
+        )
 
 
 def _close(loggers: list[Logger]) -> None:
