@@ -18,6 +18,8 @@ from lowlight.metrics import ImageScores, Measure, channel, channel_accuracy, ex
 class Method(pl.LightningModule, ABC):
     """An enhancement method: one image network, its losses and its training step.
 
+    ``enhance`` is what users call; ``restore`` is the network's raw output, which losses see.
+
     Abstract base; the subclasses are final and implement ``training_step``, ``configure_optimizers`` and
     ``loss``. Validation and testing are the same for all: images at their own size, outputs clamped and
     rounded to 8 bits, every score kept per image.
@@ -76,7 +78,7 @@ class Method(pl.LightningModule, ABC):
 
     @torch.no_grad()
     def enhance(self, low: Tensor) -> Tensor:
-        """Enhance dark images.
+        """Enhance dark images, always as in evaluation: nothing drops out, no statistics are updated.
 
         Args:
             low: Images of shape (B, 3, H, W) in [0, 1], of any size from one pixel.
@@ -87,7 +89,12 @@ class Method(pl.LightningModule, ABC):
         Raises:
             ValueError: If ``low`` breaks the image contract.
         """
-        return self.restore(low).clamp(0, 1)
+        was_training = self.net.training
+        self.net.eval()
+        try:
+            return self.restore(low).clamp(0, 1)
+        finally:
+            self.net.train(was_training)
 
     def forward(self, low: Tensor) -> Tensor:
         """Enhance dark images; see :meth:`enhance`."""

@@ -32,6 +32,8 @@ class GAN(Method):
         scheduler: Makes a learning-rate schedule for each of the two, stepped each epoch; None keeps it.
         gradient_clip: Greatest norm of each network's gradient; None does not clip.
         accumulate: Batches whose gradients are averaged for one step; an epoch's last batches may be fewer.
+            With ``16-mixed`` precision, where the scale may change between the two networks' steps, the
+            average is then weighted unevenly once; ``bf16-mixed`` has no scale.
 
     Raises:
         ValueError: If ``accumulate`` is under 1 or ``gradient_clip`` not positive.

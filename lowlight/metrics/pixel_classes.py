@@ -23,12 +23,12 @@ def exposure(enhanced: Tensor, high: Tensor, threshold: float = 0.5) -> dict[str
     """
     bright, truth = luminance(enhanced) >= threshold, luminance(high) >= threshold
     tp, fp, tn, fn = (count[:, 1] for count in _counts(bright.long(), truth.long(), 2))
-    empty = ((tp + fp + fn) == 0).double()
+    empty = ((tp + fp + fn) == 0).float()
     return {
-        "accuracy": ((tp + tn) / (tp + fp + tn + fn)).float(),
-        "precision": _quotient(tp, tp + fp, empty).float(),
-        "recall": _quotient(tp, tp + fn, empty).float(),
-        "f1": _quotient(2 * tp, 2 * tp + fp + fn, empty).float(),
+        "accuracy": (tp + tn) / (tp + fp + tn + fn),
+        "precision": _quotient(tp, tp + fp, empty),
+        "recall": _quotient(tp, tp + fn, empty),
+        "f1": _quotient(2 * tp, 2 * tp + fp + fn, empty),
     }
 
 
@@ -50,10 +50,10 @@ def channel(enhanced: Tensor, high: Tensor) -> dict[str, Tensor]:
     zero = torch.zeros_like(tp)
 
     def macro(scores: Tensor) -> Tensor:
-        return ((scores * present).sum(-1) / present.sum(-1)).float()
+        return (scores * present).sum(-1) / present.sum(-1)
 
     return {
-        "accuracy": (tp.sum(-1) / (tp + fp + tn + fn)[:, 0]).float(),
+        "accuracy": tp.sum(-1) / (tp + fp + tn + fn)[:, 0],
         "precision": macro(_quotient(tp, tp + fp, zero)),
         "recall": macro(_quotient(tp, tp + fn, zero)),
         "f1": macro(_quotient(2 * tp, 2 * tp + fp + fn, zero)),
@@ -82,11 +82,11 @@ def dominant_channel(image: Tensor) -> Tensor:
 
 
 def _counts(classes: Tensor, truth: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Count true and false positives, true and false negatives: each of shape (B, number), float64."""
+    """Count true and false positives, true and false negatives: each of shape (B, number), float32."""
     counts = multiclass_stat_scores(
         classes, truth, number, average=None, multidim_average="samplewise", validate_args=False
     )
-    tp, fp, tn, fn, _ = counts.double().unbind(-1)
+    tp, fp, tn, fn, _ = counts.float().unbind(-1)
     return tp, fp, tn, fn
 
 

@@ -57,7 +57,7 @@ class ImageScores(Metric):
             else:
                 columns[key] = value
         self.keys = list(columns)
-        self.values.append(torch.stack(list(columns.values()), dim=1).double())
+        self.values.append(torch.stack(list(columns.values()), dim=1).float())
         self.names.append(torch.stack([_encode(name) for name in names]).to(enhanced.device))
 
     def compute(self) -> dict[str, Tensor]:

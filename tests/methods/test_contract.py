@@ -32,6 +32,16 @@ def test_enhance_keeps_any_size_and_stays_in_range(name: str, size: tuple[int, i
     assert enhanced.max() <= 1
 
 
+@pytest.mark.parametrize("name", LEARNT)
+def test_enhance_is_as_in_evaluation_also_amid_training(name: str) -> None:
+    method = tiny(name).train()
+    before = {key: weight.clone() for key, weight in method.state_dict().items()}
+    low = torch.rand(1, 3, 1, 5)
+    assert method.enhance(low).equal(method.enhance(low))
+    assert all(torch.equal(before[key], weight) for key, weight in method.state_dict().items())
+    assert method.net.training
+
+
 @pytest.mark.parametrize("name", available("method"))
 def test_enhance_refuses_what_is_no_image_batch(name: str) -> None:
     with pytest.raises(ValueError, match="low must be RGB float"):
