@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # make study [ROOT=<folder of pairs, LOL's layout or alike>] [OUT=<folder>] [ARGS="<Hydra overrides>"]
-ROOT ?=
-ARGS ?=
-OUT ?= outputs/study$(if $(ROOT),-$(shell basename "$(ROOT)"))
+ROOT :=
+ARGS :=
+OUT := outputs/study$(if $(ROOT),-$(shell basename "$(ROOT)"))
 EXPERIMENT := $(if $(ROOT),lol_cpu,study)
 DATA := $(if $(ROOT),data=lol 'data.root="$(ROOT)"')
 LEARNT := mirnet autoencoder gan
@@ -42,7 +42,7 @@ study: .venv/.core
 		$(BIN)/lowlight train experiment=$(EXPERIMENT)/$$method $(DATA) resume=auto "output_dir='$(OUT)/$$method'" $(ARGS); \
 	done; \
 	for method in $(CLASSICAL); do \
-		$(BIN)/lowlight evaluate method=$$method $(DATA) trainer=cpu resume=auto "output_dir='$(OUT)/$$method'"; \
+		$(BIN)/lowlight evaluate method=$$method $(DATA) trainer=cpu resume=auto "output_dir='$(OUT)/$$method'" $(filter data.%,$(ARGS)); \
 	done
 	@if [ ! -f "$(OUT)/report/index.html" ] || \
 		[ -n "$$(find "$(OUT)"/*/manifest.json -newer "$(OUT)/report/index.html")" ]; then \

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import random
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,7 +56,7 @@ class CurveLogger(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Take metrics of an epoch; those of the test go to ``metrics.json`` instead."""
-        curves = {key: value for key, value in metrics.items() if key.startswith(("train/", "val/", "lr"))}
+        curves = {key: value for key, value in metrics.items() if key.startswith(("train/", "val/"))}
         if curves and "epoch" in metrics:
             self.rows.setdefault(int(metrics["epoch"]) + 1, {}).update(curves)
 
@@ -85,7 +86,10 @@ class EpochSeed(Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Reseed; each process of several differently."""
         state = np.random.SeedSequence([self.seed, trainer.current_epoch, trainer.global_rank])
-        torch.manual_seed(int(state.generate_state(1, np.uint64)[0] >> 1))
+        seed = int(state.generate_state(1)[0])
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
 
 
 class Stopwatch(Callback):

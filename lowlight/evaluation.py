@@ -36,6 +36,8 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
     method = load(config.checkpoint, trust=config.trust) if config.checkpoint else build(config.method)
     if config.checkpoint is None and any(True for _ in method.parameters()):
         raise ValueError(f"method={config.method.name} must be trained first: give checkpoint=RUN_OR_CKPT")
+    if config.checkpoint:
+        config.checkpoint = str(Path(config.checkpoint).resolve())  # compare may run elsewhere
     data = make(config.data)
     data.setup("test")
     rank_zero_only(run_folder.prepare_evaluation)(config)
@@ -61,7 +63,11 @@ def _training(checkpoint: str | None) -> dict[str, Any]:
     path = Path(checkpoint)
     manifest = (path if path.is_dir() else path.parent) / "manifest.json"
     known = run_folder.read_json(manifest) if manifest.exists() else {}
-    return {key: known.get(key) for key in ("epochs", "max_epochs", "train_minutes", "stopped", "best_epoch")}
+    return {
+        key: known[key]
+        for key in ("seed", "epochs", "max_epochs", "train_minutes", "stopped")
+        if key in known
+    }
 
 
 def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Path) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def check_image(image: Tensor, role: str = "image") -> None:
     """Refuse a tensor that breaks the image contract.
 
     Args:
-        image: Images that must have shape (B, 3, H, W) and a floating-point type.
+        image: Images that must have shape (B, 3, H, W) and a floating-point type; values are not looked at.
         role: What the message calls the tensor.
 
     Raises:

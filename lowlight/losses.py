@@ -1,6 +1,9 @@
 """Losses: functions of an enhanced image and its reference that return a scalar, and SSIM itself.
 
-The adversarial losses work on the logits of a discriminator instead.
+``enhanced`` is a network's raw output of shape (B, 3, H, W), any range; ``high`` its reference of the same
+shape in [0, 1]. The adversarial losses take ``logits``, a discriminator's output of any shape, ``real``,
+whether the loss wants them to say "real", and ``generating``, whether the generator is being trained; they
+return one value a logit.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,8 +60,10 @@ def weighted_sum(
     """Add up named losses, each times its weight; a missing weight is 1.
 
     Raises:
-        ValueError: If a weight belongs to no term.
+        ValueError: If there is no term, or a weight belongs to none.
     """
+    if not terms:
+        raise ValueError("a weighted sum of losses needs at least one term")
     if unknown := weights.keys() - terms.keys():
         raise ValueError(f"loss weights for {sorted(unknown)}, but the terms are {sorted(terms)}")
     losses = [weights.get(name, 1.0) * term(enhanced, high) for name, term in terms.items()]

@@ -19,8 +19,14 @@ from omegaconf import DictConfig, OmegaConf
 
 Resume = Literal["never", "auto", "restart"]
 
-_MAY_DIFFER = ("resume", "output_dir", "logger", "data.num_workers", "data.cache", "data.cache_dir")
-"""Settings that change where or how fast a run goes, not what it computes."""
+_LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictures"})
+"""Sections of a config that say where and how a run is launched, not what it computes."""
+
+_SPEED = frozenset(
+    {"num_workers", "pin_memory", "persistent_workers", "cache", "cache_dir"}
+    | {"default_root_dir", "enable_progress_bar", "enable_model_summary"}
+)
+"""Last parts of keys that change how fast a run goes or what it shows, not what it computes."""
 
 _RESULTS = ("config.yaml", "metrics.json", "metrics.csv", "per_image.csv", "manifest.json")
 _WEIGHTS = ("best.ckpt", "last.ckpt")
@@ -53,14 +59,12 @@ def prepare(config: DictConfig) -> None:
     if exists and config.resume == "never":
         raise ValueError(
             f"{folder} already holds a run: resume=auto continues it, resume=restart replaces it, "
-            "or choose another output_dir"
+            "or choose another output_dir (in a sweep, hydra.sweep.dir)"
         )
     if exists and config.resume == "auto":
         _refuse_other_recipe(config, folder)
     if exists and config.resume == "restart":
-        for name in (*_RESULTS, *_WEIGHTS):
-            (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "pictures", ignore_errors=True)
+        _remove_run(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
@@ -93,19 +97,52 @@ def finished(config: DictConfig) -> dict[str, Any] | None:
     return read_json(folder / "metrics.json")
 
 
-def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
-    there, here = _leaves(OmegaConf.load(folder / "config.yaml")), _leaves(config)
-    for key in sorted(there.keys() | here.keys()):
-        if key.startswith(_MAY_DIFFER) or there.get(key) == here.get(key):
-            continue
+def _remove_run(folder: Path) -> None:
+    """Remove what a run left in its folder, and nothing else.
+
+    Raises:
+        ValueError: If the config in it is not one of ours.
+    """
+    there = OmegaConf.load(folder / "config.yaml")
+    if not isinstance(there, DictConfig) or not {"output_dir", "data", "method"} <= there.keys():
         raise ValueError(
-            f"{folder} holds a run of another recipe: {key} is {there.get(key)} there and {here.get(key)} "
-            "here; choose another output_dir, or replace that run by resume=restart"
+            f"{folder} holds a config.yaml that no run of lowlight wrote; choose another output_dir"
         )
+    for name in (*_RESULTS, *_WEIGHTS):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("test", "progress"):
+        shutil.rmtree(folder / "pictures" / name, ignore_errors=True)
 
 
-def _leaves(config: Any) -> dict[str, Any]:
-    return flatten(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
+    there, here = (
+        recipe(OmegaConf.to_container(one, resolve=True))  # type: ignore[arg-type]
+        for one in (OmegaConf.load(folder / "config.yaml"), config)
+    )
+    for key in sorted(there.keys() | here.keys()):
+        if there.get(key) != here.get(key):
+            raise ValueError(
+                f"{folder} holds a run of another recipe: {key} is {there.get(key)} there and "
+                f"{here.get(key)} here; choose another output_dir, or replace that run by resume=restart"
+            )
+
+
+def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide what a run computes, by dotted keys.
+
+    Left out is where the run goes and how fast; data folders count by the absolute path.
+    """
+    home = f"{config.get('output_dir')}/"
+    flat = flatten({key: value for key, value in config.items() if key not in _LAUNCH})
+    settings = {
+        key: value
+        for key, value in flat.items()
+        if key.rpartition(".")[2] not in _SPEED and not f"{value}/".startswith(home)
+    }
+    if roots := settings.get("data.root"):
+        listed = roots if isinstance(roots, list) else [roots]
+        settings["data.root"] = [str(Path(root).expanduser().resolve()) for root in listed]
+    return settings
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

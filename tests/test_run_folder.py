@@ -13,6 +13,7 @@ def config(folder: Path, resume: str = "never", **changes: Any) -> DictConfig:
         "output_dir": str(folder),
         "resume": resume,
         "seed": 0,
+        "method": {},
         "data": {"num_workers": 0, "batch_size": 4},
     }
     return OmegaConf.merge(OmegaConf.create(values), changes)  # type: ignore[return-value]
@@ -51,6 +52,32 @@ def test_restart_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     prepare(config(tmp_path, "restart", seed=1))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "mine.txt"]
+
+
+def test_a_config_that_is_no_runs_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("mine: 1\n")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "holiday.jpg").touch()
+    with pytest.raises(ValueError, match="no run of lowlight"):
+        prepare_evaluation(config(tmp_path, "restart"))
+    assert (tmp_path / "config.yaml").read_text() == "mine: 1\n"
+    prepare(config(tmp_path / "run"))
+    (tmp_path / "run" / "pictures").mkdir()
+    (tmp_path / "run" / "pictures" / "holiday.jpg").touch()
+    prepare_evaluation(config(tmp_path / "run", "restart"))
+    assert (tmp_path / "run" / "pictures" / "holiday.jpg").exists()
+
+
+def test_where_a_run_lies_and_how_its_data_is_spelt_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = config(Path("a"), "auto", data={"root": "LOL"}, callbacks={"dirpath": "a"})
+    prepare(first)
+    (tmp_path / "a").rename(tmp_path / "b")
+    prepare(config(Path("b"), "auto", data={"root": f"{tmp_path}/LOL/"}, callbacks={"dirpath": "b"}))
+    with pytest.raises(ValueError, match=r"data\.root"):
+        prepare(config(Path("b"), "auto", data={"root": "LOL2"}, callbacks={"dirpath": "b"}))
 
 
 def test_an_evaluation_never_replaces_a_training_run(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def run(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     except MissingMandatoryValue as error:
         key = error.full_key or str(error).rpartition(": ")[2]
         sys.exit(f"error: {key} is not set; add {key}=... to the command")
-    except (ValueError, OmegaConfBaseException) as error:
+    except (ValueError, OSError, OmegaConfBaseException) as error:
         sys.exit("error: " + str(error).strip().splitlines()[0])
     except KeyboardInterrupt:
         sys.exit(130)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lowlight.data.pairs import PairItem, Split, file_state, image_size, list_images
+from lowlight.data.pairs import PairItem, Split, file_state, image_size, list_images, refuse
 from lowlight.images import read_rgb
 
 Box = tuple[int, int, int, int]
@@ -232,13 +232,20 @@ class DarkenedPhotographs:
             return {folder / file: scene for file, scene in EMBEDDED[split].items()}
         if not self.root.is_dir():
             raise ValueError(f"{self.root}: no such folder; data.root must hold bright photographs")
-        photos = {path.stem: path for path in list_images(self.root)}
-        doubles = [path.name for path in list_images(self.root) if path not in photos.values()]
-        if len(photos) < 2 or doubles:
-            problem = (
-                f"{doubles[0]} has the stem of another file" if doubles else f"{len(photos)} photographs"
-            )
-            raise ValueError(f"{self.root}: {problem}; two or more of different stems are needed")
+        photos: dict[str, Path] = {}
+        problems = []
+        for path in list_images(self.root):
+            try:
+                image_size(path)
+            except ValueError as error:
+                problems.append(str(error))
+            if path.stem in photos:
+                problems.append(f"{path.name} has the stem of {photos[path.stem].name}")
+            photos.setdefault(path.stem, path)
+        if problems:
+            refuse(self.root, problems, "Replace, rename or remove these files.")
+        if len(photos) < 2:
+            raise ValueError(f"{self.root}: {len(photos)} photographs; two or more are needed to split them")
         shuffled = sorted(photos, key=lambda stem: hashlib.sha256(stem.encode()).digest())
         tests = min(max(round(self.test_fraction * len(photos)), 1), len(photos) - 1)
         chosen = {"train": shuffled[tests:], "val": [], "test": shuffled[:tests]}[split]

@@ -6,16 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lowlight import run_folder
 from lowlight.report.runs import Run
-from lowlight.run_folder import flatten
 
-NOT_RECIPE_SECTIONS = frozenset({"hydra", "logger", "output_dir", "pictures", "resume", "trust"})
-"""Top-level config keys that say where and how a run was launched, not what it learnt."""
-NOT_RECIPE_KEYS = frozenset(
-    {"num_workers", "pin_memory", "persistent_workers", "cache", "cache_dir", "dirpath", "save_dir"}
-    | {"default_root_dir", "enable_progress_bar", "enable_model_summary"}
-)
-"""Last parts of config keys that leave what a run learns unchanged."""
 SEEDS = frozenset({"seed", "data.seed"})
 """The seed's config keys; a paired set may have a seed of its own, which is part of the recipe."""
 
@@ -92,16 +85,8 @@ def gather(runs: Sequence[Run]) -> list[Entry]:
 
 
 def _recipe(run: Run) -> Recipe:
-    """Return what decides a run's result, the seed and its own folder apart, with dotted keys."""
-    home = str(run.config.get("output_dir") or run.folder.resolve())
-    flat = flatten({key: value for key, value in run.config.items() if key not in NOT_RECIPE_SECTIONS})
-    return {
-        key: value
-        for key, value in flat.items()
-        if key not in SEEDS
-        and key.rpartition(".")[2] not in NOT_RECIPE_KEYS
-        and not f"{value}/".startswith(f"{home}/")
-    }
+    """Return what decides a run's result, the seed apart, with dotted keys."""
+    return {key: value for key, value in run_folder.recipe(run.config).items() if key not in SEEDS}
 
 
 def _labels(groups: Sequence[Group]) -> list[str]:

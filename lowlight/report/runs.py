@@ -92,7 +92,9 @@ def read_run(folder: Path) -> Run:
             str(key).removeprefix("test/"): str(text)
             for key, text in (metrics.get("definitions") or {}).items()
         },
-        conditions={key: str(metrics.get(key, "unknown")) for key in ("split", "size", "rounding")},
+        conditions={
+            key: str(metrics.get(key, "unknown")) for key in ("split", "protocol", "size", "rounding")
+        },
         per_image=dict(_read_table(folder / "per_image.csv", "name")),
         curves=_read_curves(folder / "metrics.csv"),
     )

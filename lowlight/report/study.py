@@ -25,6 +25,9 @@ PICTURES, PROGRESS = "pictures.png", "progress.png"
 FILES = (PAGE, *TABLES, *(figure.file for figure in CURVE_FIGURES), PICTURES, PROGRESS)
 """Everything that a report may consist of."""
 
+UNFINISHED = ".unfinished-report"
+"""Stands in a folder while a report is being written to it."""
+
 LOL_SIZE = (400, 600)
 """Height and width of the image to time where no run kept a picture."""
 
@@ -121,19 +124,24 @@ def _check_out(out: Path) -> None:
     if page.is_file() and GENERATOR in page.read_text(encoding="utf-8", errors="replace")[:2000]:
         return
     foreign = [name for name in FILES if (out / name).exists()]
-    if foreign:
+    if foreign and not (out / UNFINISHED).exists():
         raise ValueError(
             f"{out}: holds {', '.join(foreign)}, not written by lowlight compare; give another --out"
         )
 
 
 def _write(files: Mapping[str, bytes], out: Path) -> None:
-    """Put the files into a folder, each whole or not at all, and remove an older report's others."""
+    """Put the files into a folder, each whole or not at all, and remove an older report's others.
+
+    The page comes last: where it is, the report is whole. Until then a mark tells whose files these are.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    (out / UNFINISHED).touch()
+    for name in reversed(FILES):
         if name in files:
             partial = out / f".{name}.{os.getpid()}"
             partial.write_bytes(files[name])
             partial.replace(out / name)
         else:
             (out / name).unlink(missing_ok=True)
+    (out / UNFINISHED).unlink()

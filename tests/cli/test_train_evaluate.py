@@ -12,6 +12,7 @@ import pytest
 
 from tests.tiny import TINY
 
+ROOT = Path(__file__).parents[2]
 QUICK = ["trainer=cpu", "trainer.max_epochs=2", "trainer.enable_progress_bar=false", "data.patch_size=32"]
 AUTOENCODER = ["method=autoencoder", *TINY["autoencoder"], *QUICK]
 
@@ -133,6 +134,22 @@ def test_the_program_lists_its_verbs_and_refuses_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("override", ["method.optimizer.lr=0", "data.val_fraction=0"])
+def test_the_last_epoch_is_kept_whether_or_not_it_is_the_best(
+    override: str, lol: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    kill = ["+callbacks.kill._target_=tests.cli.killer.KillAfter", "+callbacks.kill.epochs=2"]
+    command = ["train", *AUTOENCODER, *on(lol), "trainer.max_epochs=3", "output_dir=run", override]
+    assert lowlight(*command, *kill, folder=tmp_path, PYTHONPATH=str(ROOT)).returncode == -9
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["epoch"] == 1
+    assert lowlight(*command, "resume=restart", folder=tmp_path).returncode == 0
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["best_epoch"] == (3 if "val" in override else 1)
+
+
+@pytest.mark.slow
 def test_a_killed_run_continues_to_the_same_end(lol: Path, tmp_path: Path) -> None:
     import torch
 
@@ -145,7 +162,7 @@ def test_a_killed_run_continues_to_the_same_end(lol: Path, tmp_path: Path) -> No
         kill,
         "+callbacks.kill.epochs=1",
         folder=tmp_path,
-        PYTHONPATH=str(Path.cwd()),
+        PYTHONPATH=str(ROOT),
     )
     assert killed.returncode == -9
     assert (tmp_path / "killed" / "last.ckpt").exists()
@@ -171,7 +188,7 @@ def test_a_sweep_runs_every_job_in_a_folder_of_its_own(lol: Path, tmp_path: Path
     )
     assert done.returncode == 0, done.stderr
     runs = sorted(path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("metrics.json"))
-    assert runs == ["multirun/autoencoder/0", "multirun/autoencoder/1"]
+    assert runs == ["multirun/autoencoder-0", "multirun/autoencoder-1"]
 
 
 @pytest.mark.slow

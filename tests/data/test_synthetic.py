@@ -112,6 +112,12 @@ def test_wrong_descriptions_are_refused(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "a.png", 0)
     with pytest.raises(ValueError, match="1 photographs; two or more"):
         DarkenedPhotographs(tmp_path).items("train", "mine")
+    for number in range(7):
+        (tmp_path / f"bad{number}.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"bad0\.png: .*bad4\.png: .*and 2 more\. Replace"):
+        DarkenedPhotographs(tmp_path).items("train", "mine")
+    for number in range(7):
+        (tmp_path / f"bad{number}.png").unlink()
     write(tmp_path / "a.bmp", 0)
-    with pytest.raises(ValueError, match="has the stem of another file"):
+    with pytest.raises(ValueError, match=r"a\.png has the stem of a\.bmp"):
         DarkenedPhotographs(tmp_path).items("train", "mine")
