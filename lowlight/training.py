@@ -151,10 +151,9 @@ def _check_fit(config: DictConfig, method: Method) -> None:
     if not method.automatic_optimization:
         own = {"gradient_clip_val": "method.gradient_clip", "accumulate_grad_batches": "method.accumulate"}
         for key, instead in own.items():
-            if config.trainer.get(key) not in (None, 1):
-                raise ValueError(
-                    f"method={config.method.name} does this itself: set {instead}, not trainer.{key}"
-                )
+            if key in config.trainer:
+                name = config.method.name
+                raise ValueError(f"method={name} does this itself: set {instead}, not trainer.{key}")
     stride, patch = getattr(method.net, "stride", 1), config.data.get("patch_size")
     if isinstance(stride, int) and patch is not None and patch % stride:
         log.warning(

@@ -90,6 +90,11 @@ def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
         (["train", "resume=yes"], "error: resume=yes is none of never, auto, restart"),
         (["train", "method=gamma"], "error: method=gamma learns nothing: score it with `lowlight evaluate"),
         (["train", "method=gan", "method.accumulate=0"], "error: accumulate must be at least 1"),
+        (
+            ["train", "method=gan", *TINY["gan"], "+trainer.gradient_clip_val=1"],
+            "error: method=gan does this itself: set method.gradient_clip, not trainer.gradient_clip_val",
+        ),
+        (["train", "trainer=gpu", *TINY["mirnet"], "trainer.devices=99"], "error: "),
         (["evaluate"], "error: give one of checkpoint=RUN_OR_CKPT and method=NAME"),
         (["evaluate", "method=mirnet", *TINY["mirnet"]], "error: method=mirnet must be trained first"),
         (["evaluate", "checkpoint=nowhere.ckpt"], "error: nowhere.ckpt: no such checkpoint"),
