@@ -5,9 +5,11 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -34,6 +36,18 @@ def run(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
         sys.exit("error: " + str(error).strip().splitlines()[0])
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+class OutputCheck(Callback):
+    """Tell of an output folder that cannot be made in one line, before Hydra makes it with a traceback."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Make the folder, or stop."""
+        folder = Path(config.output_dir)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            sys.exit(f"error: cannot write to output_dir={folder} ({error.strerror}); choose another")
 
 
 def _quieten_lightning() -> None:

@@ -115,6 +115,14 @@ def test_mistakes_are_told_in_one_line(
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+def test_an_output_folder_that_cannot_be_made_is_told_in_one_line(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = lowlight(verb, "output_dir=file/run", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write to output_dir=file/run (Not a directory); choose another\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
