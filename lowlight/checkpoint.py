@@ -63,7 +63,7 @@ def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = 
     schedulers and methods of torch and lowlight, and lowlight's losses.
 
     Args:
-        path: A ``.ckpt`` file, or a run folder, whose ``best.ckpt`` is taken.
+        path: A ``.ckpt`` file, or a run folder, of which :func:`best_of` is taken.
         net: The image network of a method that was built by hand, which left no recipe; it is wrapped in
             :class:`lowlight.methods.Supervised`.
         trust: Packages beyond torch and lowlight that the recipe may call, such as ``["mypackage"]``.
@@ -72,7 +72,7 @@ def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = 
         ValueError: If the file is missing, broken or not ours, or its recipe calls what is not trusted.
     """
     path = Path(path)
-    path = path / "best.ckpt" if path.is_dir() else path
+    path = best_of(path) if path.is_dir() else path
     checkpoint = read(path)
     recipe, weights = checkpoint.get("recipe"), checkpoint["state_dict"]
     if recipe is not None:
@@ -93,6 +93,12 @@ def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = 
     return method.eval()
 
 
+def best_of(run: Path) -> Path:
+    """Return the checkpoint that speaks for a run: the best, or the last where nothing was validated."""
+    best, last = run / "best.ckpt", run / "last.ckpt"
+    return last if last.exists() and not best.exists() else best
+
+
 def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
     """Load the method of a run folder: its best checkpoint, or the one it evaluated, or, where nothing is
     learnt, its config.
@@ -101,7 +107,7 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
         ValueError: As :func:`load` does, or if the folder holds no run.
     """
     run = Path(run)
-    if (run / "best.ckpt").exists():
+    if best_of(run).exists():
         return load(run, trust=trust)
     if not (run / "config.yaml").exists():
         raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")

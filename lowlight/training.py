@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lowlight import run_folder
 from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, Stopwatch
-from lowlight.checkpoint import build, make, read
+from lowlight.checkpoint import best_of, build, make, read
 from lowlight.data import PairDataModule
 from lowlight.evaluation import score
 from lowlight.methods import Classical, Method
@@ -76,7 +76,7 @@ def _run(
     if trainer.interrupted:
         raise KeyboardInterrupt
     stopped, epochs = _why_stopped(trainer), trainer.current_epoch
-    best = read(_best(folder))
+    best = read(best_of(folder))
     method.load_state_dict(best["state_dict"])
     metrics = score(method, data, trainer, folder)
     metrics[config.objective.metric] = _objective(trainer)
@@ -111,12 +111,6 @@ def _trainer(config: DictConfig, stopwatch: Stopwatch) -> pl.Trainer:
         plugins=[AtomicCheckpointIO()],
     )
     return trainer
-
-
-def _best(folder: Path) -> Path:
-    """Return the checkpoint to be tested: the best by the objective, else the last."""
-    best, last = folder / "best.ckpt", folder / "last.ckpt"
-    return best if best.exists() else last
 
 
 def _objective(trainer: pl.Trainer) -> float:

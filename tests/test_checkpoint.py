@@ -66,6 +66,15 @@ def test_a_broken_file_is_named(content: bytes, tmp_path: Path) -> None:
         load(tmp_path / "a.ckpt")
 
 
+def test_a_run_that_validated_nothing_is_loaded_from_its_last_epoch(tmp_path: Path) -> None:
+    method = build(load_config(["method=autoencoder", *TINY["autoencoder"]]).method)
+    save(tmp_path / "last.ckpt", method.recipe, method.state_dict())
+    (tmp_path / "config.yaml").write_text("method: {}\n")
+    low = torch.rand(1, 3, 8, 8)
+    assert load(tmp_path).enhance(low).equal(method.enhance(low))
+    assert load_run(tmp_path).enhance(low).equal(method.enhance(low))
+
+
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such checkpoint"):
         load(tmp_path / "a.ckpt")
