@@ -72,6 +72,12 @@ def prepare(config: DictConfig) -> None:
         raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
 
 
+def continues_from(config: DictConfig) -> Path | None:
+    """Return the checkpoint that a run goes on from, once its folder is prepared; None begins anew."""
+    last = Path(config.output_dir) / "last.ckpt"
+    return last if config.resume == "auto" and last.exists() else None
+
+
 def prepare_evaluation(config: DictConfig) -> None:
     """Make the output folder ready for an evaluation, which replaces an earlier one but no training run.
 

@@ -45,12 +45,11 @@ def train(config: DictConfig) -> dict[str, Any]:
     _check_fit(config, method)
     data.setup("fit")  # what is wrong with the images is said before the output folder is touched
     rank_zero_only(run_folder.prepare)(config)  # other processes find the folder ready
-    last = Path(config.output_dir) / "last.ckpt"
     started = datetime.now(UTC)
     stopwatch = Stopwatch()
     trainer = _trainer(config, stopwatch)
     try:
-        return _run(config, method, data, trainer, last if last.exists() else None, started, stopwatch)
+        return _run(config, method, data, trainer, run_folder.continues_from(config), started, stopwatch)
     finally:
         _close(trainer.loggers)
 

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from lowlight.run_folder import finished, prepare, prepare_evaluation, provenance, read_json, write_json
+from lowlight.run_folder import (
+    continues_from,
+    finished,
+    prepare,
+    prepare_evaluation,
+    provenance,
+    read_json,
+    write_json,
+)
 
 
 def config(folder: Path, resume: str = "never", **changes: Any) -> DictConfig:
@@ -30,13 +38,20 @@ def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
     run = config(tmp_path, "auto")
     assert finished(run) is None
     prepare(run)
+    assert continues_from(run) is None
     (tmp_path / "last.ckpt").touch()
     prepare(run)
-    assert (tmp_path / "last.ckpt").exists()
+    assert continues_from(run) == tmp_path / "last.ckpt"
     write_json(tmp_path / "metrics.json", {"test/psnr": 20.0})
     assert finished(run) is None
     write_json(tmp_path / "manifest.json", {})
     assert finished(run) == {"test/psnr": 20.0}
+
+
+def test_a_strangers_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt").touch()
+    prepare(config(tmp_path, "never"))
+    assert continues_from(config(tmp_path, "never")) is None
 
 
 def test_another_recipe_is_refused_by_its_first_difference(tmp_path: Path) -> None:
