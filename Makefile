@@ -58,7 +58,7 @@ check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow and not gpu and not browser"
+	$(MAKE) test
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix-only -q .

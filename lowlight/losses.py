@@ -31,6 +31,9 @@ def charbonnier(enhanced: Tensor, high: Tensor, epsilon: float = 1e-3) -> Tensor
         Charbonnier et al., 1994, "Two deterministic half-quadratic regularization algorithms for
         computed imaging"; Zamir et al., 2020, "Learning Enriched Features for Real Image Restoration
         and Enhancement", Section 3 (epsilon 1e-3).
+
+    Differs from the paper: it takes the root of the whole image's squared error; like its code, this takes
+    it of each value.
     """
     difference = enhanced.float() - high.float()
     return torch.sqrt(difference.square() + epsilon**2).mean()
@@ -149,7 +152,7 @@ def hinge(logits: Tensor, real: bool, generating: bool = False) -> Tensor:
     """Score logits by their hinge; a generator gets the plain negative logit; see :func:`vanilla`.
 
     Reference:
-        Lim and Ye, 2017, "Geometric GAN", Equations 13 and 14.
+        Lim and Ye, 2017, "Geometric GAN".
     """
     signed = logits.float() if real else -logits.float()
     return -signed if generating else F.relu(1 - signed)

@@ -22,10 +22,7 @@ Resume = Literal["never", "auto", "restart"]
 _LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictures"})
 """Sections of a config that say where and how a run is launched, not what it computes."""
 
-_SPEED = frozenset(
-    {"num_workers", "pin_memory", "persistent_workers", "cache", "cache_dir"}
-    | {"default_root_dir", "enable_progress_bar", "enable_model_summary"}
-)
+_SPEED = frozenset({"num_workers", "cache", "cache_dir", "enable_progress_bar", "enable_model_summary"})
 """Last parts of keys that change how fast a run goes or what it shows, not what it computes."""
 
 _RESULTS = ("config.yaml", "metrics.json", "metrics.csv", "per_image.csv", "manifest.json")

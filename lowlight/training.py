@@ -113,14 +113,10 @@ def _trainer(config: DictConfig, stopwatch: Stopwatch) -> pl.Trainer:
 
 
 def _objective(trainer: pl.Trainer) -> float:
-    for callback in trainer.checkpoint_callbacks:
-        if (
-            isinstance(callback, ModelCheckpoint)
-            and callback.monitor
-            and callback.best_model_score is not None
-        ):
-            return float(callback.best_model_score)
-    return float("nan")
+    """Return the objective's value at the best epoch, NaN where it was never measured."""
+    savers = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    scores = [saver.best_model_score for saver in savers if saver.monitor]
+    return next((float(score) for score in scores if score is not None), float("nan"))
 
 
 def _why_stopped(trainer: pl.Trainer) -> str:

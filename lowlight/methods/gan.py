@@ -39,8 +39,8 @@ class GAN(Method):
         ValueError: If ``accumulate`` is under 1 or ``gradient_clip`` not positive.
 
     Reference:
-        Isola et al., 2017, "Image-to-image translation with conditional adversarial networks", Equation 4,
-        Sections 3.3 and 6.2 (weight 100, Adam at 2e-4 with beta1 0.5).
+        Isola et al., 2017, "Image-to-image translation with conditional adversarial networks", Equation 4
+        (here with weight 100) and Section 3.3 (halved discriminator loss, Adam at 2e-4 with beta1 0.5).
     """
 
     def __init__(

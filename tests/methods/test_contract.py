@@ -8,7 +8,7 @@ import torch
 from lowlight.checkpoint import build, load
 from lowlight.config import available, load_config
 from lowlight.images import Pair
-from lowlight.methods import Method
+from lowlight.methods import GAN, Method
 from tests.tiny import LEARNT, TINY
 
 
@@ -55,6 +55,16 @@ def test_every_parameter_of_the_image_network_gets_a_gradient(name: str) -> None
     method.loss(method.restore(batch["low"]), batch).backward()
     assert [key for key, weight in method.net.named_parameters() if weight.grad is None] == []
     assert all(weight.grad.isfinite().all() for weight in method.net.parameters())
+
+
+def test_every_parameter_of_the_discriminator_gets_a_gradient() -> None:
+    method = tiny("gan")
+    assert isinstance(method, GAN)
+    low, high = torch.rand(2, 3, 64, 64) / 4, torch.rand(2, 3, 64, 64)
+    real, fake = method.discriminator(low, high), method.discriminator(low, low)
+    method._discriminator_loss(real, fake).backward()
+    assert [key for key, weight in method.discriminator.named_parameters() if weight.grad is None] == []
+    assert all(weight.grad.isfinite().all() for weight in method.discriminator.parameters())
 
 
 @pytest.mark.parametrize("name", LEARNT)
