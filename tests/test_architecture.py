@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).parent.parent / "lowlight"
 # A part may import the parts before it in this order, and itself; methods and data never each other.
 ORDER = [
     {"images", "networks", "losses"},
-    {"metrics", "run_folder", "config"},
+    {"metrics", "run_folder", "config", "statistics"},
     {"methods", "data"},
-    {"callbacks", "checkpoint"},
+    {"callbacks", "checkpoint", "features"},
     {"evaluation"},
     {"training", "report"},
     {"cli"},

@@ -13,6 +13,7 @@ from lowlight.data.cache import ArrayCache, default_cache_dir
 from lowlight.data.dataset import EpochSampler, PairDataset, collate
 from lowlight.data.pairs import PairedFolder, PairItem, PairSet, Split, refuse
 from lowlight.data.scenes import hold_out, scene_groups
+from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
 from lowlight.data.synthetic import DarkenedPhotographs
 from lowlight.images import Pair
 
@@ -29,6 +30,7 @@ class PairDataModule(pl.LightningDataModule):
         root: The folder of a set, or several, which are joined; a set is called as its folder.
         sets: Sets by name, joined with those of ``root``. With neither, the embedded photographs.
         layout: How each folder of ``root`` is read.
+        split: How pairs are divided into training and test; see :data:`lowlight.data.splits.Protocol`.
         batch_size: Training samples a batch (and device). The last batch of an epoch is dropped if it is not
             full, unless it is the only one.
         patch_size: Side of training crops in pixels; ``None`` trains on whole images.
@@ -52,6 +54,7 @@ class PairDataModule(pl.LightningDataModule):
         sets: Mapping[str, PairSet] | None = None,
         *,
         layout: Callable[[Path], PairSet] = PairedFolder,
+        split: Protocol = "standard",
         batch_size: int = 16,
         patch_size: int | None = 128,
         resize: int | None = None,
@@ -66,7 +69,10 @@ class PairDataModule(pl.LightningDataModule):
         super().__init__()
         if not 0 <= val_fraction < 1:
             raise ValueError(f"val_fraction={val_fraction} must be in [0, 1)")
+        if split not in PROTOCOLS:
+            raise ValueError(f"data.split={split} is none of {', '.join(PROTOCOLS)}")
         self.sets = _name_sets(root, sets, layout)
+        self.split = split
         self.batch_size = batch_size
         self.patch_size = patch_size
         self.resize = resize
@@ -79,6 +85,7 @@ class PairDataModule(pl.LightningDataModule):
         self.cache = ArrayCache(folder if cache else None)
         self.datasets: dict[Split, PairDataset] = {}
         self._scenes: dict[Split, int] = {}
+        self._leak: dict[str, Any] = {}
 
     def setup(self, stage: str | None = None) -> None:
         """Find, check and divide the pairs of a stage.
@@ -89,36 +96,94 @@ class PairDataModule(pl.LightningDataModule):
         Raises:
             ValueError: If a needed split is missing or anything is wrong with its files.
         """
-        if stage in ("fit", "validate", None) and "train" not in self.datasets:
-            self._set_up_training()
         if "test" not in self.datasets:
             items = self._items("test")
             if items:
                 self.datasets["test"] = self._checked(items, resize=self.eval_size)
             elif stage == "test":
                 self._refuse_missing("test")
+        if stage in ("fit", "validate", None) and "train" not in self.datasets:
+            self._set_up_training()
 
     def _set_up_training(self) -> None:
-        items = self._items("train")
+        items, own = self._items("train"), self._items("val")
         if not items:
             self._refuse_missing("train")
         # Checked whole before it is divided, because dividing needs the pixels.
-        everything = self._checked(items, resize=self.resize)
-        held_out = self._items("val")
+        everything, val = self._checked(items, resize=self.resize), self._checked(own, resize=self.eval_size)
+        everything, val = self._apart_from_test(everything, val)
+        items = everything.items
         groups = scene_groups(everything.thumbnails(), [item.scene for item in items])
-        if not held_out and self.val_fraction > 0:
-            chosen = set(hold_out(groups, self.val_fraction, self.seed))
-            held_out = [items[index] for index in sorted(chosen)]
-            self._scenes["val"] = sum(group[0] in chosen for group in groups)
+        self._scenes["train"] = len(groups)
+        if not own and self.val_fraction > 0:
+            by_scene = self.split != "by_file"
+            chosen = set(
+                hold_out(groups, self.val_fraction, self.seed)
+                if by_scene
+                else hold_out_files(len(items), self.val_fraction, self.seed)
+            )
+            val = PairDataset([items[index] for index in sorted(chosen)], self.cache, resize=self.eval_size)
             items = [item for index, item in enumerate(items) if index not in chosen]
-        self._scenes["train"] = len(groups) - self._scenes.get("val", 0)
+            if by_scene:
+                self._scenes["val"] = sum(group[0] in chosen for group in groups)
+                self._scenes["train"] -= self._scenes["val"]
         train = PairDataset(
             items, self.cache, resize=self.resize, patch_size=self.patch_size, augment=self.augment
         )
-        val = self._checked(held_out, resize=self.eval_size)
         self.datasets |= {"train": train, "val": val}
 
+    def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:
+        """Note which test images show scenes of the training or validation pairs; leave those pairs out
+        where the split is to be disjoint by scene.
+        """
+        test = self.datasets.get("test")
+        if test is None:
+            return train, val
+        count = len(train)
+        known = [*zip(train.thumbnails(), (item.scene for item in train.items), strict=True)]
+        known += zip(val.thumbnails(), (item.scene for item in val.items), strict=True)
+        unseen = [*zip(test.thumbnails(), (item.scene for item in test.items), strict=True)]
+        ours, theirs = scenes_on_both_sides(known, unseen)
+        self._leak = {"test_images": len(test), "in_training_scenes": len(theirs), "left_out": 0}
+        if self.split != "scene_disjoint" or not ours:
+            return train, val
+        self._leak |= {"in_training_scenes": 0, "left_out": len(ours)}
+        if len([index for index in ours if index < count]) == count:
+            raise ValueError(
+                "data.split=scene_disjoint leaves no training pair: the test split shows every scene"
+            )
+        return (
+            self._without(train, {index for index in ours if index < count}),
+            self._without(val, {index - count for index in ours if index >= count}),
+        )
+
+    def _without(self, dataset: PairDataset, indices: set[int]) -> PairDataset:
+        items = [item for index, item in enumerate(dataset.items) if index not in indices]
+        return PairDataset(items, self.cache, resize=dataset.resize)
+
+    def test_scenes(self) -> dict[str, str]:
+        """Return what each test image shows, by the image's name: its known scene, or the name of the first
+        image of its scene.
+        """
+        dataset = self.datasets["test"]
+        groups = scene_groups(dataset.thumbnails(), [item.scene for item in dataset.items])
+        first = [(index, dataset.items[group[0]]) for group in groups for index in group]
+        return {
+            dataset.items[index].name: item.scene or item.name
+            for index, item in sorted(first, key=lambda pair: pair[0])
+        }
+
+    def image_file(self, name: str) -> str:
+        """Return what an enhanced image is saved as: ``<stem>.png``, of several sets in a folder each."""
+        return f"{name.partition('/')[2] if len(self.sets) == 1 else name}.png"
+
     def _items(self, split: Split) -> list[PairItem]:
+        if self.split != "by_file":
+            return self._published(split)
+        train, test = by_file([*self._published("train"), *self._published("val")], self._published("test"))
+        return {"train": train, "val": [], "test": test}[split]
+
+    def _published(self, split: Split) -> list[PairItem]:
         return [item for name, pairs in self.sets.items() for item in pairs.items(split, name)]
 
     def _checked(self, items: Sequence[PairItem], *, resize: int | None) -> PairDataset:
@@ -171,10 +236,11 @@ class PairDataModule(pl.LightningDataModule):
             for name, count in Counter(item.name.split("/")[0] for item in dataset.items).items():
                 sets[name][split] = count
         return {
-            "split": "standard",
+            "split": self.split,
             "sets": sets,
             "images": images,
             "scene_groups": dict(self._scenes),
+            **({"leak": self._leak} if self._leak else {}),
             "batch_size": self.batch_size,
             "patch_size": self.patch_size,
             "resize": self.resize,

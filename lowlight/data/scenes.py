@@ -63,15 +63,24 @@ def scene_groups(
 def _similar(thumbnails: Sequence[NDArray[np.float32]], threshold: float) -> list[tuple[int, int]]:
     if not thumbnails:
         return []
-    rows = np.stack([np.ravel(grey) for grey in thumbnails]).astype(np.float64)
-    rows -= rows.mean(1, keepdims=True)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 1e-6)
+    rows = standardised(thumbnails)
     pairs = []
     for start in range(0, len(rows), _ROWS):
         ones, others = np.nonzero(rows[start : start + _ROWS] @ rows.T > threshold)
         pairs += [(int(one) + start, int(other)) for one, other in zip(ones, others, strict=True)]
     return [(one, other) for one, other in pairs if one < other]
+
+
+def standardised(thumbnails: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return thumbnails as rows of zero mean and unit norm, whose products are their Pearson correlations; a
+    uniform one is a row of zeros.
+    """
+    rows = np.stack([np.ravel(grey) for grey in thumbnails]).astype(np.float64)
+    rows -= rows.mean(1, keepdims=True)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    np.divide(rows, norms, out=rows, where=norms > 1e-6)
+    rows[norms[:, 0] <= 1e-6] = 0
+    return rows
 
 
 def hold_out(groups: Sequence[Sequence[int]], fraction: float, seed: int) -> list[int]:

@@ -1,0 +1,63 @@
+"""``lowlight data``: audit a set of pairs, fetch LOL, write the no-learning control."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Audit a set of pairs, fetch LOL, write the no-learning control.",
+)
+
+
+@contextmanager
+def told_in_one_line(command: str, debug: bool) -> Iterator[None]:
+    """Tell what a user got wrong in one line on stderr, exit status 1; with ``debug`` by a traceback."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if debug:
+            raise
+        print(f"lowlight data {command}: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def retrieve(
+    root: Annotated[Path, typer.Argument(help="A set with training and test pairs.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to write the answers to.", show_default=False)],
+    split: Annotated[
+        str, typer.Option(help="standard, scene_disjoint or by_file, as data.split.")
+    ] = "standard",
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Write the no-learning control as a folder of predictions.
+
+    Each test image is answered with the reference of the training pair whose dark image is most alike. What
+    this scores, it owes to test scenes that stand in the training set.
+    """
+    with told_in_one_line("retrieve", debug):
+        from lowlight.data import PairDataModule  # it imports torch, which --help need not wait for
+        from lowlight.data.retrieve import retrieve as write_answers
+
+        if out.exists() and any(out.iterdir()):
+            raise ValueError(f"{out} is not empty; give another --out")
+        data = PairDataModule(root, split=split, val_fraction=0)  # type: ignore[arg-type]  # checked there
+        answers = write_answers(data, out)
+    print(f"{len(answers)} predictions in {out}; score them:")
+    print(f"lowlight evaluate predictions={out} data=lol data.root={root} data.split={split} output_dir=...")
+
+
+def main() -> None:
+    """Run the command."""
+    app(prog_name="lowlight data")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""How pairs are divided, on a set in which test scenes also stand in training."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lowlight.data import PairDataModule
+from lowlight.data.retrieve import retrieve
+from lowlight.data.splits import hold_out_files
+from lowlight.images import read_rgb
+from tests.conftest import photograph
+
+SCENES = {"our485": [1, 1, 2, 2, 3, 4, 5, 6], "eval15": [1, 2, 7]}
+"""What the images of each split show; scenes 1 and 2 stand in both."""
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("leaking") / "LOL"
+    stem = 0
+    for split, scenes in SCENES.items():
+        for scene in scenes:
+            stem += 1
+            high = photograph(100 + scene)
+            high = np.clip(high.astype(int) - stem, 0, 255).astype(np.uint8)  # no two are equal
+            for role, pixels in {"low": high // (3 + stem % 3), "high": high}.items():
+                path = root / split / role / f"{stem}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    return root
+
+
+def stems(data: PairDataModule, split: str) -> list[int]:
+    return sorted(int(item.name.split("/")[1]) for item in data.datasets[split].items)  # type: ignore[index]
+
+
+def module(root: Path, **arguments: object) -> PairDataModule:
+    data = PairDataModule(root, **({"val_fraction": 0.0} | arguments))  # type: ignore[arg-type]
+    data.setup()
+    return data
+
+
+def test_the_standard_split_is_the_published_one_and_its_leak_is_stated(leaking: Path) -> None:
+    data = module(leaking)
+    assert stems(data, "train") == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert stems(data, "test") == [9, 10, 11]
+    told = data.describe()
+    assert told["split"] == "standard"
+    assert told["leak"] == {"test_images": 3, "in_training_scenes": 2, "left_out": 0}
+
+
+def test_the_disjoint_split_leaves_out_training_pairs_of_test_scenes(leaking: Path) -> None:
+    data = module(leaking, split="scene_disjoint")
+    assert stems(data, "train") == [5, 6, 7, 8]
+    assert stems(data, "test") == [9, 10, 11]
+    assert data.describe()["leak"] == {"test_images": 3, "in_training_scenes": 0, "left_out": 4}
+
+
+def test_a_disjoint_split_needs_a_training_scene_that_the_test_lacks(leaking: Path, tmp_path: Path) -> None:
+    (tmp_path / "train").symlink_to(leaking / "eval15")
+    (tmp_path / "test").symlink_to(leaking / "eval15")
+    with pytest.raises(ValueError, match="leaves no training pair"):
+        module(tmp_path, split="scene_disjoint")
+
+
+def test_the_split_by_file_pools_all_pairs_the_same_way_for_every_seed(leaking: Path) -> None:
+    first, second = (module(leaking, split="by_file", seed=seed, val_fraction=0.2) for seed in (0, 1))
+    assert len(stems(first, "test")) == 3
+    assert stems(first, "test") == stems(second, "test")
+    everything = stems(first, "train") + stems(first, "val") + stems(first, "test")
+    assert sorted(everything) == list(range(1, 12))
+    assert len(stems(first, "val")) == 2
+    only_scoring = PairDataModule(leaking, split="by_file")
+    only_scoring.setup("test")
+    assert stems(only_scoring, "test") == stems(first, "test")
+
+
+def test_files_are_held_out_singly_but_never_all() -> None:
+    assert len(hold_out_files(10, 0.3, seed=0)) == 3
+    assert hold_out_files(10, 0.3, seed=0) != hold_out_files(10, 0.3, seed=1)
+    assert len(hold_out_files(2, 0.9, seed=0)) == 1
+    assert len(hold_out_files(2, 0.01, seed=0)) == 1
+
+
+def test_an_unknown_split_is_refused() -> None:
+    with pytest.raises(ValueError, match="split=random is none of standard, scene_disjoint, by_file"):
+        PairDataModule(split="random")  # type: ignore[arg-type]
+
+
+def test_by_file_needs_both_splits(leaking: Path, tmp_path: Path) -> None:
+    (tmp_path / "test").symlink_to(leaking / "eval15")
+    data = PairDataModule(tmp_path, split="by_file")
+    with pytest.raises(ValueError, match="only one split"):
+        data.setup("test")
+
+
+def test_by_file_refuses_one_name_in_both_splits(leaking: Path, tmp_path: Path) -> None:
+    (tmp_path / "train").symlink_to(leaking / "eval15")
+    (tmp_path / "test").symlink_to(leaking / "eval15")
+    data = PairDataModule(tmp_path, split="by_file")
+    with pytest.raises(ValueError, match="/10 stands in both splits"):
+        data.setup("test")
+
+
+def test_test_scenes_are_named_by_their_first_image(leaking: Path, tmp_path: Path) -> None:
+    (tmp_path / "test").symlink_to(leaking / "our485")
+    data = PairDataModule(tmp_path)
+    data.setup("test")
+    of = {name.split("/")[1]: scene.split("/")[1] for name, scene in data.test_scenes().items()}
+    assert of == {"1": "1", "2": "1", "3": "3", "4": "3", "5": "5", "6": "6", "7": "7", "8": "8"}
+
+
+def test_the_control_answers_with_the_training_reference_of_the_same_scene(
+    leaking: Path, tmp_path: Path
+) -> None:
+    data = PairDataModule(leaking, val_fraction=0.3)
+    answers = retrieve(data, tmp_path / "out")
+    assert answers["LOL/9"][0] in ("LOL/1", "LOL/2")
+    assert answers["LOL/10"][0] in ("LOL/3", "LOL/4")
+    assert answers["LOL/9"][1] > 0.99 > answers["LOL/11"][1]
+    source = answers["LOL/9"][0].split("/")[1]
+    reference = read_rgb(leaking / "our485" / "high" / f"{source}.png")
+    assert np.array_equal(read_rgb(tmp_path / "out" / "9.png"), reference)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["10.png", "11.png", "9.png"]
+
+
+def test_the_control_under_the_disjoint_split_finds_another_scene(leaking: Path, tmp_path: Path) -> None:
+    answers = retrieve(PairDataModule(leaking, split="scene_disjoint", val_fraction=0), tmp_path)
+    assert all(int(source.split("/")[1]) >= 5 for source, _ in answers.values())
