@@ -5,7 +5,7 @@ import io
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -173,7 +173,7 @@ class TestPictures(Callback):
     __test__ = False  # no test class, whatever its name tells pytest
 
     def __init__(self, folder: Path | str, count: int = 4) -> None:
-        self.folder = Path(folder) / "pictures" / "test"
+        self.folder = Path(folder)
         self.count = count
 
     @rank_zero_only
@@ -187,14 +187,47 @@ class TestPictures(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Write the batch's first image, if it is one of those wanted."""
-        batches = int(trainer.num_test_batches[dataloader_idx])
-        if batch_idx not in np.linspace(0, batches - 1, min(self.count, batches)).round().astype(int):
-            return
-        pair = cast(Pair, batch)
-        folder = self.folder / pair["name"][0].replace("/", "__")
-        write_image(pair["low"][0], folder / "low.png")
-        write_image(cast(Tensor, outputs)[0], folder / "enhanced.png")
-        write_image(pair["high"][0], folder / "high.png")
+        if batch_idx in spread(int(trainer.num_test_batches[dataloader_idx]), self.count):
+            write_triple(self.folder, cast(Pair, batch), cast(Tensor, outputs))
+
+
+class EnhancedImages(Callback):
+    """Write every enhanced test image as a PNG file.
+
+    Args:
+        folder: Where they go.
+        name_file: Says what the image of a name is saved as.
+    """
+
+    def __init__(self, folder: Path | str, name_file: Callable[[str], str]) -> None:
+        self.folder = Path(folder)
+        self.name_file = name_file
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write the batch's images; each process those it enhanced."""
+        for name, enhanced in zip(cast(Pair, batch)["name"], cast(Tensor, outputs), strict=True):
+            write_image(enhanced, self.folder / self.name_file(name))
+
+
+def spread(total: int, count: int) -> list[int]:
+    """Choose up to ``count`` of ``total`` indices, evenly spread with the first and the last."""
+    return sorted(set(np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()))
+
+
+def write_triple(run: Path, batch: Pair, enhanced: Tensor) -> None:
+    """Write low, enhanced and reference of a batch's first image into ``pictures/test/<name>/`` of a run."""
+    folder = run / "pictures" / "test" / batch["name"][0].replace("/", "__")
+    write_image(batch["low"][0], folder / "low.png")
+    write_image(enhanced[0], folder / "enhanced.png")
+    write_image(batch["high"][0], folder / "high.png")
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

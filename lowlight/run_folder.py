@@ -113,8 +113,8 @@ def _remove_run(folder: Path) -> None:
         )
     for name in (*_RESULTS, *_WEIGHTS):
         (folder / name).unlink(missing_ok=True)
-    for name in ("test", "progress"):
-        shutil.rmtree(folder / "pictures" / name, ignore_errors=True)
+    for name in ("pictures/test", "pictures/progress", "images"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:

@@ -1,4 +1,7 @@
-"""``lowlight evaluate``: score a checkpoint, or a method that learns nothing."""
+"""``lowlight evaluate``: score a checkpoint, saved images, or a method that learns nothing."""
+
+import math
+from collections.abc import Mapping, Sequence
 
 import hydra
 from omegaconf import DictConfig
@@ -17,11 +20,19 @@ def _evaluate(config: DictConfig) -> float:
         metrics = evaluate(config)
     for key, value in metrics.items():
         if key.startswith("test/"):
-            print(f"{key:<28}{float(value):.4f}")
+            print(f"{key:<28}{float(value):<12.4f}{_bounds(metrics['intervals'], key)}")
     print(
-        f"{metrics['images']} images, {metrics['split']} split, {metrics['size']} size; {config.output_dir}"
+        f"{metrics['images']} images of {metrics['scenes']} scenes, {metrics['split']} split "
+        f"({metrics['protocol']}), {metrics['size']} size; {config.output_dir}"
     )
+    print(f"In brackets: {metrics['intervals_are']}.")
     return float(metrics["test/psnr"])
+
+
+def _bounds(intervals: Mapping[str, Sequence[float]], key: str) -> str:
+    """Write a score's interval, nothing where it has none."""
+    low, high = map(float, intervals.get(key.removeprefix("test/"), ("nan", "nan")))
+    return "" if math.isnan(low) else f"[{low:.4f}, {high:.4f}]"
 
 
 @hydra.main(config_path=str(config_folder()), config_name="evaluate", version_base="1.3")

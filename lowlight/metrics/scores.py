@@ -1,14 +1,17 @@
 """Per-image scores: the one place where named images and their values are kept, averaged and gathered."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-Measure = Callable[[Tensor, Tensor], Tensor | dict[str, Tensor]]
-"""A function of ``enhanced`` and ``high``, images (B, 3, H, W) in [0, 1], that returns one value an image."""
+from lowlight.images import Pair
+
+Measure = Callable[..., Tensor | dict[str, Tensor]]
+"""A function of ``enhanced`` and mostly ``high``, images (B, 3, H, W) in [0, 1], of one value an image."""
 
 _NAME_BYTES = 256
 
@@ -22,10 +25,11 @@ class ImageScores(Metric):
     Args:
         measures: Functions by the key their values get; one that returns a mapping gets ``key/<its key>``.
         prefix: What every key begins with, such as ``"val/"``.
+        against: What a measure compares with if not with the reference: ``"low"``, or ``None`` for nothing.
 
     Example:
         >>> scores = ImageScores({"psnr": psnr})
-        >>> scores.update(enhanced, high, ["a", "b"])
+        >>> scores.update(enhanced, {"low": low, "high": high, "name": ["a", "b"]})
         >>> scores.compute()["psnr"]
     """
 
@@ -33,32 +37,41 @@ class ImageScores(Metric):
     names: list[Tensor]
     values: list[Tensor]
 
-    def __init__(self, measures: Mapping[str, Measure], prefix: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        measures: Mapping[str, Measure],
+        prefix: str = "",
+        against: Mapping[str, Literal["low", "high"] | None] = MappingProxyType({}),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.measures = dict(measures)
+        self.against = dict(against)
         self.prefix = prefix
         self.keys: list[str] = []
         self.add_state("names", default=[], dist_reduce_fx="cat")
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
-    def update(self, enhanced: Tensor, high: Tensor, names: Sequence[str]) -> None:
+    def update(self, enhanced: Tensor, batch: Pair) -> None:
         """Score images.
 
         Args:
             enhanced: Enhanced images of shape (B, 3, H, W) in [0, 1].
-            high: Reference images of the same shape.
-            names: B unique names.
+            batch: The dark images, references and unique names they belong to.
         """
         columns: dict[str, Tensor] = {}
         for key, measure in self.measures.items():
-            value = measure(enhanced, high)
+            role = self.against.get(key, "high")
+            value = measure(enhanced) if role is None else measure(enhanced, batch[role])
             if isinstance(value, dict):
                 columns |= {f"{key}/{part}": column for part, column in value.items()}
             else:
                 columns[key] = value
         self.keys = list(columns)
         self.values.append(torch.stack(list(columns.values()), dim=1).float())
-        self.names.append(torch.stack([_encode(name) for name in names]).to(enhanced.device))
+        self.names.append(
+            torch.stack([_encode(name) for name in cast(list[str], batch["name"])]).to(enhanced.device)
+        )
 
     def compute(self) -> dict[str, Tensor]:
         """Return the mean of each key over the images seen, by all processes."""

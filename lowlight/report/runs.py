@@ -24,7 +24,8 @@ class Run:
     """A finished run, as its folder tells it.
 
     ``scores`` and ``definitions`` go by the metric's name without ``test/`` ("psnr" in dB, "exposure/f1"
-    in [0, 1]), ``per_image`` by the image's name, ``curves`` by the logged column ("val/psnr").
+    in [0, 1]), ``per_image`` and ``scenes`` (what an image shows) by the image's name, ``curves`` by the
+    logged column ("val/psnr").
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class Run:
     definitions: dict[str, str]
     conditions: dict[str, str]
     per_image: dict[str, dict[str, float]]
+    scenes: dict[str, str]
     curves: dict[str, Curve]
 
     @property
@@ -80,6 +82,7 @@ def read_run(folder: Path) -> Run:
     manifest = read_json(folder / "manifest.json")
     config = _read_yaml(folder / "config.yaml")
     manifest.setdefault("method", (config.get("method") or {}).get("name", folder.name))
+    per_image = _read_rows(folder / "per_image.csv", "name")
     tests = {key.removeprefix("test/"): value for key, value in metrics.items() if key.startswith("test/")}
     return Run(
         folder=folder,
@@ -95,7 +98,8 @@ def read_run(folder: Path) -> Run:
         conditions={
             key: str(metrics.get(key, "unknown")) for key in ("split", "protocol", "size", "rounding")
         },
-        per_image=dict(_read_table(folder / "per_image.csv", "name")),
+        scenes={row["name"]: row.pop("scene", row["name"]) for row in per_image},
+        per_image=_numbers_by(per_image, "name", folder / "per_image.csv"),
         curves=_read_curves(folder / "metrics.csv"),
     )
 
@@ -178,22 +182,28 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
-def _read_table(path: Path, key: str) -> list[tuple[str, dict[str, float]]]:
-    """Read the rows of a CSV file by their value of ``key``; empty cells are left out."""
+def _read_rows(path: Path, key: str) -> list[dict[str, str]]:
+    """Read the rows of a CSV file that must have a column ``key``."""
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if key not in (reader.fieldnames or ()):
             raise ValueError(f"{path}: no column {key!r}; {REMEDY}")
-        rows = list(reader)
-    return [
-        (row.pop(key), _numbers({name: cell for name, cell in row.items() if cell}, path)) for row in rows
-    ]
+        return list(reader)
+
+
+def _numbers_by(rows: Sequence[Mapping[str, str]], key: str, path: Path) -> dict[str, dict[str, float]]:
+    """Return the numbers of rows by their value of ``key``; empty cells are left out."""
+    return {
+        row[key]: _numbers({name: cell for name, cell in row.items() if cell and name != key}, path)
+        for row in rows
+    }
 
 
 def _read_curves(path: Path) -> dict[str, Curve]:
     """Read the curves of a run; none where it learnt nothing."""
     curves: dict[str, Curve] = {}
-    for epoch, row in _read_table(path, "epoch") if path.is_file() else []:
+    table = _numbers_by(_read_rows(path, "epoch"), "epoch", path) if path.is_file() else {}
+    for epoch, row in table.items():
         for column, value in row.items():
             curves.setdefault(column, {})[int(_numbers({"epoch": epoch}, path)["epoch"])] = value
     return curves

@@ -95,7 +95,7 @@ def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
             "error: method=gan does this itself: set method.gradient_clip, not trainer.gradient_clip_val",
         ),
         (["train", "trainer=gpu", *TINY["mirnet"], "trainer.devices=99"], "error: "),
-        (["evaluate"], "error: give one of checkpoint=RUN_OR_CKPT and method=NAME"),
+        (["evaluate"], "error: give one of checkpoint=RUN_OR_CKPT, predictions=FOLDER and method"),
         (["evaluate", "method=mirnet", *TINY["mirnet"]], "error: method=mirnet must be trained first"),
         (["evaluate", "checkpoint=nowhere.ckpt"], "error: nowhere.ckpt: no such checkpoint"),
     ],

@@ -5,6 +5,7 @@ import torch
 import torch.multiprocessing as mp
 from torch import Tensor
 
+from lowlight.images import Pair
 from lowlight.metrics import ImageScores, exposure, psnr
 
 
@@ -16,10 +17,14 @@ def levels(*values: float) -> Tensor:
     return torch.tensor(values).reshape(-1, 1, 1, 1).expand(-1, 3, 4, 4)
 
 
+def pair(high: Tensor, names: list[str]) -> Pair:
+    return {"low": high / 2, "high": high, "name": names}  # type: ignore[typeddict-item]  # a batch
+
+
 def test_scores_are_means_over_images_not_batches() -> None:
     scores = ImageScores({"level": mean_level}, prefix="val/")
-    scores.update(levels(0.1, 0.2, 0.3), levels(0, 0, 0), ["a", "b", "c"])
-    scores.update(levels(1.0), levels(0), ["d"])
+    scores.update(levels(0.1, 0.2, 0.3), pair(levels(0, 0, 0), ["a", "b", "c"]))
+    scores.update(levels(1.0), pair(levels(0), ["d"]))
     assert scores.compute()["val/level"].item() == pytest.approx(0.4)
     assert {name: row["level"] for name, row in scores.per_image().items()} == pytest.approx(
         {"a": 0.1, "b": 0.2, "c": 0.3, "d": 1.0}
@@ -28,15 +33,15 @@ def test_scores_are_means_over_images_not_batches() -> None:
 
 def test_an_image_seen_twice_counts_once() -> None:
     scores = ImageScores({"level": mean_level})
-    scores.update(levels(0.2, 0.4), levels(0, 0), ["b", "a"])
-    scores.update(levels(0.2), levels(0), ["b"])
+    scores.update(levels(0.2, 0.4), pair(levels(0, 0), ["b", "a"]))
+    scores.update(levels(0.2), pair(levels(0), ["b"]))
     assert scores.compute()["level"].item() == pytest.approx(0.3)
     assert list(scores.per_image()) == ["a", "b"]
 
 
 def test_mappings_become_keys_and_names_may_be_any_text() -> None:
     scores = ImageScores({"psnr": psnr, "exposure": exposure})
-    scores.update(levels(0.6), levels(0.6), ["Größe/夜 1"])
+    scores.update(levels(0.6), pair(levels(0.6), ["Größe/夜 1"]))
     assert list(scores.compute()) == [
         "psnr",
         *(f"exposure/{key}" for key in ("accuracy", "precision", "recall", "f1")),
@@ -44,11 +49,24 @@ def test_mappings_become_keys_and_names_may_be_any_text() -> None:
     assert math.isinf(scores.per_image()["Größe/夜 1"]["psnr"])
 
 
+def test_a_measure_may_compare_with_the_dark_image_or_with_nothing() -> None:
+    def difference(enhanced: Tensor, other: Tensor) -> Tensor:
+        return (enhanced - other).flatten(1).mean(1)
+
+    def alone(enhanced: Tensor) -> Tensor:
+        return enhanced.flatten(1).mean(1)
+
+    measures = {"high": difference, "low": difference, "alone": alone}
+    scores = ImageScores(measures, against={"low": "low", "alone": None})
+    scores.update(levels(0.9), pair(levels(0.6), ["a"]))
+    assert scores.per_image()["a"] == pytest.approx({"high": 0.3, "low": 0.6, "alone": 0.9})
+
+
 def test_reset_forgets() -> None:
     scores = ImageScores({"level": mean_level})
-    scores.update(levels(0.2), levels(0), ["a"])
+    scores.update(levels(0.2), pair(levels(0), ["a"]))
     scores.reset()
-    scores.update(levels(0.4), levels(0), ["b"])
+    scores.update(levels(0.4), pair(levels(0), ["b"]))
     assert list(scores.per_image()) == ["b"]
 
 
@@ -56,7 +74,7 @@ def _process(rank: int, store: str, queue: mp.Queue) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     scores = ImageScores({"level": mean_level})
     share = {0: (["a", "b"], (0.1, 0.2)), 1: (["c", "a"], (0.6, 0.1))}[rank]
-    scores.update(levels(*share[1]), levels(0, 0), share[0])
+    scores.update(levels(*share[1]), pair(levels(0, 0), share[0]))
     queue.put((rank, scores.compute()["level"].item(), list(scores.per_image())))
     torch.distributed.destroy_process_group()
 

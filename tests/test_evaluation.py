@@ -1,0 +1,170 @@
+"""Scoring a method, a checkpoint or saved images: the same pictures get the same numbers."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from lowlight.config import load_config
+from lowlight.evaluation import evaluate
+from tests.conftest import photograph
+
+
+def run(root: Path | str, out: Path, *overrides: str) -> dict[str, Any]:
+    """Evaluate on a folder and return what metrics.json then holds."""
+    config = load_config(
+        [
+            "data=lol",
+            f"data.root={root}" if str(root).startswith("[") else f"data.root='{root}'",
+            "trainer=cpu",
+            "trainer.enable_progress_bar=false",
+            f"output_dir='{out}'",
+            *overrides,
+        ],
+        name="evaluate",
+    )
+    evaluate(config)
+    content: dict[str, Any] = json.loads((out / "metrics.json").read_text())
+    return content
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "per_image.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_saved_images_score_as_the_method_that_made_them(lol: Path, tmp_path: Path) -> None:
+    method = run(lol, tmp_path / "gamma", "method=gamma", "save_images=true")
+    assert sorted(path.name for path in (tmp_path / "gamma" / "images").iterdir()) == ["7.png", "8.png"]
+    files = run(lol, tmp_path / "saved", f"predictions='{tmp_path}/gamma/images'", "name=theirs")
+    assert files == {key: value for key, value in method.items() if key != "test/loss"}
+    assert rows(tmp_path / "saved") == rows(tmp_path / "gamma")
+    manifest = json.loads((tmp_path / "saved" / "manifest.json").read_text())
+    assert manifest["method"] == "theirs"
+    assert manifest["predictions"] == str(tmp_path / "gamma" / "images")
+    for folder in ("gamma", "saved"):
+        assert (tmp_path / folder / "pictures" / "test" / "LOL__7" / "enhanced.png").is_file()
+
+
+def test_a_result_names_everything_that_it_depends_on(lol: Path, tmp_path: Path) -> None:
+    metrics = run(lol, tmp_path / "out", "method=identity")
+    keys = {key.removeprefix("test/") for key in metrics if key.startswith("test/")} - {"loss"}
+    assert {
+        "psnr", "ssim", "psnr_y", "psnr_gtmean", "ssim_gtmean", "ssim_uniform7", "ssim_gray", "delta_e",
+        "loe", "niqe", "exposure/accuracy", "exposure/f1", "channel/accuracy", "channel/precision",
+    } <= keys  # fmt: skip
+    assert {key.split("/")[0] for key in keys} == set(metrics["definitions"])
+    assert set(metrics["intervals"]) == keys
+    low, high = metrics["intervals"]["psnr"]
+    assert low <= metrics["test/psnr"] <= high
+    told = {key: metrics[key] for key in ("split", "protocol", "images", "scenes", "size", "rounding")}
+    assert told == {
+        "split": "test", "protocol": "standard", "images": 2, "scenes": 2, "size": "native",
+        "rounding": "8-bit",
+    }  # fmt: skip
+    assert [(row["name"], row["scene"]) for row in rows(tmp_path / "out")] == [
+        ("LOL/7", "LOL/7"),
+        ("LOL/8", "LOL/8"),
+    ]
+    assert set(rows(tmp_path / "out")[0]) == {"name", "scene"} | keys
+
+
+def test_one_scene_alone_has_no_interval(lol: Path, tmp_path: Path) -> None:
+    for role in ("low", "high"):
+        (tmp_path / "root" / "test" / role).mkdir(parents=True)
+        for stem in ("a", "b"):
+            shutil.copy(lol / "eval15" / role / "7.png", tmp_path / "root" / "test" / role / f"{stem}.png")
+    metrics = run(tmp_path / "root", tmp_path / "out", "method=gamma")
+    assert (metrics["images"], metrics["scenes"]) == (2, 1)
+    assert metrics["intervals"]["psnr"] == ["NaN", "NaN"]
+
+
+def test_perfect_predictions_score_infinity_in_valid_json(lol: Path, tmp_path: Path) -> None:
+    metrics = run(lol, tmp_path / "out", f"predictions='{lol}/eval15/high'")
+    assert metrics["test/psnr"] == "Infinity"
+    assert metrics["test/ssim"] == pytest.approx(1)
+    assert metrics["test/delta_e"] == 0
+
+
+def test_predictions_of_several_sets_stand_in_a_folder_each(lol: Path, tmp_path: Path) -> None:
+    shutil.copytree(lol, tmp_path / "more")
+    both = f"['{lol}','{tmp_path}/more']"
+    method = run(both, tmp_path / "gamma", "method=gamma", "save_images=true")
+    saved = {
+        path.relative_to(tmp_path / "gamma" / "images").as_posix() for path in tmp_path.rglob("images/*/*")
+    }
+    assert saved == {"LOL/7.png", "LOL/8.png", "more/7.png", "more/8.png"}
+    files = run(both, tmp_path / "saved", f"predictions='{tmp_path}/gamma/images'")
+    assert files["test/psnr"] == method["test/psnr"]
+    assert files["images"] == 4
+
+
+@pytest.fixture
+def predictions(lol: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(lol / "eval15" / "low", tmp_path / "predictions"))
+
+
+def score(lol: Path, predictions: Path) -> dict[str, Any]:
+    return run(lol, predictions.parent / "out", f"predictions='{predictions}'")
+
+
+def test_a_missing_prediction_is_named(lol: Path, predictions: Path) -> None:
+    (predictions / "8.png").unlink()
+    with pytest.raises(ValueError, match=r"predictions: 8 is missing\. Every test image needs exactly one"):
+        score(lol, predictions)
+    assert not (predictions.parent / "out" / "metrics.json").exists()
+
+
+def test_a_double_prediction_is_named(lol: Path, predictions: Path) -> None:
+    Image.open(predictions / "8.png").save(predictions / "8.bmp")
+    with pytest.raises(ValueError, match=r"8\.bmp and 8\.png have the same stem"):
+        score(lol, predictions)
+
+
+def test_a_prediction_of_another_size_is_named(lol: Path, predictions: Path) -> None:
+    Image.fromarray(photograph(1, 20, 30)).save(predictions / "7.png")
+    with pytest.raises(ValueError, match=r"7\.png: is 30x20 pixels but its reference is 64x48; save"):
+        score(lol, predictions)
+
+
+def test_a_broken_prediction_is_named(lol: Path, predictions: Path) -> None:
+    (predictions / "7.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"7\.png: not a readable image"):
+        score(lol, predictions)
+
+
+def test_predictions_that_belong_to_no_test_image_are_told(
+    lol: Path, predictions: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(predictions / "7.png", predictions / "99.png")
+    assert score(lol, predictions)["images"] == 2
+    assert "1 image belongs to no test image" in caplog.text
+
+
+def test_predictions_inside_the_output_folder_are_refused_and_kept(lol: Path, tmp_path: Path) -> None:
+    run(lol, tmp_path / "out", "method=gamma", "save_images=true")
+    with pytest.raises(ValueError, match="lies in output_dir"):
+        run(lol, tmp_path / "out", f"predictions='{tmp_path}/out/images'")
+    assert (tmp_path / "out" / "images" / "7.png").is_file()
+
+
+def test_a_missing_folder_of_predictions_is_named(lol: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="predictions=nowhere: no such folder"):
+        run(lol, tmp_path / "out", "predictions=nowhere")
+
+
+def test_an_evaluation_is_of_one_thing(lol: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"not predictions and method$"):
+        run(lol, tmp_path / "out", f"predictions='{lol}/eval15/high'", "method=gamma")
+    with pytest.raises(ValueError, match="give one of checkpoint"):
+        run(lol, tmp_path / "out")
+
+
+def test_another_evaluation_replaces_the_images_of_the_one_before(lol: Path, tmp_path: Path) -> None:
+    run(lol, tmp_path / "out", "method=gamma", "save_images=true")
+    run(lol, tmp_path / "out", "method=identity")
+    assert not (tmp_path / "out" / "images").exists()
