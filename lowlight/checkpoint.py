@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lowlight.methods import Method, Supervised
 
-_OWN_FUNCTIONS = ("lowlight.losses", "lowlight.methods.classical")
+_OWN_FUNCTIONS = ("lowlight.losses", "lowlight.methods.classical", "lowlight.methods.retinex")
 
 
 def build(recipe: DictConfig | Mapping[str, Any]) -> Method:

@@ -5,6 +5,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lowlight.images import Pair
 from lowlight.losses import l1
@@ -43,6 +44,66 @@ def histogram(low: Tensor) -> Tensor:
     level = luma.clamp(0, 1).mul(255).round().add(0.25).div(255)
     equalised: Tensor = ycbcr_to_rgb(torch.cat((equalize(level), chroma), dim=1))
     return equalised
+
+
+def clahe(low: Tensor, clip_limit: float = 2.0, grid: int = 8) -> Tensor:
+    """Equalise the histogram of the lightness L* in each part of an image, with limited contrast.
+
+    Args:
+        low: Images of shape (B, 3, H, W) in [0, 1].
+        clip_limit: Height at which the parts' histograms are cut off, in multiples of a flat one's.
+        grid: Parts down and across; an image that is smaller than twice that has fewer, of two pixels.
+
+    Returns:
+        Images of the same shape in [0, 1].
+
+    Reference:
+        Zuiderveld, 1994, "Contrast limited adaptive histogram equalization", in Graphics Gems IV; kornia's
+        ``equalize_clahe`` with 256 bins.
+    """
+    from kornia.color import lab_to_rgb, rgb_to_lab
+    from kornia.enhance import equalize_clahe
+
+    image: Tensor = rgb_to_lab(low.float())
+    lightness, chroma = image[:, :1], image[:, 1:]
+    parts = [max(min(grid, side // 2), 1) for side in low.shape[-2:]]
+    even = [-side % (2 * count) for side, count in zip(low.shape[-2:], parts, strict=True)]
+    padded = F.pad(lightness / 100, (0, even[1], 0, even[0]), mode="replicate").clamp(0, 1)
+    equalised = equalize_clahe(padded, float(clip_limit), (parts[0], parts[1]))
+    height, width = low.shape[-2:]
+    result: Tensor = lab_to_rgb(torch.cat((100 * equalised[..., :height, :width], chroma), dim=1))
+    return result
+
+
+def bilateral(
+    low: Tensor, exponent: float = 0.4, size: int = 7, sigma_colour: float = 0.1, sigma_space: float = 2.0
+) -> Tensor:
+    """Brighten images by :func:`gamma`, then reduce their noise where neighbours are alike.
+
+    With the exponent of ``gamma``, what it scores beyond that is the filter's own effect.
+
+    Args:
+        low: Images of shape (B, 3, H, W) in [0, 1].
+        exponent: Of the gamma; 1 leaves the brightness as it is.
+        size: Side of the filter's window in pixels, odd.
+        sigma_colour: Deviation of the weight over colour differences (their sum over channels), in [0, 1].
+        sigma_space: Deviation of the weight over distances, in pixels.
+
+    Returns:
+        Images of the same shape in [0, 1].
+
+    Reference:
+        Tomasi and Manduchi, 1998, "Bilateral filtering for gray and color images"; kornia's
+        ``bilateral_blur``.
+    """
+    from kornia.filters import bilateral_blur
+
+    bright = gamma(low.float(), exponent)
+    radius = size // 2  # mirrored where the image is large enough, as kornia's own padding needs
+    mode = "reflect" if min(low.shape[-2:]) > radius else "replicate"
+    padded = F.pad(bright, (radius,) * 4, mode=mode)
+    blurred: Tensor = bilateral_blur(padded, size, sigma_colour, (sigma_space, sigma_space), "constant")
+    return blurred[..., radius:-radius, radius:-radius]
 
 
 class _Function(nn.Module):

@@ -1,10 +1,13 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from skimage.color import rgb2lab
 
 from lowlight.images import from_uint8, to_uint8
-from lowlight.methods.classical import Classical, gamma, histogram, identity
+from lowlight.methods.classical import Classical, bilateral, clahe, gamma, histogram, identity
 
 
 def test_gamma_by_hand() -> None:
@@ -31,6 +34,54 @@ def test_histogram_keeps_chroma() -> None:
     difference = (equalised - low).movedim(1, -1)[inside]
     assert len(difference) > 100
     assert (difference.amax(-1) - difference.amin(-1)).max() < 2e-3
+
+
+@pytest.mark.parametrize("clip_limit", [1, 2.0, 8.0])
+def test_clahe_is_opencvs_on_lightness(clip_limit: float) -> None:
+    cv2 = pytest.importorskip("cv2")
+    coarse = Image.fromarray(np.random.default_rng(0).integers(5, 60, (6, 9), dtype=np.uint8))
+    grey = np.asarray(coarse.resize((240, 160), Image.Resampling.BICUBIC))
+    low = from_uint8(np.repeat(grey[..., None], 3, axis=2))[None]
+    got, before = (
+        rgb2lab(image[0].movedim(0, -1).numpy())[..., 0] for image in (clahe(low, clip_limit), low)
+    )
+    expected = cv2.createCLAHE(clip_limit, (8, 8)).apply((before * 2.55).round().astype(np.uint8)) / 2.55
+    assert np.abs(got - expected).mean() < 0.8  # of 100; OpenCV rounds to 8 bits twice
+    assert np.corrcoef(got.ravel(), expected.ravel())[0, 1] > 0.998
+
+
+def test_clahe_without_contrast_to_spare_leaves_hues() -> None:
+    low = torch.rand(1, 3, 64, 64) * 0.2 + 0.1
+    ours, theirs = (rgb2lab(image[0].movedim(0, -1).numpy()) for image in (clahe(low), low))
+    inside = (clahe(low)[0].amin(0) > 0).numpy() & (clahe(low)[0].amax(0) < 1).numpy()
+    assert inside.sum() > 1000
+    assert np.abs(ours[inside][:, 1:] - theirs[inside][:, 1:]).max() < 0.1
+
+
+def test_bilateral_reduces_noise_and_keeps_edges() -> None:
+    clean = torch.full((1, 3, 40, 40), 0.2)
+    clean[..., 20:] = 0.8
+    noisy = (clean + 0.02 * torch.randn(clean.shape)).clamp(0, 1)
+    smooth = bilateral(noisy, exponent=1.0)
+    assert (smooth - clean).square().mean() < 0.1 * (noisy - clean).square().mean()
+    assert (smooth[..., 20] - smooth[..., 19]).min() > 0.5
+
+
+def test_bilateral_by_hand() -> None:
+    """Of a mirrored row 0.5, 0.6, 0.5 the middle is weighed by distance and by a colour difference of 0.3."""
+    low = torch.full((1, 3, 3, 3), 0.5)
+    low[..., 1] = 0.6
+    far, across, unlike = math.exp(-0.5), math.exp(-0.5), math.exp(-0.5 * (0.3 / 0.5) ** 2)
+    like = (1 + 2 * across) * 0.6
+    other = 2 * far * unlike * (1 + 2 * across) * 0.5
+    expected = (like + other) / ((1 + 2 * across) * (1 + 2 * far * unlike))
+    got = bilateral(low, exponent=1.0, size=3, sigma_colour=0.5, sigma_space=1.0)
+    assert got[0, 0, 1, 1].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_bilateral_brightens_as_gamma_does() -> None:
+    flat = torch.full((1, 3, 20, 20), 0.1)
+    assert torch.allclose(bilateral(flat), gamma(flat), atol=1e-6)
 
 
 def test_classical_methods_refuse_to_train() -> None:
