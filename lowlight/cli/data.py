@@ -1,5 +1,6 @@
 """``lowlight data``: audit a set of pairs, fetch LOL, write the no-learning control."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from lowlight.cli.audit_text import describe
 
 app = typer.Typer(
     add_completion=False,
@@ -26,6 +29,26 @@ def told_in_one_line(command: str, debug: bool) -> Iterator[None]:
             raise
         print(f"lowlight data {command}: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def check(
+    root: Annotated[Path, typer.Argument(help="A set in a paired layout, as LOL's.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Name all culprits, not the first ten.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Look at every file of a set: damage, duplicates, misfits, and test scenes that stand in training.
+
+    Exit status: 0 clean, 3 a scene or file stands in two splits, 4 unusable pairs, 5 pairs that do not fit,
+    1 no set there.
+    """
+    with told_in_one_line("check", debug):
+        from lowlight.data.audit import audit  # it imports torch, which --help need not wait for
+
+        report = audit(root)
+    print(json.dumps(report, indent=2) if as_json else describe(report, None if everything else 10))
+    raise typer.Exit({"clean": 0, "leaking": 3, "damaged": 4, "suspicious": 5}[report["verdict"]])
 
 
 @app.command()

@@ -206,10 +206,10 @@ class PairedFolder:
             ValueError: If the folder is missing, empty or in no known layout, or if files do not pair up; one
                 message names the first five culprits and the remedy.
         """
-        folder = self._split_folder(split)
+        folder = self.split_folder(split)
         if folder is None:
             return []
-        low, high = self._pair_folders(folder)
+        low, high = self.pair_folders(folder)
         images = {side: list_images(side) for side in (low, high)}
         if empty := [f"no image in {side}" for side in (low, high) if not images[side]]:
             refuse(self, empty, f"Put images there; their names end in {', '.join(sorted(SUFFIXES))}.")
@@ -221,7 +221,12 @@ class PairedFolder:
             refuse(folder, problems, remedy)
         return [FilePair(f"{name}/{stem}", *pair) for stem, pair in pairs.items()]
 
-    def _split_folder(self, split: Split) -> Path | None:
+    def split_folder(self, split: Split) -> Path | None:
+        """Find the folder of a split; None where there are only others.
+
+        Raises:
+            ValueError: If the set's folder is missing, in no known layout, or has two folders for the split.
+        """
         if not self.root.is_dir():
             raise ValueError(f"{self.root}: no such folder; data.root must hold {self._looked_for()}")
         subfolders = _subfolders(self.root)
@@ -239,7 +244,12 @@ class PairedFolder:
             raise ValueError(f"{self.root}: {names} could all be the {split} split; keep one of them there")
         return folders[0] if folders else None
 
-    def _pair_folders(self, folder: Path) -> tuple[Path, Path]:
+    def pair_folders(self, folder: Path) -> tuple[Path, Path]:
+        """Find a split's folder of dark images and that of references.
+
+        Raises:
+            ValueError: If there is none, or more than one pair of them.
+        """
         subfolders = _subfolders(folder)
         found = [
             (low, high)

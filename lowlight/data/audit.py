@@ -1,0 +1,264 @@
+"""What is wrong with a paired set: damage, duplicates, misfits, and test scenes that stand in training."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowlight.data.pairs import PairedFolder, Split, list_images, match
+from lowlight.data.registration import shift
+from lowlight.data.scenes import SAME_SCENE, scene_groups, standardised, thumbnail
+from lowlight.images import read_rgb
+
+Verdict = Literal["clean", "suspicious", "damaged", "leaking"]
+"""The worst that was found, in this order: nothing; misfits or near-duplicates; unusable pairs; a leak."""
+
+NEAR_DUPLICATE = 0.02
+"""Thumbnails that differ by less than this share of the mean level, on average, show the same picture."""
+
+BETTER_FIT = 0.1
+"""By so much must another scene's reference correlate better with a dark image than its own."""
+
+_SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True)
+class _Image:
+    """What is kept of a decoded file: its name, digest, size (width, height), level and thumbnail."""
+
+    name: str
+    digest: str
+    size: tuple[int, int]
+    level: float
+    thumbnail: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A decoded pair; ``moved`` is how many pixels down and right its dark image is shifted."""
+
+    split: Split
+    low: _Image
+    high: _Image
+    moved: tuple[int, int] | None
+
+
+@dataclass
+class _Found:
+    """What the reading of the files found."""
+
+    pairs: list[_Pair] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    unequal: list[str] = field(default_factory=list)
+
+
+def published_lol() -> dict[str, str]:
+    """Return the SHA-256 of the 1,000 files of LOL v1 as published, by their path in the set."""
+    lines = Path(__file__).with_name("lol_sha256.txt").read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+
+
+def audit(root: Path | str, published: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Look at every file of a paired set and report what is wrong with it.
+
+    Args:
+        root: A folder in a layout that :class:`lowlight.data.pairs.PairedFolder` reads; any of its splits.
+        published: Digests of the published files by path; by default LOL's.
+
+    Returns:
+        Plain containers. ``verdict`` is the worst found (see :data:`Verdict`); ``splits`` describes each
+        split (pairs, scenes, exposure); every other key is a list of culprits, empty where there is none:
+        ``unmatched``, ``unreadable``, ``unequal``, ``swapped`` (dark image brighter than its reference),
+        ``exchanged`` (another scene's reference fits better), ``misregistered`` (with the shift in pixels),
+        ``identical`` (groups of files with equal bytes), ``near_duplicates``, ``leaking_scenes`` and
+        ``leaking_files`` (across splits); ``lol`` counts the files with LOL's published bytes.
+
+    Raises:
+        ValueError: If the folder is missing or in no known layout.
+    """
+    found = _read(PairedFolder(root))
+    images = [image for pair in found.pairs for image in (pair.low, pair.high)]
+    split_of = {image.name: pair.split for pair in found.pairs for image in (pair.low, pair.high)}
+    groups = scene_groups([pair.high.thumbnail for pair in found.pairs], [None] * len(found.pairs))
+    identical = _identical(images)
+    report: dict[str, Any] = {
+        "root": str(root),
+        "splits": {split: _describe(split, found.pairs, groups) for split in _SPLITS if _has(split, found)},
+        "unmatched": found.unmatched,
+        "unreadable": found.unreadable,
+        "unequal": found.unequal,
+        "swapped": [
+            f"{pair.low.name} is brighter than {pair.high.name} ({pair.low.level:.0f} against "
+            f"{pair.high.level:.0f} of 255)"
+            for pair in found.pairs
+            if pair.low.level > pair.high.level
+        ],
+        "exchanged": _exchanged(found.pairs),
+        "misregistered": [
+            {"image": pair.low.name, "down": pair.moved[0], "right": pair.moved[1]}
+            for pair in found.pairs
+            if pair.moved
+        ],
+        "identical": identical,
+        "near_duplicates": _near_duplicates(images, identical),
+        "leaking_scenes": _leaks(found.pairs, groups),
+        "leaking_files": [group for group in identical if len({split_of[name] for name in group}) > 1],
+        "lol": _compare_with(images, published_lol() if published is None else published),
+    }
+    return {"verdict": _verdict(report), **report}
+
+
+def _verdict(report: Mapping[str, Any]) -> Verdict:
+    if report["leaking_scenes"] or report["leaking_files"]:
+        return "leaking"
+    if report["unmatched"] or report["unreadable"] or report["unequal"]:
+        return "damaged"
+    if report["swapped"] or report["exchanged"] or report["misregistered"]:
+        return "suspicious"
+    return "clean"
+
+
+def _has(split: Split, found: _Found) -> bool:
+    return any(pair.split == split for pair in found.pairs)
+
+
+def _read(folder: PairedFolder) -> _Found:
+    """Decode all files of all splits, on all cores; go on after each problem."""
+    found = _Found()
+    jobs: list[tuple[Split, Path, Path]] = []
+    for split in _SPLITS:
+        place = folder.split_folder(split)
+        if place is None:
+            continue
+        low, high = folder.pair_folders(place)
+        pairs, problems = match(list_images(low), list_images(high))
+        found.unmatched += [f"{place.name}/{problem}" for problem in problems]
+        jobs += [(split, *files) for files in pairs.values()]
+    with ThreadPoolExecutor() as pool:
+        for result in pool.map(lambda job: _read_pair(folder.root, *job), jobs):
+            if isinstance(result, _Pair):
+                if result.low.size == result.high.size:
+                    found.pairs.append(result)
+                else:
+                    sizes = ["x".join(map(str, image.size)) for image in (result.low, result.high)]
+                    found.unequal.append(f"{result.low.name} is {sizes[0]} but {result.high.name} {sizes[1]}")
+            else:
+                found.unreadable += result
+    return found
+
+
+def _read_pair(root: Path, split: Split, low: Path, high: Path) -> _Pair | list[str]:
+    """Return a pair, or what is wrong with its files."""
+    images, pixels, problems = [], [], []
+    for path in (low, high):
+        try:
+            pixels.append(read_rgb(path))
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        height, width = pixels[-1].shape[:2]
+        name = path.relative_to(root).as_posix()
+        level = float(pixels[-1].mean())
+        images.append(_Image(name, digest, (width, height), level, thumbnail(pixels[-1])))
+    if problems:
+        return problems
+    equal = pixels[0].shape == pixels[1].shape
+    return _Pair(split, images[0], images[1], shift(pixels[0], pixels[1]) if equal else None)
+
+
+def _describe(split: Split, pairs: Sequence[_Pair], groups: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Count a split's pairs and scenes, and say how bright it is."""
+    inside = [[pairs[index].high.name for index in group if pairs[index].split == split] for group in groups]
+    scenes = [names for names in inside if names]
+    ours = [pair for pair in pairs if pair.split == split]
+    return {
+        "pairs": len(ours),
+        "scene_groups": len(scenes),
+        "largest_scene": max(map(len, scenes)),
+        "images_with_a_sibling": sum(len(names) for names in scenes if len(names) > 1),
+        "sizes": sorted({f"{pair.low.size[0]}x{pair.low.size[1]}" for pair in ours}),
+        "low_level": _levels(pair.low.level for pair in ours),
+        "high_level": _levels(pair.high.level for pair in ours),
+        "scenes": scenes,
+    }
+
+
+def _levels(levels: Iterable[float]) -> dict[str, float]:
+    """Return the mean of images' mean levels, of 255, and their 5th, 50th and 95th percentile."""
+    values = np.array(list(levels))
+    percentiles = {f"p{at}": round(float(np.percentile(values, at)), 1) for at in (5, 50, 95)}
+    return {"mean": round(float(values.mean()), 1), **percentiles}
+
+
+def _leaks(pairs: Sequence[_Pair], groups: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """List the scenes that stand in more than one split, with the images of each."""
+    leaks = []
+    for group in groups:
+        sides: dict[str, list[str]] = defaultdict(list)
+        for index in group:
+            sides[pairs[index].split].append(pairs[index].high.name)
+        if len(sides) > 1:
+            leaks.append(dict(sides))
+    return leaks
+
+
+def _identical(images: Sequence[_Image]) -> list[list[str]]:
+    """Group the files whose bytes are equal."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        names[image.digest].append(image.name)
+    return [group for group in names.values() if len(group) > 1]
+
+
+def _near_duplicates(images: Sequence[_Image], identical: Sequence[Sequence[str]]) -> list[list[str]]:
+    """List pairs of images that show the same picture in other bytes; of equal files only the first."""
+    copies = {name for group in identical for name in group[1:]}
+    kept = [image for image in images if image.name not in copies]
+    if not kept:
+        return []
+    rows = np.stack([image.thumbnail.ravel() for image in kept])
+    alike = standardised([image.thumbnail for image in kept])
+    pairs = []
+    for index, row in enumerate(rows[:-1]):
+        others = np.nonzero(alike[index + 1 :] @ alike[index] > SAME_SCENE)[0] + index + 1
+        near = others[np.abs(rows[others] - row).mean(1) < NEAR_DUPLICATE * row.mean()]
+        pairs += [[kept[index].name, kept[other].name] for other in near]
+    return pairs
+
+
+def _exchanged(pairs: Sequence[_Pair]) -> list[str]:
+    """Name the dark images that another scene's reference fits clearly better than their own."""
+    if not pairs:
+        return []
+    low = standardised([pair.low.thumbnail for pair in pairs])
+    high = standardised([pair.high.thumbnail for pair in pairs])
+    fit = low @ high.T
+    own = fit.diagonal().copy()
+    fit[high @ high.T > SAME_SCENE] = -1
+    best = fit.argmax(1)
+    return [
+        f"{pair.low.name} fits {pairs[best[index]].high.name} better than {pair.high.name} "
+        f"(correlation {fit[index, best[index]]:.2f} against {own[index]:.2f})"
+        for index, pair in enumerate(pairs)
+        if fit[index, best[index]] > own[index] + BETTER_FIT and not pair.moved
+    ]
+
+
+def _compare_with(images: Sequence[_Image], published: Mapping[str, str]) -> dict[str, Any]:
+    """Count the files with published bytes, and name those of a published path with others."""
+    digests = set(published.values())
+    changed = [image.name for image in images if published.get(image.name, image.digest) != image.digest]
+    return {
+        "published_files": len(published),
+        "equal": sum(image.digest in digests for image in images),
+        "files": len(images),
+        "changed": changed,
+    }

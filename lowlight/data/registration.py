@@ -1,0 +1,76 @@
+"""How far the dark image of a pair is shifted against its reference."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+LEAST_SHIFT = 4
+"""Shifts of fewer pixels are taken for aligned: found at half size, they are known to two pixels."""
+
+LEAST_GAIN = 0.1
+"""By so much must the edges correlate better after a shift, for it to be believed."""
+
+LEAST_SIDE = 32
+"""Images with a shorter side, in pixels, are not judged."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+
+
+def shift(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> tuple[int, int] | None:
+    """Find by how many pixels a dark image is shifted against its reference.
+
+    Phase correlation of the strength of edges in log-luminance, which exposure changes little, at half size.
+    A peak is believed only if the edges themselves then correlate clearly better than unshifted.
+
+    Args:
+        low: The dark image, 8-bit, of shape (H, W, 3).
+        high: Its reference, of the same shape.
+
+    Returns:
+        Pixels down and to the right; None for an aligned pair, or one too small or too plain to tell.
+
+    Reference:
+        Kuglin and Hines, 1975, "The phase correlation image alignment method".
+    """
+    if min(low.shape[:2]) < LEAST_SIDE:
+        return None
+    dark, bright = _edges(low), _edges(high)
+    down, across = _peak(dark, bright)
+    if 2 * max(abs(down), abs(across)) < LEAST_SHIFT:
+        return None
+    gain = _correlation(dark, bright, down, across) - _correlation(dark, bright, 0, 0)
+    return (2 * down, 2 * across) if gain > LEAST_GAIN else None
+
+
+def _edges(pixels: NDArray[np.uint8]) -> Array:
+    """Return the gradient's strength in log-luminance at half size."""
+    height, width = (side - side % 2 for side in pixels.shape[:2])
+    grey = np.log(pixels[:height, :width].astype(np.float32) @ _LUMA + 2)
+    grey = grey.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    strength: Array = np.zeros_like(grey)
+    strength[1:-1, 1:-1] = np.hypot(grey[2:, 1:-1] - grey[:-2, 1:-1], grey[1:-1, 2:] - grey[1:-1, :-2])
+    return strength
+
+
+def _peak(dark: Array, bright: Array) -> tuple[int, int]:
+    """Return the shift, down and across, at which the phases agree best."""
+    window = np.outer(*(np.hanning(side) for side in dark.shape)).astype(np.float32)
+    first, second = (np.fft.rfft2((image - image.mean()) * window) for image in (dark, bright))
+    cross = first * second.conj()
+    magnitude = np.abs(cross)
+    surface = np.fft.irfft2(cross / (magnitude + 1e-9 * magnitude.max() + 1e-30), s=dark.shape)
+    place = np.unravel_index(int(surface.argmax()), dark.shape)
+    down, across = (
+        int(at) if at <= side // 2 else int(at) - side for at, side in zip(place, dark.shape, strict=True)
+    )
+    return down, across
+
+
+def _correlation(dark: Array, bright: Array, down: int, across: int) -> float:
+    """Return the Pearson correlation of two images where they overlap after a shift."""
+    height, width = dark.shape
+    first = dark[max(down, 0) : height + min(down, 0), max(across, 0) : width + min(across, 0)]
+    second = bright[max(-down, 0) : height + min(-down, 0), max(-across, 0) : width + min(-across, 0)]
+    first, second = first - first.mean(), second - second.mean()
+    return float((first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum() + 1e-12))
