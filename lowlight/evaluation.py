@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -104,12 +104,17 @@ def _training(checkpoint: str | None) -> dict[str, Any]:
     path = Path(checkpoint)
     manifest = (path if path.is_dir() else path.parent) / "manifest.json"
     known = run_folder.read_json(manifest) if manifest.exists() else {}
-    kept = {
+    kept: dict[str, Any] = {
         key: known[key]
         for key in ("seed", "epochs", "max_epochs", "train_minutes", "stopped")
         if key in known
     }
-    return kept | ({"data_of_training": known["data"]} if "data" in known else {})
+    if "data" in known:
+        kept["data_of_training"] = known["data"]
+    config = manifest.with_name("config.yaml")
+    if config.exists():
+        kept["trained_as"] = run_folder.recipe(OmegaConf.to_container(OmegaConf.load(config)))  # type: ignore[arg-type]
+    return kept
 
 
 def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Path) -> dict[str, Any]:

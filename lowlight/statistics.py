@@ -32,8 +32,11 @@ class Paired:
 
     @property
     def distinguishable(self) -> bool:
-        """Whether the interval excludes zero; never, where it is undefined."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval excludes zero and the test agrees (p under 0.05, which needs six scenes).
+
+        Never, where either is undefined: the bootstrap of few scenes is too narrow to be believed alone.
+        """
+        return (self.low > 0 or self.high < 0) and self.p_value < 1 - LEVEL
 
 
 def bootstrap_interval(

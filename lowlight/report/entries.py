@@ -8,6 +8,7 @@ from typing import Any
 
 from lowlight import run_folder
 from lowlight.report.runs import Run
+from lowlight.statistics import bootstrap_interval
 
 SEEDS = frozenset({"seed", "data.seed"})
 """The seed's config keys; a paired set may have a seed of its own, which is part of the recipe."""
@@ -43,6 +44,22 @@ class Entry:
         """Return the sample standard deviation over the runs of a test score; NaN for a single run."""
         values = [run.scores.get(key, math.nan) for run in self.runs]
         return statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
+
+    @property
+    def scenes(self) -> list[str]:
+        """What each image shows, in the order of :meth:`images`."""
+        return [self.first.scenes[name] for name in self.first.per_image]
+
+    def images(self, key: str) -> list[float]:
+        """Return a score of each image, averaged over the runs; NaN where a run lacks it."""
+        return [
+            _mean([run.per_image[name].get(key, math.nan) for run in self.runs])
+            for name in self.first.per_image
+        ]
+
+    def interval(self, key: str) -> tuple[float, float]:
+        """Return the bootstrap interval of a score, over scenes; NaN where it has none."""
+        return bootstrap_interval(self.images(key), self.scenes)
 
     def fact(self, key: str) -> float:
         """Return the mean over the runs of a number in their manifests; NaN where one lacks it."""
@@ -85,8 +102,9 @@ def gather(runs: Sequence[Run]) -> list[Entry]:
 
 
 def _recipe(run: Run) -> Recipe:
-    """Return what decides a run's result, the seed apart, with dotted keys."""
-    return {key: value for key, value in run_folder.recipe(run.config).items() if key not in SEEDS}
+    """Return what decides a run's result, the seed apart; of an evaluated checkpoint, its training's."""
+    settings = run.manifest.get("trained_as") or run_folder.recipe(run.config)
+    return {key: value for key, value in settings.items() if key not in SEEDS}
 
 
 def _labels(groups: Sequence[Group]) -> list[str]:

@@ -124,7 +124,7 @@ def draw_curves(figure: CurveFigure, entries: Sequence[Entry], theme: Theme) -> 
                 axes.set_title(
                     entry.label, loc="left", fontsize=11, color=theme.ink, weight="bold", parse_math=False
                 )
-    return _png(canvas)
+    return png(canvas)
 
 
 def _draw_panel(axes: Axes, panel: Panel, entry: Entry, theme: Theme) -> None:
@@ -189,10 +189,10 @@ def draw_strips(strips: Sequence[Strip]) -> bytes:
             axes.set_title(picture.caption, fontsize=8, pad=3, color=LIGHT.ink, parse_math=False)
             axes.set_axis_off()
         top = bottom - gap
-    return _png(canvas)
+    return png(canvas)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     """Render a figure, without the global state of pyplot."""
     file = io.BytesIO()
     FigureCanvasAgg(figure).print_figure(file, dpi=DPI, format="png", facecolor=figure.get_facecolor())

@@ -13,14 +13,25 @@ from PIL import Image
 
 from lowlight import __version__
 from lowlight.report.entries import Entry
-from lowlight.report.pictures import Picture, Strip
+from lowlight.report.findings import against_the_first, headline, statement, verdicts
+from lowlight.report.page_tables import facts_table, score_tables
+from lowlight.report.pictures import Extreme, Picture, Strip
 from lowlight.report.runs import Run
-from lowlight.report.table import Column, Row, best_texts, columns_of, marked, number
+from lowlight.report.table import Row, number
 
 GENERATOR = '<meta name="generator" content="lowlight compare">'
 """By this line a folder is known to hold a report that may be replaced."""
 
-WIDEST_PICTURE = 512
+WIDEST_PICTURE = 600
+MANY_PICTURES = 60
+"""With more pictures than that, they are compressed harder, so that the page stays within some 20 MB."""
+
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'"
+)
+"""What the page may load: nothing that is not in it."""
+
 MOST_LISTED = 12
 
 
@@ -45,17 +56,24 @@ class Report:
     drawings: Sequence[Drawing]
     grid: Sequence[Strip]
     progress: Sequence[Strip]
+    extremes: Sequence[tuple[Extreme, Extreme]] = ()
 
 
 def render(report: Report) -> str:
     """Return the page's HTML."""
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    style, script = (
+        Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
+    )
+    quality = 92 if sum(len(strip.pictures) for strip in report.grid) <= MANY_PICTURES else 82
     body = [
         _opening(report),
-        _table(report.rows, report.notes),
-        _section("Curves", [_drawing(drawing) for drawing in report.drawings]),
-        _section("Test images", _strips(report.grid), "Decibels are PSNR against the reference."),
-        _section("One validation image over the epochs", _strips(report.progress)),
+        score_tables(report.rows, report.notes),
+        _paired(report.entries),
+        _verdicts(report.entries),
+        _section("Figures", [_drawing(drawing) for drawing in report.drawings]),
+        _section("Test images", _viewers(report.grid, quality), "Decibels are PSNR against the reference."),
+        _section("Best and worst images", [_extremes(report.extremes)]),
+        _section("One validation image over the epochs", _strips(report.progress, quality)),
         _definitions(report.entries),
         _data(report.entries),
         _runs(report.entries),
@@ -63,65 +81,78 @@ def render(report: Report) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f"{GENERATOR}\n<title>Low-light enhancement: comparison</title>\n"
         f'<link rel="icon" href="data:,">\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n'
         + "\n".join(part for part in body if part)
         + f"\n<footer>Written by <code>lowlight compare</code>, lowlight {escape(__version__)}.</footer>\n"
-        "</main>\n</body>\n</html>\n"
+        f"</main>\n<script>\n{script}</script>\n</body>\n</html>\n"
     )
 
 
 def _opening(report: Report) -> str:
-    """Write the title and the result in a sentence."""
-    first = report.entries[0].first
-    conditions = first.conditions
-    images = len(first.per_image)
-    best = report.entries[0]
-    lead = f"{best.label} has the highest PSNR, {number(best.score('psnr'), 2)} dB"
-    count = "image" if images == 1 else "images"
+    """Write the title, the result in a sentence, and what the scores were measured on."""
+    conditions = report.entries[0].first.conditions
     size = "native size" if conditions["size"] == "native" else f"size {conditions['size']}"
-    text = (
-        f"{lead}, over {images} {count} of the {conditions['split']} split at {size}, "
-        f"measured on {conditions['rounding']} outputs."
-    )
-    return f'<h1>Low-light enhancement: comparison</h1>\n<p class="lead">{escape(text)}</p>'
-
-
-def _table(rows: Sequence[Row], notes: Sequence[str]) -> str:
-    """Write Table 1 with its notes."""
-    columns = columns_of(rows)
-    best = {column.key: best_texts(rows, column) for column in columns}
-    body = []
-    for row in rows:
-        cells = [_cell(column.text(row), column.text(row) in best[column.key]) for column in columns[1:]]
-        body.append(f'<tr><th scope="row">{escape(marked(row, columns[0]))}</th>{"".join(cells)}</tr>')
-    text = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    lead = f"{headline(report.entries)}."
+    measured = f"The {conditions['split']} split at {size}, {conditions['rounding']} outputs."
+    about = " ".join([*statement(report.entries), measured])
     return (
-        f'<h2>Table 1</h2>\n<div class="scroll" tabindex="0" role="region" aria-label="Table 1"><table>\n'
-        f"<thead>{_table_head(columns)}</thead>\n<tbody>\n"
-        + "\n".join(body)
-        + f'\n</tbody></table></div>\n<div class="notes"><p>Best of each measure in bold.</p>{text}</div>'
+        f'<h1>Low-light enhancement: comparison</h1>\n<p class="lead">{escape(lead)}</p>\n'
+        f'<p class="statement">{escape(about)}</p>'
     )
 
 
-def _cell(text: str, is_best: bool) -> str:
-    """Write a figure, its spread over the seeds on a line of its own."""
-    value, _, spread = text.partition(" ± ")
-    shown = f"<b>{escape(value)}</b>" if is_best else escape(value)
-    return f"<td>{shown}<small>± {escape(spread)}</small></td>" if spread else f"<td>{shown}</td>"
+def _paired(entries: Sequence[Entry]) -> str:
+    """Compare each method with the best on the same images."""
+    if len(entries) < 2:
+        return ""
+    heads = ["Method", "Difference, dB", "95 % interval", "Wilcoxon p", "Verdict"]
+    rows = []
+    for other, paired in against_the_first(entries):
+        bounds = "–" if paired.low != paired.low else f"[{number(paired.low, 2)}, {number(paired.high, 2)}]"
+        told = "distinguishable" if paired.distinguishable else "not distinguishable"
+        p_value = "–" if paired.p_value != paired.p_value else f"{paired.p_value:.2g}"
+        rows.append([other.label, number(paired.difference, 2), bounds, p_value, told])
+    images, scenes = len(entries[0].scenes), len(set(entries[0].scenes))
+    note = (
+        f"{entries[0].label} minus each other method, PSNR of the same {images} images; interval by "
+        f"bootstrap over {scenes} scenes, p by Wilcoxon's signed-rank test on scenes."
+    )
+    return _section(f"Against {entries[0].label}", [facts_table("Paired comparison", heads, rows)], note)
 
 
-def _table_head(columns: Sequence[Column]) -> str:
-    """Write the groups' row and the columns' row."""
-    groups = []
-    for index, column in enumerate(columns):
-        if not column.group:
-            groups.append("<th></th>")
-        elif column.group != columns[index - 1].group:
-            span = sum(other.group == column.group for other in columns)
-            groups.append(f'<th class="group" colspan="{span}" scope="colgroup">{escape(column.group)}</th>')
-    heads = "".join(f'<th scope="col">{escape(column.heading)}</th>' for column in columns)
-    return f"<tr>{''.join(groups)}</tr><tr>{heads}</tr>"
+def _verdicts(entries: Sequence[Entry]) -> str:
+    """Judge the study's claims."""
+    rows = [[verdict.claim, verdict.answer, verdict.reason] for verdict in verdicts(entries)]
+    table = facts_table("Claims", ["Claim", "Here", "Numbers"], rows) if rows else ""
+    return _section("Do the study's claims hold here?", [table])
+
+
+def _extremes(found: Sequence[tuple[Extreme, Extreme]]) -> str:
+    """Show each method's best and worst image."""
+    cells = []
+    for best, worst in found:
+        shown = "".join(
+            f"<td>{escape(end.image)}, {number(end.decibels, 1)} dB{_thumbnail(end.picture)}</td>"
+            for end in (best, worst)
+        )
+        cells.append(f'<tr><th scope="row">{escape(best.method)}</th>{shown}</tr>')
+    if not cells:
+        return ""
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Best and worst images">'
+        '<table class="text">'
+        "<thead><tr><th>Method</th><th>Best image</th><th>Worst image</th></tr></thead>"
+        f"<tbody>{''.join(cells)}</tbody></table></div>"
+    )
+
+
+def _thumbnail(picture: Picture | None) -> str:
+    if picture is None:
+        return ""
+    uri, width, height = _jpeg(picture, 240, 85)
+    return f'<img src="{uri}" width="{width}" height="{height}" alt="{escape(picture.description)}">'
 
 
 def _drawing(drawing: Drawing) -> str:
@@ -135,28 +166,39 @@ def _drawing(drawing: Drawing) -> str:
     )
 
 
-def _strips(strips: Sequence[Strip]) -> list[str]:
+def _viewers(strips: Sequence[Strip], quality: int) -> list[str]:
+    """Embed each image's pictures; the script lays two of them over each other behind a slider."""
+    return [f'<div class="viewer">\n{strip}\n</div>' for strip in _strips(strips, quality)]
+
+
+def _strips(strips: Sequence[Strip], quality: int) -> list[str]:
     """Embed rows of pictures; wide rows scroll."""
     return [
         f'<h3>{escape(strip.title)}</h3>\n<div class="strip" tabindex="0" role="region" '
         f'aria-label="{escape(strip.title)}">'
-        + "".join(_picture(picture) for picture in strip.pictures)
+        + "".join(_picture(picture, quality) for picture in strip.pictures)
         + "</div>"
         for strip in strips
     ]
 
 
-def _picture(picture: Picture) -> str:
-    """Embed a picture as JPEG with full colour resolution, no wider than the page can show."""
-    image = Image.fromarray(picture.pixels)
-    image.thumbnail((WIDEST_PICTURE, WIDEST_PICTURE))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=92, subsampling=0)
+def _picture(picture: Picture, quality: int) -> str:
+    """Embed a picture, no wider than the page can show."""
+    uri, width, height = _jpeg(picture, WIDEST_PICTURE, quality)
     caption = escape(picture.caption).replace("\n", "<br>")
     return (
-        f'<figure><img src="{_uri(file.getvalue(), "jpeg")}" width="{image.width}" height="{image.height}" '
+        f'<figure><img src="{uri}" width="{width}" height="{height}" decoding="async" '
         f'alt="{escape(picture.description)}"><figcaption>{caption}</figcaption></figure>'
     )
+
+
+def _jpeg(picture: Picture, widest: int, quality: int) -> tuple[str, int, int]:
+    """Return a picture as the URI of a JPEG, and its width and height in pixels."""
+    image = Image.fromarray(picture.pixels)
+    image.thumbnail((widest, widest))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
+    return _uri(file.getvalue(), "jpeg"), image.width, image.height
 
 
 def _definitions(entries: Sequence[Entry]) -> str:
@@ -175,11 +217,7 @@ def _runs(entries: Sequence[Entry]) -> str:
     """Write how to repeat every run: seed, commit, machine, versions and command."""
     runs = [(entry.label, run) for entry in entries for run in entry.runs]
     heads = ["Method", "Seed", "Epochs", "Best epoch", "Ended", "Train, min", "Commit"]
-    body = "".join(f"<tr>{_run_cells(label, run)}</tr>" for label, run in runs)
-    table = (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Runs"><table class="text"><thead><tr>'
-        f"{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    table = facts_table("Runs", heads, [_run_cells(label, run) for label, run in runs])
     commands = "".join(
         f"<h3>{escape(label)}, seed {run.seed}</h3><pre><code>{escape(_command(run))}</code></pre>"
         for label, run in runs
@@ -199,12 +237,13 @@ def _runs(entries: Sequence[Entry]) -> str:
     )
 
 
-def _run_cells(label: str, run: Run) -> str:
-    """Write the cells of a run's row."""
+def _run_cells(label: str, run: Run) -> list[str]:
+    """Return the cells of a run's row."""
     manifest = run.manifest
     epochs, planned = manifest.get("epochs", "unknown"), manifest.get("max_epochs")
     commit = str(manifest.get("commit") or "unknown")[:12]
-    cells = [
+    return [
+        label,
         str(run.seed),
         str(epochs) if planned in (None, epochs) else f"{epochs} of {planned}",
         "–" if run.best_epoch is None else str(run.best_epoch),
@@ -212,7 +251,6 @@ def _run_cells(label: str, run: Run) -> str:
         number(float(manifest.get("train_minutes") or 0), None),
         commit + (" with uncommitted changes" if manifest.get("dirty") else ""),
     ]
-    return f'<th scope="row">{escape(label)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
 
 
 def _command(run: Run) -> str:

@@ -1,5 +1,6 @@
 """Collect the pictures that runs kept: the grid of test images and the progress over the epochs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from lowlight.report.runs import Run, kept_pictures
 from lowlight.report.table import number
 
 MOST_TEST_PICTURES = 6
+"""How many test images the figure shows; the page shows all that were kept."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,44 @@ class Strip:
     pictures: tuple[Picture, ...]
 
 
+@dataclass(frozen=True)
+class Extreme:
+    """A method's best or worst image by PSNR in dB, with its picture where it was kept."""
+
+    method: str
+    image: str
+    decibels: float
+    picture: Picture | None
+
+
+def extremes(entries: Sequence[Entry], grid: Sequence[Strip]) -> list[tuple[Extreme, Extreme]]:
+    """Find each method's best and worst test image."""
+    found = []
+    for entry in entries:
+        scores = dict(zip(entry.first.per_image, entry.images("psnr"), strict=True))
+        known = {name: value for name, value in scores.items() if not math.isnan(value)}
+        if known:
+            ends = (max(known, key=known.__getitem__), min(known, key=known.__getitem__))
+            best, worst = (
+                Extreme(entry.label, name, known[name], _find(grid, name, entry.label)) for name in ends
+            )
+            found.append((best, worst))
+    return found
+
+
+def _find(grid: Sequence[Strip], image: str, label: str) -> Picture | None:
+    """Return the picture of an image by a method, if the grid has it."""
+    pictures = [picture for strip in grid if strip.title == image for picture in strip.pictures]
+    return next((picture for picture in pictures if picture.caption.split("\n")[0] == label), None)
+
+
 def grid_of_test_pictures(entries: Sequence[Entry]) -> list[Strip]:
     """Lay out low | each method | reference, one row a test image that every first run kept.
 
     A method that returns its input unchanged in all of them is left out: its column would repeat the first.
     """
     kept = [set(kept_pictures(entry.first)) for entry in entries]
-    names = sorted(set.intersection(*kept))[:MOST_TEST_PICTURES] if kept else []
+    names = sorted(set.intersection(*kept)) if kept else []
     lows = {name: _test_picture(entries[0].first, name, "low") for name in names}
     changing = [
         entry

@@ -13,16 +13,26 @@ from lowlight.checkpoint import load_run
 from lowlight.images import from_uint8
 from lowlight.report.entries import Entry, gather
 from lowlight.report.figures import CURVE_FIGURES, DARK, LIGHT, draw_curves, draw_strips
+from lowlight.report.findings import notes_on_pairs
 from lowlight.report.page import GENERATOR, Drawing, Report, render
-from lowlight.report.pictures import first_low, grid_of_test_pictures, strips_of_progress
+from lowlight.report.pictures import (
+    MOST_TEST_PICTURES,
+    extremes,
+    first_low,
+    grid_of_test_pictures,
+    strips_of_progress,
+)
 from lowlight.report.runs import read_runs
-from lowlight.report.table import footnotes, make_rows, to_csv, to_latex, to_markdown
+from lowlight.report.score_figures import DISTRIBUTION, TRADEOFF, draw_distribution, draw_tradeoff
+from lowlight.report.table import Row, footnotes, make_rows, to_csv, to_latex, to_markdown
 from lowlight.report.timing import Timing, time_methods
 
 PAGE = "index.html"
 TABLES = ("table.csv", "table.md", "table.tex")
 PICTURES, PROGRESS = "pictures.png", "progress.png"
-FILES = (PAGE, *TABLES, *(figure.file for figure in CURVE_FIGURES), PICTURES, PROGRESS)
+SCORES = ((DISTRIBUTION, draw_distribution), (TRADEOFF, draw_tradeoff))
+FIGURES = (*(figure.file for figure in CURVE_FIGURES), *(title.file for title, _ in SCORES))
+FILES = (PAGE, *TABLES, *FIGURES, PICTURES, PROGRESS)
 """Everything that a report may consist of."""
 
 UNFINISHED = ".unfinished-report"
@@ -74,16 +84,20 @@ def compare(
     _check_out(out)
     entries = gather(read_runs([Path(run) for run in runs]))
     timing = _time(entries, device, load or partial(load_run, trust=trust))
-    rows, notes = make_rows(entries, timing), footnotes(entries, timing)
-    drawings = _draw(entries)
+    rows = make_rows(entries, timing)
+    notes = [*footnotes(entries, timing), *notes_on_pairs(entries)]
+    drawings = _draw(entries, rows)
     grid = grid_of_test_pictures(entries) if pictures else []
     progress = strips_of_progress(entries) if pictures else []
-    files = {PAGE: render(Report(entries, rows, notes, drawings, grid, progress)).encode()}
+    ends = extremes(entries, grid)
+    files = {PAGE: render(Report(entries, rows, notes, drawings, grid, progress, ends)).encode()}
     tables = (to_csv(rows), to_markdown(rows, notes), to_latex(rows, notes))
     files |= {name: text.encode() for name, text in zip(TABLES, tables, strict=True)}
     files |= {drawing.file: drawing.light for drawing in drawings}
     files |= {
-        name: draw_strips(strips) for name, strips in ((PICTURES, grid), (PROGRESS, progress)) if strips
+        name: draw_strips(strips)
+        for name, strips in ((PICTURES, grid[:MOST_TEST_PICTURES]), (PROGRESS, progress))
+        if strips
     }
     _write(files, out)
     return out / PAGE
@@ -99,15 +113,21 @@ def _time(entries: Sequence[Entry], device: str, load: Callable[[Path], Enhancer
     low = torch.rand(3, *LOL_SIZE) * 0.1 if pixels is None else from_uint8(pixels)
     methods: dict[str, Callable[[Tensor], Tensor]] = {}
     for entry in entries:
+        if "predictions" in entry.first.manifest:
+            continue  # saved images: there is nothing to run
         method = load(entry.first.folder)
         method.to(device)
         methods[entry.label] = method.enhance
     return time_methods(methods, low[None].to(device))
 
 
-def _draw(entries: Sequence[Entry]) -> list[Drawing]:
-    """Draw the figures of curves that some entry logged the columns for."""
+def _draw(entries: Sequence[Entry], rows: Sequence[Row]) -> list[Drawing]:
+    """Draw the figures of scores, if there is something to compare, and those of curves that were logged."""
     drawings = []
+    if len(entries) > 1:
+        for about, draw in SCORES:
+            light, dark = (draw(entries, rows, theme) for theme in (LIGHT, DARK))
+            drawings.append(Drawing(about.file, about.title, about.describe(entries), light, dark))
     for figure in CURVE_FIGURES:
         chosen = figure.entries(entries)
         if chosen:

@@ -21,6 +21,21 @@ CSV_HEAD += ["parameters", "train_minutes", "ms_per_image"]
 
 DAGGER = "†"
 
+WITH_INTERVAL = ("psnr", "ssim", "psnr_gtmean", "ssim_gtmean", "delta_e")
+"""The scores whose bootstrap intervals stand in the table."""
+
+VARIANTS = {
+    "psnr_gtmean": ("PSNR GT-mean, dB", 2, False),
+    "ssim_gtmean": ("SSIM GT-mean", 3, False),
+    "delta_e": ("ΔE 2000", 2, True),
+    "psnr_y": ("PSNR Y, dB", 2, False),
+    "ssim_uniform7": ("SSIM uniform 7", 3, False),
+    "ssim_gray": ("SSIM grey", 3, False),
+    "loe": ("LOE", 1, True),
+    "niqe": ("NIQE", 2, True),
+}
+"""Heading, decimals and whether lower is better, of the further scores."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -31,6 +46,7 @@ class Column:
     group: str = ""
     decimals: int | None = None
     ranked: bool = False
+    lower: bool = False
 
     def text(self, row: Row) -> str:
         """Write the row's value for a reader."""
@@ -38,6 +54,9 @@ class Column:
         if isinstance(value, str):
             return value
         text = number(value, self.decimals)
+        bounds = [row.get(f"{self.key}_{end}", math.nan) for end in ("low", "high")]
+        if all(isinstance(bound, float) and math.isfinite(bound) for bound in bounds):
+            text += " [" + ", ".join(number(float(bound), self.decimals) for bound in bounds) + "]"
         spread = row.get(f"{self.key}_std", math.nan)
         if isinstance(spread, float) and math.isfinite(spread):
             text += f" ± {number(spread, self.decimals)}"
@@ -59,10 +78,11 @@ def make_rows(entries: Sequence[Entry], timing: Timing) -> list[Row]:
     """Compute the table; every row has the same keys, in the order of table.csv."""
     more = {key for entry in entries for run in entry.runs for key in run.scores} - set(CSV_HEAD)
     metrics = [f"channel/{name}" for name in CLASSES[1:]]
+    metrics += [key for key in VARIANTS if key in more]
     metrics += sorted(more - set(metrics))
     fastest = min(
         (timing.milliseconds[entry.label] for entry in entries if entry.fact("parameters") > 0),
-        default=min(timing.milliseconds.values()),
+        default=min(timing.milliseconds.values(), default=math.nan),
     )
     rows = []
     for entry in entries:
@@ -70,13 +90,15 @@ def make_rows(entries: Sequence[Entry], timing: Timing) -> list[Row]:
         row |= {key: entry.score(key) for key in CSV_HEAD[1:-3]}
         row["parameters"] = _whole(entry.fact("parameters"))
         row["train_minutes"] = entry.fact("train_minutes")
-        row["ms_per_image"] = timing.milliseconds[entry.label]
+        row["ms_per_image"] = milliseconds = timing.milliseconds.get(entry.label, math.nan)
         row |= {key: entry.score(key) for key in metrics}
         row |= {f"{key}_std": entry.spread(key) for key in ("psnr", "ssim")}
-        row["ms_ratio"] = timing.milliseconds[entry.label] / fastest
+        row["ms_ratio"] = milliseconds / fastest
         row["epochs"] = _whole(entry.fact("epochs"))
         row["stopped"] = "max_time" if entry.capped else entry.first.stopped
         row["n"] = len(entry.runs)
+        for key in WITH_INTERVAL:
+            row[f"{key}_low"], row[f"{key}_high"] = entry.interval(key)
         rows.append(row)
     return rows
 
@@ -95,9 +117,16 @@ def columns_of(rows: Sequence[Row]) -> list[Column]:
     facts += [Column("train_minutes", "Train, min"), Column("ms_per_image", "Time, ms")]
     facts += [Column("ms_ratio", "Ratio")]
     facts += [Column("n", "Seeds", decimals=0)] if any(row["n"] != 1 for row in rows) else []
-    silent = {column.key for column in columns + facts} | {"psnr_std", "ssim_std", "stopped", "n"}
-    further = [key for key in rows[0] if key not in silent] if rows else []
-    return columns + [Column(key, key, decimals=3) for key in further] + facts
+    present = rows[0] if rows else {}
+    variants = [
+        Column(key, heading, decimals=decimals, ranked=True, lower=lower)
+        for key, (heading, decimals, lower) in VARIANTS.items()
+        if key in present
+    ]
+    silent = {column.key for column in columns + facts + variants} | {"psnr_std", "ssim_std", "stopped", "n"}
+    silent |= {f"{key}_{end}" for key in WITH_INTERVAL for end in ("low", "high")}
+    further = [Column(key, key, decimals=3) for key in present if key not in silent]
+    return columns + variants + further + facts
 
 
 def best_texts(rows: Sequence[Row], column: Column) -> set[str]:
@@ -107,7 +136,7 @@ def best_texts(rows: Sequence[Row], column: Column) -> set[str]:
     ]
     if not column.ranked or len(values) < 2:
         return set()
-    best = max(_value(row, column) for row in values)
+    best = (min if column.lower else max)(_value(row, column) for row in values)
     shown = number(best, column.decimals)
     return {column.text(row) for row in values if number(_value(row, column), column.decimals) == shown}
 
@@ -129,6 +158,7 @@ def footnotes(entries: Sequence[Entry], timing: Timing) -> list[str]:
                 f"{DAGGER} {entry.label}: training was stopped by its time limit after {reached} epochs."
             )
     notes.append(timing.describe())
+    notes.append("Brackets: 95 % bootstrap over scenes of the mean over images.")
     notes.append("Ratio is that time over the time of the fastest method that learns.")
     if any(len(entry.runs) > 1 for entry in entries):
         notes.append("Rows of several seeds are means over runs, ± the sample standard deviation.")

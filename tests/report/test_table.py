@@ -100,10 +100,10 @@ def test_markdown_and_latex_mark_capped_runs_and_escape_names(report: Path) -> N
     assert "| autoencoder† |" in markdown
     assert "† autoencoder: training was stopped by its time limit after 20 of 40 epochs." in markdown
     assert r"| gan\_&lt;b&gt;&amp;$x\_ |" in markdown
-    assert "**21.50 ± 0.71**" in markdown
+    assert r"**21.50 \[21.50, 21.50\] ± 0.71**" in markdown
     assert r"autoencoder\dag{} &" in latex
     assert r"gan\_\textless{}b\textgreater{}\&\$x\_ &" in latex
-    assert r"\textbf{21.50 $\pm$ 0.71}" in latex
+    assert r"\textbf{21.50 [21.50, 21.50] $\pm$ 0.71}" in latex
     assert "31,787,419" in latex
     widths = {
         line.count(" & ") for line in latex.splitlines() if line.endswith(r"\\") and "multicolumn" not in line

@@ -1,0 +1,106 @@
+"""Draw the scores: how they spread over the images, and what they cost."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from lowlight.report.entries import Entry
+from lowlight.report.figures import Theme, png
+from lowlight.report.table import Row, number
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f")
+MARKERS = "osD^vPX*<>"
+
+
+@dataclass(frozen=True)
+class About:
+    """A figure's file and title."""
+
+    file: str
+    title: str
+
+    def describe(self, entries: Sequence[Entry]) -> str:
+        """Say what the figure shows, for a reader who cannot see it."""
+        parts = []
+        for entry in entries:
+            values = [value for value in entry.images("psnr") if math.isfinite(value)]
+            if values:
+                ends = f"{number(min(values), 1)} to {number(max(values), 1)} dB"
+                parts.append(f"{entry.label}: {ends}, median {number(float(np.median(values)), 1)}")
+        return f"{self.title}. {'; '.join(parts)}."
+
+
+DISTRIBUTION = About("distribution.png", "PSNR of each test image")
+TRADEOFF = About("tradeoff.png", "PSNR against time and size")
+
+
+def draw_distribution(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -> bytes:
+    """Draw a dot an image and a box of the quartiles, a line a method; infinite values are left out."""
+    del rows
+    canvas = _canvas((9, 0.9 + 0.42 * len(entries)), theme)
+    axes = canvas.add_subplot()
+    for position, entry in enumerate(reversed(entries)):
+        values = np.array([value for value in entry.images("psnr") if math.isfinite(value)])
+        if not len(values):
+            continue
+        jitter = 0.22 * np.sin(2.4 * np.arange(len(values)))
+        axes.plot(values, position + jitter, "o", color=theme.lines[0], markersize=3.5, alpha=0.65, mew=0)
+        first, median, last = np.percentile(values, (25, 50, 75))
+        axes.barh(
+            position, last - first, 0.62, first, color=theme.lines[1], alpha=0.22, edgecolor=theme.lines[1]
+        )
+        axes.plot([median] * 2, [position - 0.31, position + 0.31], color=theme.lines[1], linewidth=2)
+    axes.set_yticks(range(len(entries)), [entry.label for entry in reversed(entries)], parse_math=False)
+    _dress(axes, "PSNR, dB", "", theme)
+    return png(canvas)
+
+
+def draw_tradeoff(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -> bytes:
+    """Draw PSNR, with its interval, against the time an image takes and against the parameters."""
+    canvas = _canvas((9, 3.6 + 0.2 * max(0, len(entries) - 6)), theme)
+    panels = (("ms_per_image", "Time, ms an image"), ("parameters", "Parameters"))
+    legend: dict[str, Any] = {}
+    for place, (key, axis) in enumerate(panels, start=1):
+        axes = canvas.add_subplot(1, 2, place)
+        for index, (entry, row) in enumerate(zip(entries, rows, strict=True)):
+            across, value = float(row[key]), entry.score("psnr")
+            if not (math.isfinite(value) and across > 0):
+                continue
+            low, high = entry.interval("psnr")
+            error = None if math.isnan(low) else [[max(value - low, 0)], [max(high - value, 0)]]
+            legend[entry.label] = axes.errorbar(
+                across, value, yerr=error, fmt=MARKERS[index % len(MARKERS)], markersize=6, capsize=2,
+                color=COLOURS[index % len(COLOURS)], elinewidth=1,
+            )  # fmt: skip
+        axes.set_xscale("log")
+        _dress(axes, axis, "PSNR, dB", theme)
+    if legend:
+        canvas.legend(
+            list(legend.values()), list(legend), loc="outside right upper", frameon=False, fontsize=8,
+            labelcolor=theme.ink,
+        )  # fmt: skip
+    return png(canvas)
+
+
+def _canvas(size: tuple[float, float], theme: Theme) -> Figure:
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    return Figure(figsize=size, facecolor=theme.paper, layout=layout)
+
+
+def _dress(axes: Axes, across: str, up: str, theme: Theme) -> None:
+    """Give a diagram its axes' names and the theme's colours."""
+    axes.set_facecolor(theme.paper)
+    axes.set_xlabel(across, fontsize=9, color=theme.ink)
+    axes.set_ylabel(up, fontsize=9, color=theme.ink)
+    axes.tick_params(labelsize=8, colors=theme.ink, color=theme.faint, which="both")
+    axes.grid(color=theme.faint, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(theme.faint)
