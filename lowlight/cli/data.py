@@ -52,6 +52,38 @@ def check(
 
 
 @app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="The set: lol.", show_default=False)],
+    root: Annotated[Path, typer.Option(help="Folder to put it into.", show_default=False)],
+    archive: Annotated[
+        Path | None, typer.Option(help="A zip fetched by hand, instead of a download.", show_default=False)
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Another place to download the zip from.", show_default=False)
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds without a byte before giving up.")] = 30.0,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Fetch LOL, check every file against the published bytes, and lay it out as published."""
+    with told_in_one_line("download", debug):
+        if name.lower() != "lol":
+            raise ValueError(f"no set {name!r} is known; there is lol")
+        from lowlight.data import download as fetching  # it imports torch, which --help need not wait for
+
+        print(fetching.LICENCE)
+        place = url or fetching.URL
+        fetching.download_lol(root, archive=archive, url=place, timeout=timeout, progress=_show_progress)
+    print(f"LOL is in {root}, every file as published. Next: lowlight data check {root}")
+
+
+def _show_progress(done: int, total: int | None) -> None:
+    """Tell a terminal how far a download is."""
+    if sys.stderr.isatty():
+        whole = f" of {total / 2**20:.0f}" if total else ""
+        print(f"\r{done / 2**20:.0f}{whole} MiB", end="", file=sys.stderr, flush=True)
+
+
+@app.command()
 def retrieve(
     root: Annotated[Path, typer.Argument(help="A set with training and test pairs.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder to write the answers to.", show_default=False)],
