@@ -73,6 +73,7 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
         }
     if is_zero:
         run_folder.write_json(folder / "metrics.json", metrics)
+        _copy_curves(config.checkpoint, folder)
         manifest = run_folder.provenance() | {"seed": config.seed, "data": data.describe()} | about
         run_folder.write_json(folder / "manifest.json", manifest)
     return metrics
@@ -106,7 +107,7 @@ def _training(checkpoint: str | None) -> dict[str, Any]:
     known = run_folder.read_json(manifest) if manifest.exists() else {}
     kept: dict[str, Any] = {
         key: known[key]
-        for key in ("seed", "epochs", "max_epochs", "train_minutes", "stopped")
+        for key in ("seed", "epochs", "max_epochs", "best_epoch", "train_minutes", "stopped")
         if key in known
     }
     if "data" in known:
@@ -115,6 +116,15 @@ def _training(checkpoint: str | None) -> dict[str, Any]:
     if config.exists():
         kept["trained_as"] = run_folder.recipe(OmegaConf.to_container(OmegaConf.load(config)))  # type: ignore[arg-type]
     return kept
+
+
+def _copy_curves(checkpoint: str | None, folder: Path) -> None:
+    """Take over the curves of a checkpoint's training, where its run folder has them."""
+    if checkpoint is not None:
+        path = Path(checkpoint)
+        curves = (path if path.is_dir() else path.parent) / "metrics.csv"
+        if curves.exists():
+            run_folder.write_text(folder / "metrics.csv", curves.read_text(encoding="utf-8"))
 
 
 def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Path) -> dict[str, Any]:

@@ -85,12 +85,13 @@ def compare(
     entries = gather(read_runs([Path(run) for run in runs]))
     timing = _time(entries, device, load or partial(load_run, trust=trust))
     rows = make_rows(entries, timing)
-    notes = [*footnotes(entries, timing), *notes_on_pairs(entries)]
+    notes = footnotes(entries, timing)
     drawings = _draw(entries, rows)
     grid = grid_of_test_pictures(entries) if pictures else []
     progress = strips_of_progress(entries) if pictures else []
     ends = extremes(entries, grid)
     files = {PAGE: render(Report(entries, rows, notes, drawings, grid, progress, ends)).encode()}
+    notes = [*notes, *notes_on_pairs(entries)]
     tables = (to_csv(rows), to_markdown(rows, notes), to_latex(rows, notes))
     files |= {name: text.encode() for name, text in zip(TABLES, tables, strict=True)}
     files |= {drawing.file: drawing.light for drawing in drawings}

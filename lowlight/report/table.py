@@ -34,7 +34,10 @@ VARIANTS = {
     "loe": ("LOE", 1, True),
     "niqe": ("NIQE", 2, True),
 }
-"""Heading, decimals and whether lower is better, of the further scores."""
+"""Heading, decimals and whether lower is better, of the further scores.
+
+LOE and NIQE crown nobody: an untouched image has the best LOE, and NIQE sees no reference.
+"""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def columns_of(rows: Sequence[Row]) -> list[Column]:
     facts += [Column("n", "Seeds", decimals=0)] if any(row["n"] != 1 for row in rows) else []
     present = rows[0] if rows else {}
     variants = [
-        Column(key, heading, decimals=decimals, ranked=True, lower=lower)
+        Column(key, heading, decimals=decimals, ranked=key not in ("loe", "niqe"), lower=lower)
         for key, (heading, decimals, lower) in VARIANTS.items()
         if key in present
     ]

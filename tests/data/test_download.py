@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(body[start:])
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     handler = type("Own", (Handler,), {"requests": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
