@@ -11,12 +11,14 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
 
 from lowlight import run_folder
 from lowlight.callbacks import EnhancedImages, TestPictures, spread, write_triple
 from lowlight.checkpoint import build, load, make
 from lowlight.data import PairDataModule
 from lowlight.data.pairs import list_images, refuse
+from lowlight.features import SIGMAS, opencv, study, summary
 from lowlight.images import read_image
 from lowlight.methods import Method
 from lowlight.metrics import DEFINITIONS, all_scores
@@ -51,6 +53,8 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
     data = make(config.data)
     data.setup("test")
     files = _find_predictions(config, data) if method is None else {}
+    if config.features:
+        opencv()  # before anything is written
     _make_absolute(config)
     rank_zero_only(run_folder.prepare_evaluation)(config)
     folder = Path(config.output_dir)
@@ -72,6 +76,8 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
             **_training(config.checkpoint),
         }
     if is_zero:
+        if config.features:
+            _match_features(method, files, data, folder, config.seed)
         run_folder.write_json(folder / "metrics.json", metrics)
         _copy_curves(config.checkpoint, folder)
         manifest = run_folder.provenance() | {"seed": config.seed, "data": data.describe()} | about
@@ -235,6 +241,26 @@ def _result(means: dict[str, Any], table: Table, data: PairDataModule, folder: P
         "intervals_are": "95 % bootstrap over scenes of the mean over images",
         "definitions": DEFINITIONS,
     }
+
+
+def _match_features(
+    method: Method | None, files: Mapping[str, Path], data: PairDataModule, folder: Path, seed: int
+) -> None:
+    """Write ``features.csv``, a row an image, and ``features.json``, the means; saved images bear no noise."""
+
+    def enhance(low: Tensor, name: str) -> Tensor:
+        return (
+            read_image(files[name])[None] if method is None else method.enhance(low.to(method.device)).cpu()
+        )
+
+    log.info("matching features of %s test images", len(data.datasets["test"]))
+    rows = study(enhance, data.test_dataloader(), SIGMAS if method else (0,), seed)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    run_folder.write_text(folder / "features.csv", text.getvalue())
+    run_folder.write_json(folder / "features.json", summary(rows))
 
 
 @rank_zero_only

@@ -25,7 +25,15 @@ _LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictur
 _SPEED = frozenset({"num_workers", "cache", "cache_dir", "enable_progress_bar", "enable_model_summary"})
 """Last parts of keys that change how fast a run goes or what it shows, not what it computes."""
 
-_RESULTS = ("config.yaml", "metrics.json", "metrics.csv", "per_image.csv", "manifest.json")
+_RESULTS = (
+    "config.yaml",
+    "metrics.json",
+    "metrics.csv",
+    "per_image.csv",
+    "features.json",
+    "features.csv",
+    "manifest.json",
+)
 _WEIGHTS = ("best.ckpt", "last.ckpt")
 _PACKAGES = (
     "lowlight",

@@ -83,6 +83,19 @@ def test_one_scene_alone_has_no_interval(lol: Path, tmp_path: Path) -> None:
     assert metrics["intervals"]["psnr"] == ["NaN", "NaN"]
 
 
+def test_features_are_matched_for_each_level_of_noise(lol: Path, tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    run(lol, tmp_path / "gamma", "method=gamma", "features=true", "save_images=true")
+    means = json.loads((tmp_path / "gamma" / "features.json").read_text())
+    assert set(means["orb"]) == set(means["sift"]) == {"0", "5", "10", "20"}
+    assert set(means["sift"]["5"]) == {"low", "enhanced", "reference"}
+    with (tmp_path / "gamma" / "features.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 2 * 2 * 4 * 3
+    run(lol, tmp_path / "saved", f"predictions='{tmp_path}/gamma/images'", "features=true")
+    saved = json.loads((tmp_path / "saved" / "features.json").read_text())
+    assert saved == {detector: {"0": levels["0"]} for detector, levels in means.items()}
+
+
 def test_perfect_predictions_score_infinity_in_valid_json(lol: Path, tmp_path: Path) -> None:
     metrics = run(lol, tmp_path / "out", f"predictions='{lol}/eval15/high'")
     assert metrics["test/psnr"] == "Infinity"

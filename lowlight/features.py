@@ -1,0 +1,238 @@
+"""Does enhancement help a machine? Local features of dark and enhanced images, matched and counted.
+
+The pairs are aligned, so it is known where each feature of an image must lie in the reference. Needs OpenCV,
+the extra ``features``.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lowlight.images import Pair, round_to_8_bits, to_uint8
+
+SIGMAS = (0, 5, 10, 20)
+"""Deviations of the noise, of 255."""
+
+MOST_KEYPOINTS = 2000
+RATIO = 0.8
+"""A match is kept if its distance is less than this share of the second best's."""
+
+NEAR = 3.0
+"""Pixels within which two positions agree."""
+
+COLUMNS = (
+    "keypoints", "matches", "correct", "precision", "repeatability", "inliers", "corner_error"
+)  # fmt: skip
+"""What is counted.
+
+``keypoints``: features found. ``matches``: those that pass the ratio test against the reference. ``correct``:
+matches within 3 pixels of where they must lie; ``precision``: their share of the matches, 0 without any.
+``repeatability``: places of keypoints with one of the reference within 3 pixels, one to one, over the smaller
+number of places. ``inliers``: matches to the reference seen in another, known perspective that RANSAC keeps
+and that agree with that perspective within 3 pixels; ``corner_error``: how far, in pixels, RANSAC's
+perspective puts the corners from where they are, on average, at most the image's diagonal, which stands for a
+failure.
+"""
+
+Row = dict[str, Any]
+Enhance = Callable[[Tensor, str], Tensor]
+"""Maps a dark image, (1, 3, H, W) in [0, 1], and its name to the enhanced image of the same shape."""
+
+
+class Features(NamedTuple):
+    """Positions, (N, 2), across and down in pixels, and descriptors, one a row."""
+
+    positions: NDArray[np.float32]
+    descriptors: NDArray[Any]
+
+
+def study(
+    enhance: Enhance, pairs: Iterable[Pair], sigmas: Sequence[int] = SIGMAS, seed: int = 0
+) -> list[Row]:
+    """Match the features of each pair's images with those of its clean reference, for each level of noise.
+
+    Gaussian noise is added to the dark image before it is enhanced, clipped and rounded to 8 bits; it is a
+    function of ``seed``, name and level. The row of the reference itself, with the same noise, shows what a
+    perfect exposure without noise reduction would reach.
+
+    Args:
+        enhance: The method.
+        pairs: Pairs, batched one by one.
+        sigmas: Deviations of the noise, of 255.
+        seed: Another seed, other noise.
+
+    Returns:
+        A row for each image, detector ("sift", "orb"), level and role ("low", "enhanced", "reference"), with
+        :data:`COLUMNS`.
+
+    Raises:
+        ValueError: If OpenCV is not installed.
+
+    Reference:
+        Lowe, 2004, "Distinctive image features from scale-invariant keypoints" (SIFT and the ratio test);
+        Rublee, Rabaud, Konolige and Bradski, 2011, "ORB: An efficient alternative to SIFT or SURF"; Schmid,
+        Mohr and Bauckhage, 2000, "Evaluation of interest point detectors" (repeatability).
+    """
+    cv2 = opencv()
+    rows = []
+    for batch in pairs:
+        (name,) = cast(list[str], batch["name"])
+        low, high = batch["low"], batch["high"]
+        reference = _grey(high)
+        perspective = known_perspective(*reference.shape)
+        across, down = reference.shape[::-1]
+        warped = cv2.warpPerspective(reference, perspective, (across, down))
+        for detector in ("sift", "orb"):
+            known, seen = (_detect(cv2, image, detector) for image in (reference, warped))
+            for sigma in sigmas:
+                noise = _noise(low, seed, name, sigma)
+                noisy = round_to_8_bits(low + noise)
+                images = {
+                    "low": noisy, "enhanced": enhance(noisy, name), "reference": round_to_8_bits(high + noise)
+                }  # fmt: skip
+                for role, image in images.items():
+                    found = _detect(cv2, _grey(image), detector)
+                    counts = compare(cv2, found, known, detector)
+                    counts |= _register(cv2, found, seen, detector, perspective, (across, down))
+                    rows.append({"name": name, "detector": detector, "sigma": sigma, "image": role} | counts)
+    return rows
+
+
+def opencv() -> ModuleType:
+    """Import OpenCV.
+
+    Raises:
+        ValueError: If it is not installed.
+    """
+    try:
+        import cv2
+    except ImportError:
+        raise ValueError("features=true needs OpenCV: pip install 'lowlight[features]'") from None
+    return cv2
+
+
+def summary(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Average rows over images: by detector, level of noise, role and column."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["detector"], str(row["sigma"]), row["image"]), []).append(row)
+    means: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for (detector, sigma, role), members in groups.items():
+        columns = {column: float(np.mean([row[column] for row in members])) for column in COLUMNS}
+        means.setdefault(detector, {}).setdefault(sigma, {})[role] = columns
+    return means
+
+
+def compare(cv2: ModuleType, found: Features, known: Features, detector: str) -> Row:
+    """Match an image's features with those of its aligned reference, and count."""
+    ours, theirs = match(cv2, found, known, detector)
+    near = np.linalg.norm(found.positions[ours] - known.positions[theirs], axis=1) <= NEAR
+    return {
+        "keypoints": len(found.positions),
+        "matches": len(ours),
+        "correct": int(near.sum()),
+        "precision": float(near.mean()) if len(near) else 0.0,
+        "repeatability": repeatability(found.positions, known.positions),
+    }
+
+
+def match(
+    cv2: ModuleType, found: Features, known: Features, detector: str
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of the features that match by the ratio test, in either image."""
+    if len(found.positions) == 0 or len(known.positions) < 2:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    matcher = cv2.BFMatcher(cv2.NORM_L2 if detector == "sift" else cv2.NORM_HAMMING)
+    nearest = matcher.knnMatch(found.descriptors, known.descriptors, k=2)
+    kept = [best for best, second in nearest if best.distance < RATIO * second.distance]
+    return (
+        np.array([best.queryIdx for best in kept], np.intp),
+        np.array([best.trainIdx for best in kept], np.intp),
+    )
+
+
+def repeatability(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Return the share of positions, of the smaller set, that are each other's nearest within 3 pixels."""
+    from scipy.spatial import cKDTree
+
+    if not len(first) or not len(second):
+        return 0.0
+    first, second = (np.unique(places, axis=0) for places in (first, second))  # a place may have two features
+    distance, partner = cKDTree(second).query(first)
+    back = cKDTree(first).query(second)[1]
+    mutual = (back[partner] == np.arange(len(first))) & (distance <= NEAR)
+    return float(mutual.sum() / min(len(first), len(second)))
+
+
+def known_perspective(height: int, width: int) -> NDArray[np.float64]:
+    """Return the homography, (3, 3), that the reference is seen under: a mild turn, shear and tilt."""
+    centre = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1]])
+    turn = np.radians(5)
+    tilt = np.array(
+        [
+            [0.95 * np.cos(turn), -np.sin(turn), 0.02 * width],
+            [np.sin(turn), 0.95 * np.cos(turn), -0.01 * height],
+            [0.1 / width, 0.05 / height, 1],
+        ]
+    )
+    return np.asarray(centre @ tilt @ np.linalg.inv(centre), dtype=np.float64)
+
+
+def project(homography: NDArray[np.float64], positions: NDArray[Any]) -> NDArray[np.float64]:
+    """Map positions, (N, 2), by a homography."""
+    mapped = np.column_stack((positions, np.ones(len(positions)))) @ homography.T
+    return np.asarray(mapped[:, :2] / mapped[:, 2:], dtype=np.float64)
+
+
+def _register(
+    cv2: ModuleType,
+    found: Features,
+    seen: Features,
+    detector: str,
+    perspective: NDArray[np.float64],
+    size: tuple[int, int],
+) -> Row:
+    """Estimate the known perspective from matches, and count those that agree with it."""
+    failed = {"inliers": 0, "corner_error": float(np.hypot(*size))}
+    ours, theirs = match(cv2, found, seen, detector)
+    if len(ours) < 4:
+        return failed
+    source, target = found.positions[ours], seen.positions[theirs]
+    cv2.setRNGSeed(0)
+    estimate, mask = cv2.findHomography(source, target, cv2.RANSAC, NEAR)
+    if estimate is None:
+        return failed
+    true = np.linalg.norm(project(perspective, source) - target, axis=1) <= NEAR
+    width, height = size
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
+    with np.errstate(all="ignore"):
+        away = np.linalg.norm(project(estimate, corners) - project(perspective, corners), axis=1).mean()
+    error = min(float(np.nan_to_num(away, nan=np.inf)), failed["corner_error"])
+    return {"inliers": int((true & (mask.ravel() > 0)).sum()), "corner_error": error}
+
+
+def _detect(cv2: ModuleType, grey: NDArray[np.uint8], detector: str) -> Features:
+    """Find and describe the features of an 8-bit grey image of shape (H, W)."""
+    create = cv2.SIFT_create if detector == "sift" else cv2.ORB_create
+    keypoints, descriptors = create(nfeatures=MOST_KEYPOINTS).detectAndCompute(grey, None)
+    positions = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
+    return Features(positions, np.zeros((0, 1)) if descriptors is None else descriptors)
+
+
+def _grey(image: Tensor) -> NDArray[np.uint8]:
+    """Return the BT.601 grey of the one image of a batch, 8-bit, of shape (H, W)."""
+    red, green, blue = to_uint8(image)[0].cpu().numpy().astype(np.float64)
+    return np.asarray((0.299 * red + 0.587 * green + 0.114 * blue).round(), dtype=np.uint8)
+
+
+def _noise(low: Tensor, seed: int, name: str, sigma: int) -> Tensor:
+    """Draw noise of an image's shape, the same for the same seed, name and level."""
+    generator = np.random.default_rng([seed, zlib.crc32(name.encode()), sigma])
+    noise = generator.normal(0, sigma / 255, tuple(low.shape)) if sigma else np.zeros(tuple(low.shape))
+    return torch.from_numpy(noise).to(low)
