@@ -246,7 +246,7 @@ def _result(means: dict[str, Any], table: Table, data: PairDataModule, folder: P
 def _match_features(
     method: Method | None, files: Mapping[str, Path], data: PairDataModule, folder: Path, seed: int
 ) -> None:
-    """Write ``features.csv``, a row an image, and ``features.json``, the means; saved images bear no noise."""
+    """Write ``features.csv``, a row an image, and ``features.json``, the means; saved images get no noise."""
 
     def enhance(low: Tensor, name: str) -> Tensor:
         return (

@@ -14,6 +14,7 @@ from PIL import Image
 from lowlight import __version__
 from lowlight.report.entries import Entry
 from lowlight.report.findings import against_the_first, headline, statement, verdicts
+from lowlight.report.page_features import features_section
 from lowlight.report.page_tables import facts_table, score_tables
 from lowlight.report.pictures import Extreme, Picture, Strip
 from lowlight.report.runs import Run
@@ -73,6 +74,7 @@ def render(report: Report) -> str:
         _section("Figures", [_drawing(drawing) for drawing in report.drawings]),
         _section("Test images", _viewers(report.grid, quality), "Decibels are PSNR against the reference."),
         _section("Best and worst images", [_extremes(report.extremes)]),
+        features_section(report.entries),
         _section("One validation image over the epochs", _strips(report.progress, quality)),
         _definitions(report.entries),
         _data(report.entries),

@@ -25,7 +25,7 @@ class Run:
 
     ``scores`` and ``definitions`` go by the metric's name without ``test/`` ("psnr" in dB, "exposure/f1"
     in [0, 1]), ``per_image`` and ``scenes`` (what an image shows) by the image's name, ``curves`` by the
-    logged column ("val/psnr").
+    logged column ("val/psnr"), ``features`` as :func:`lowlight.features.summary` nests them.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class Run:
     per_image: dict[str, dict[str, float]]
     scenes: dict[str, str]
     curves: dict[str, Curve]
+    features: dict[str, Any]
 
     @property
     def method(self) -> str:
@@ -101,6 +102,7 @@ def read_run(folder: Path) -> Run:
         scenes={row["name"]: row.pop("scene", row["name"]) for row in per_image},
         per_image=_numbers_by(per_image, "name", folder / "per_image.csv"),
         curves=_read_curves(folder / "metrics.csv"),
+        features=read_json(folder / "features.json") if (folder / "features.json").is_file() else {},
     )
 
 

@@ -62,6 +62,8 @@ def write_run(
     config: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
     manifest: dict[str, Any] | None = None,
+    per_image: Sequence[float] | None = None,
+    scenes: Sequence[str] | None = None,
 ) -> Path:
     """Write a run folder whose numbers follow from ``psnr``; no epochs mean that nothing is learnt."""
     folder.mkdir(parents=True)
@@ -82,9 +84,14 @@ def write_run(
     content |= {"definitions": DEFINITIONS} | (metrics or {})
     (folder / "metrics.json").write_text(json.dumps(content))
     with (folder / "per_image.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["name", *scores])
+        writer = csv.DictWriter(file, ["name", *(["scene"] if scenes else []), *scores])
         writer.writeheader()
-        writer.writerows({"name": name} | scores for name in names)
+        rows = [{"name": name} | scores for name in names]
+        for row, value in zip(rows, per_image or (), strict=bool(per_image)):
+            row["psnr"] = value
+        for row, label in zip(rows, scenes or (), strict=bool(scenes)):
+            row["scene"] = label
+        writer.writerows(rows)
     whole = {
         "method": {"name": method, "optimizer": {"lr": 2e-4}},
         "data": {"root": "LOL", "num_workers": seed, "seed": seed},

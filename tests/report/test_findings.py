@@ -1,0 +1,175 @@
+"""What the report claims in words, and what it does not."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lowlight.report import compare
+from lowlight.report.entries import Entry, gather
+from lowlight.report.findings import headline, notes_on_pairs, statement, verdicts
+from lowlight.report.runs import read_runs
+from tests.report.fake_runs import load, write_run
+
+NAMES = [f"eval15/{index}" for index in range(12)]
+BASE = np.linspace(15, 25, 12)
+NOISE = np.random.default_rng(0).normal(0, 1, 12)
+
+
+def entries(*folders: Path) -> list[Entry]:
+    return gather(read_runs(folders))
+
+
+def run(folder: Path, method: str, scores: np.ndarray, **more: Any) -> Path:
+    return write_run(
+        folder, method, psnr=float(scores.mean()), names=NAMES, per_image=scores.tolist(), **more
+    )
+
+
+def test_a_steady_lead_is_claimed_and_an_unsteady_one_is_not(tmp_path: Path) -> None:
+    found = entries(
+        run(tmp_path / "a", "first", BASE + 1),
+        run(tmp_path / "b", "near", BASE + 1 - 0.05 + NOISE - NOISE.mean()),
+        run(tmp_path / "c", "behind", BASE + 0.1 * NOISE),
+    )
+    assert headline(found) == "first has the highest PSNR, 21.00 dB, but is not distinguishable from near"
+    near, behind = notes_on_pairs(found)
+    assert near.startswith("first against near: +0.05 dB [−")
+    assert near.endswith("not distinguishable.")
+    assert behind.endswith(", distinguishable.")
+    assert headline([found[0], found[2]]) == "first has the highest PSNR, 21.00 dB"
+
+
+def test_a_lead_on_many_images_of_few_scenes_is_not_claimed(tmp_path: Path) -> None:
+    scenes = [f"scene {index // 4}" for index in range(12)]
+    found = entries(
+        run(tmp_path / "a", "first", BASE + 1, scenes=scenes),
+        run(tmp_path / "b", "second", BASE + 0.01 * NOISE, scenes=scenes),
+    )
+    assert "not distinguishable from second" in headline(found)
+    assert "12 test images of 3 scenes." in statement(found)
+
+
+def test_runs_are_paired_by_image_and_not_by_order(tmp_path: Path) -> None:
+    first, second = run(tmp_path / "a", "first", BASE + 1), run(tmp_path / "b", "second", BASE + 0.01 * NOISE)
+    with (second / "per_image.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (second / "per_image.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows[::-1])
+    assert notes_on_pairs(entries(first, second))[0].endswith(", distinguishable.")
+
+
+def test_images_are_averaged_over_seeds(tmp_path: Path) -> None:
+    (entry,) = entries(run(tmp_path / "a", "m", BASE + 1, seed=0), run(tmp_path / "b", "m", BASE - 1, seed=1))
+    assert entry.images("psnr") == pytest.approx(BASE.tolist())
+    assert entry.score("psnr") == pytest.approx(20)
+    assert entry.spread("psnr") == pytest.approx(2**0.5)
+
+
+@pytest.mark.parametrize(
+    ("leak", "told"),
+    [
+        (None, "not known: no run tells"),
+        (
+            {"test_images": 12, "in_training_scenes": 0},
+            "No test image shows a scene that stands in training.",
+        ),
+        (
+            {"test_images": 12, "in_training_scenes": 9},
+            "Leak: 9 of 12 test images show a scene that also stands",
+        ),
+    ],
+)
+def test_the_leak_is_stated(tmp_path: Path, leak: dict[str, int] | None, told: str) -> None:
+    data = {"data": {"leak": leak} if leak else {}}
+    found = entries(run(tmp_path / "a", "m", BASE, manifest=data, metrics={"protocol": "standard"}))
+    text = " ".join(statement(found))
+    assert told in text
+    assert text.startswith("Split: standard, the published one.")
+
+
+def test_a_split_by_file_is_called_what_it_is(tmp_path: Path) -> None:
+    found = entries(run(tmp_path / "a", "m", BASE, metrics={"protocol": "by_file"}))
+    assert "these scores show a leak, not quality" in statement(found)[0]
+
+
+def test_the_studys_claims_are_judged_by_the_runs(tmp_path: Path) -> None:
+    found = entries(
+        run(tmp_path / "a", "gan", BASE + 1),
+        run(tmp_path / "b", "mirnet", BASE + 0.1 * NOISE),
+        write_run(tmp_path / "c", "identity", psnr=8.0, names=NAMES, epochs=0),
+    )
+    told = {verdict.claim: verdict for verdict in verdicts(found)}
+    best = told["MIRNet is the best method"]
+    assert best.answer == "no"
+    assert best.reason.startswith("PSNR against the best other, gan: −1.0")
+    rises = told["Quality rises with the epochs: mirnet"]
+    assert rises.answer == "yes"
+    assert "Rank correlation of validation PSNR with the epoch +1.00" in rises.reason
+    assert not any(claim.startswith("Enhancement makes colours") for claim in told)
+
+
+def add_colours(folder: Path, value: float) -> Path:
+    metrics = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"test/delta_e": value}))
+    lines = (folder / "per_image.csv").read_text().splitlines()
+    wide = [f"{lines[0]},delta_e", *(f"{line},{value + index / 10}" for index, line in enumerate(lines[1:]))]
+    (folder / "per_image.csv").write_text("\n".join(wide) + "\n")
+    return folder
+
+
+def test_colours_are_judged_against_the_dark_image(tmp_path: Path) -> None:
+    found = entries(
+        add_colours(run(tmp_path / "a", "mirnet", BASE + NOISE), 12.0),
+        add_colours(write_run(tmp_path / "b", "identity", psnr=8.0, names=NAMES, epochs=0), 29.0),
+    )
+    colour = next(verdict for verdict in verdicts(found) if verdict.claim.startswith("Enhancement"))
+    assert colour.answer == "yes"
+    assert "dark input 29.0, mirnet 12.0" in colour.reason
+
+
+def test_saved_predictions_are_compared_but_not_timed(tmp_path: Path) -> None:
+    theirs = run(tmp_path / "a", "theirs", BASE, epochs=0, manifest={"predictions": "somewhere"})
+    ours = run(tmp_path / "b", "ours", BASE - 1)
+
+    def refuse(folder: Path) -> Any:
+        assert folder == ours
+        return load(folder)
+
+    compare([theirs, ours], tmp_path / "out", load=refuse)
+    with (tmp_path / "out" / "table.csv").open(newline="") as file:
+        times = {row["method"]: row["ms_per_image"] for row in csv.DictReader(file)}
+    assert times["theirs"] == ""
+    assert float(times["ours"]) > 0
+
+
+def test_seeds_of_one_training_stay_together_when_their_checkpoints_are_evaluated(tmp_path: Path) -> None:
+    folders = []
+    for seed in (0, 1):
+        trained = {"method.name": "mirnet", "seed": seed, "data.seed": seed}
+        folders.append(
+            run(
+                tmp_path / str(seed), "mirnet", BASE + seed, seed=seed,
+                config={"checkpoint": f"runs/{seed}"}, manifest={"trained_as": trained},
+            )
+        )  # fmt: skip
+    (entry,) = entries(*folders)
+    assert [one.seed for one in entry.runs] == [0, 1]
+
+
+def test_features_are_shown_where_they_were_studied(tmp_path: Path) -> None:
+    folder = run(tmp_path / "a", "gamma", BASE, epochs=0)
+    roles = {
+        role: {"correct": 10.0 * k, "precision": 0.25 * k}
+        for k, role in enumerate(("low", "enhanced", "reference"), 1)
+    }
+    (folder / "features.json").write_text(json.dumps({"sift": {"0": roles, "10": roles}}))
+    page = compare([folder], tmp_path / "out", load=load).read_text()
+    assert "Does enhancement help a machine?" in page
+    assert '<th scope="col">Noise 10</th>' in page
+    assert '<th scope="row">SIFT, gamma</th><td>20 (50 %)</td><td>20 (50 %)</td>' in page
