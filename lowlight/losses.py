@@ -123,10 +123,14 @@ def windowed_ssim(enhanced: Tensor, high: Tensor, window: Tensor, correction: fl
         )
     with torch.autocast(enhanced.device.type, enabled=False):
         x, y = enhanced.float(), high.float()
+        # About its own level, which changes nothing, an image loses ten times less of a small variance.
+        level_x, level_y = (image.detach().mean((-2, -1), keepdim=True) for image in (x, y))
+        x, y = x - level_x, y - level_y
         means = _filter(torch.cat((x, y, x * x, y * y, x * y), dim=1), window)
         mean_x, mean_y, xx, yy, xy = means.chunk(5, dim=1)
         variances = correction * ((xx - mean_x.square()) + (yy - mean_y.square()))
         covariance = correction * (xy - mean_x * mean_y)
+        mean_x, mean_y = mean_x + level_x, mean_y + level_y
         c1, c2 = 0.01**2, 0.03**2
         luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
         return (luminance * (2 * covariance + c2) / (variances + c2)).flatten(1).mean(1)
