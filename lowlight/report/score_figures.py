@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from lowlight.report.entries import Entry
 from lowlight.report.figures import Theme, png
@@ -79,6 +80,9 @@ def draw_tradeoff(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -
                 color=COLOURS[index % len(COLOURS)], elinewidth=1,
             )  # fmt: skip
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+        axes.xaxis.set_major_formatter(_plain)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         _dress(axes, axis, "PSNR, dB", theme)
     if legend:
         canvas.legend(
@@ -86,6 +90,11 @@ def draw_tradeoff(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -
             labelcolor=theme.ink,
         )  # fmt: skip
     return png(canvas)
+
+
+def _plain(value: float, _: float) -> str:
+    """Write a tick: 0.5, 200, 600k, 5M."""
+    return f"{value:g}" if value < 10_000 else EngFormatter(sep="")(value)
 
 
 def _canvas(size: tuple[float, float], theme: Theme) -> Figure:
