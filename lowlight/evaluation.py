@@ -60,29 +60,31 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
     folder = Path(config.output_dir)
     if method is None:
         metrics, is_zero = score_files(files, data, folder, config.pictures), True
-        about: dict[str, Any] = {
-            "method": config.name or Path(config.predictions).name,
-            "predictions": config.predictions,
-        }
     else:
         callbacks: list[Callback] = [TestPictures(folder, config.pictures)]
         if config.save_images:
             callbacks.append(EnhancedImages(folder / "images", data.image_file))
         trainer = make(config.trainer, logger=False, callbacks=callbacks)
         metrics, is_zero = score(method, data, trainer, folder), trainer.is_global_zero
-        about = {
-            "method": config.name or (method.recipe or {}).get("name", type(method).__name__),
-            "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
-            **_training(config.checkpoint),
-        }
     if is_zero:
         if config.features:
             _match_features(method, files, data, folder, config.seed)
         run_folder.write_json(folder / "metrics.json", metrics)
         _copy_curves(config.checkpoint, folder)
-        manifest = run_folder.provenance() | {"seed": config.seed, "data": data.describe()} | about
-        run_folder.write_json(folder / "manifest.json", manifest)
+        about = {"seed": config.seed, "data": data.describe()} | _about(config, method)
+        run_folder.write_json(folder / "manifest.json", run_folder.provenance() | about)
     return metrics
+
+
+def _about(config: DictConfig, method: Method | None) -> dict[str, Any]:
+    """Say for the manifest what was scored, and how it was trained."""
+    if method is None:
+        return {"method": config.name or Path(config.predictions).name, "predictions": config.predictions}
+    return {
+        "method": config.name or (method.recipe or {}).get("name", type(method).__name__),
+        "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+        **_training(config.checkpoint),
+    }
 
 
 def _method(config: DictConfig) -> Method | None:

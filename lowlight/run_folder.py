@@ -141,7 +141,7 @@ def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
 def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide what a run computes, by dotted keys.
 
-    Left out is where the run goes and how fast; data folders count by the absolute path.
+    Left out is where the run goes and how fast; folders and files count by their absolute paths.
     """
     home = f"{config.get('output_dir')}/"
     flat = flatten({key: value for key, value in config.items() if key not in _LAUNCH})
@@ -153,6 +153,9 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     if roots := settings.get("data.root"):
         listed = roots if isinstance(roots, list) else [roots]
         settings["data.root"] = [str(Path(root).expanduser().resolve()) for root in listed]
+    for key in ("checkpoint", "predictions"):
+        if settings.get(key):
+            settings[key] = str(Path(settings[key]).expanduser().resolve())
     return settings
 
 

@@ -123,3 +123,14 @@ def test_provenance_names_versions_and_machine() -> None:
     known = provenance()
     assert known["versions"]["torch"]
     assert known["machine"]["cores"] >= 1
+
+
+def test_what_is_scored_may_be_spelt_relatively(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation stores the absolute path of what it scored; asked for again, it is the same."""
+    prepare(config(tmp_path / "out", "auto", checkpoint=str(tmp_path / "runs" / "a"), predictions=None))
+    write_json(tmp_path / "out" / "metrics.json", {"test/psnr": 20.0})
+    write_json(tmp_path / "out" / "manifest.json", {})
+    monkeypatch.chdir(tmp_path)
+    assert finished(config(tmp_path / "out", "auto", checkpoint="runs/a", predictions=None))
+    with pytest.raises(ValueError, match="another recipe: checkpoint is "):
+        finished(config(tmp_path / "out", "auto", checkpoint="runs/b", predictions=None))
