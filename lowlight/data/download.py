@@ -80,13 +80,11 @@ def download_lol(
     if there:
         _check_files(root, published, f"{root} holds {' and '.join(there)}, which is not the whole of LOL")
         return root
+    source = root / ".lol.zip.partial" if archive is None else Path(archive).expanduser()
+    if archive is not None and not source.is_file():
+        raise ValueError(f"--archive {source}: no such file")
     root.mkdir(parents=True, exist_ok=True)
-    if archive is not None:
-        source = Path(archive).expanduser()
-        if not source.is_file():
-            raise ValueError(f"--archive {source}: no such file")
-    else:
-        source = root / ".lol.zip.partial"
+    if archive is None:
         _fetch(url, source, timeout, progress)
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=root) as folder:
         try:
@@ -133,11 +131,16 @@ def _fetch(url: str, target: Path, timeout: float, progress: Progress | None) ->
                 raise ValueError(
                     f"cannot write {target} ({error.strerror}); choose another --root"
                 ) from error
-            reason = "no byte came in time" if isinstance(error, TimeoutError) else str(error)
+            reason = "no byte came in time" if isinstance(error, TimeoutError) else _reason(error)
         if attempt < RETRIES:
             log.warning("%s: %s; trying again", url, reason)
             time.sleep(attempt * WAIT)
     raise ValueError(f"{url}: {reason}; try again later (it goes on where it stopped), or {BY_HAND}")
+
+
+def _reason(error: Exception) -> str:
+    """Return what lies behind an error of urllib."""
+    return str(getattr(error, "reason", error))
 
 
 def _fetch_once(url: str, target: Path, timeout: float, progress: Progress | None) -> None:

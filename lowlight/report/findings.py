@@ -9,6 +9,9 @@ from lowlight.report.entries import Entry
 from lowlight.report.table import number
 from lowlight.statistics import Paired, compare_paired
 
+SCENES_TO_TELL = 6
+"""With fewer, Wilcoxon's two-sided test cannot reach 0.05: two of 2^5 orders of signs are already 0.06."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -39,8 +42,11 @@ def headline(entries: Sequence[Entry]) -> str:
     best = entries[0]
     text = f"{best.label} has the highest PSNR, {number(best.score('psnr'), 2)} dB"
     tied = [other.label for other, paired in against_the_first(entries) if not paired.distinguishable]
+    scenes = len(set(best.scenes))
     if not tied:
         return text
+    if scenes < SCENES_TO_TELL:
+        return f"{text}; {_count(scenes, 'scene')} cannot tell methods apart, it takes {SCENES_TO_TELL}"
     return f"{text}, but is not distinguishable from {_listed(tied)}"
 
 

@@ -245,7 +245,8 @@ def test_a_whole_copy_is_left_alone_and_another_is_refused(tmp_path: Path) -> No
 
 def test_a_missing_archive_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"nowhere\.zip: no such file"):
-        get(tmp_path, archive="nowhere.zip")
+        get(tmp_path / "new", archive="nowhere.zip")
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_command_shows_the_licence_and_tells_errors_in_one_line(server: str, tmp_path: Path) -> None:
