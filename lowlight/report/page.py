@@ -119,7 +119,8 @@ def _paired(entries: Sequence[Entry]) -> str:
     images, scenes = len(entries[0].scenes), len(set(entries[0].scenes))
     note = (
         f"{entries[0].label} minus each other method, PSNR of the same {images} images; interval by "
-        f"bootstrap over {scenes} scenes, p by Wilcoxon's signed-rank test on scenes."
+        f"bootstrap over their {'one scene' if scenes == 1 else f'{scenes} scenes'}, p by Wilcoxon's "
+        "signed-rank test on scenes."
     )
     return _section(f"Against {entries[0].label}", [facts_table("Paired comparison", heads, rows)], note)
 
