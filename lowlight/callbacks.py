@@ -1,7 +1,6 @@
 """Callbacks and small Lightning parts that every run uses."""
 
 import csv
-import io
 import os
 import random
 import time
@@ -19,7 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from lowlight.images import Pair, write_image
-from lowlight.run_folder import write_text
+from lowlight.run_folder import write_table
 
 
 class CurveLogger(Logger):
@@ -66,11 +65,7 @@ class CurveLogger(Logger):
         if not self.rows:
             return
         columns = ["epoch", *sorted({key for row in self.rows.values() for key in row})]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({"epoch": epoch, **row} for epoch, row in sorted(self.rows.items()))
-        write_text(self.path, text.getvalue())
+        write_table(self.path, [{"epoch": epoch, **row} for epoch, row in sorted(self.rows.items())], columns)
 
 
 class EpochSeed(Callback):

@@ -1,7 +1,5 @@
 """Score a method, or anybody's saved images, on the test images of a data set, per image and in total."""
 
-import csv
-import io
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -224,7 +222,8 @@ def _find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Pat
 def _result(means: dict[str, Any], table: Table, data: PairDataModule, folder: Path) -> dict[str, Any]:
     """Write the table of images; return the means with their intervals and what they were measured on."""
     scenes = data.test_scenes()
-    _write_table(folder / "per_image.csv", table, scenes)
+    rows = [{"name": name, "scene": scenes[name], **values} for name, values in table.items()]
+    rank_zero_only(run_folder.write_table)(folder / "per_image.csv", rows)
     labels = [scenes[name] for name in table]
     described = data.describe()
     size = described["eval_size"]
@@ -257,19 +256,5 @@ def _match_features(
 
     log.info("matching features of %s test images", len(data.datasets["test"]))
     rows = study(enhance, data.test_dataloader(), SIGMAS if method else (0,), seed)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    run_folder.write_text(folder / "features.csv", text.getvalue())
+    run_folder.write_table(folder / "features.csv", rows)
     run_folder.write_json(folder / "features.json", summary(rows))
-
-
-@rank_zero_only
-def _write_table(path: Path, table: Table, scenes: Mapping[str, str]) -> None:
-    text = io.StringIO()
-    columns = list(next(iter(table.values())))
-    writer = csv.DictWriter(text, ["name", "scene", *columns], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({"name": name, "scene": scenes[name], **values} for name, values in table.items())
-    run_folder.write_text(path, text.getvalue())
