@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 logger = logging.getLogger(__name__)
 
 _giving_up = threading.Lock()
+_opening = threading.Lock()
+"""Held while a header is parsed: Python 3.11's parser, run in two threads at once, may raise SystemError."""
 
 
 def default_cache_dir() -> Path:
@@ -44,7 +46,8 @@ class ArrayCache:
             return build()
         path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
         try:
-            entry: NDArray[Any] = open_memmap(path, mode="r")
+            with _opening:
+                entry: NDArray[Any] = open_memmap(path, mode="r")
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:

@@ -1,12 +1,16 @@
 """Decoded arrays are kept, found again, mended, and never needed."""
 
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import lowlight.data.cache
 from lowlight.data import ArrayCache, default_cache_dir
 
 
@@ -91,3 +95,24 @@ def test_the_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.delenv("LOCALAPPDATA")
     assert default_cache_dir() == Path.home() / ".cache" / "lowlight"
+
+
+def test_threads_read_headers_one_at_a_time(
+    tmp_path: Path, build: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: list[int] = []
+    open_memmap = lowlight.data.cache.open_memmap
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        inside.append(1)
+        assert len(inside) == 1  # the parser of Python 3.11 is not safe in threads
+        time.sleep(0.001)
+        entry = open_memmap(*args, **kwargs)
+        inside.pop()
+        return entry
+
+    cache = ArrayCache(tmp_path)
+    cache.load("a", build)
+    monkeypatch.setattr(lowlight.data.cache, "open_memmap", watched)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(lambda _: cache.load("a", build), range(16)))) == 16
