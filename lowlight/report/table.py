@@ -162,7 +162,8 @@ def footnotes(entries: Sequence[Entry], timing: Timing) -> list[str]:
             )
     notes.append(timing.describe())
     notes.append("Brackets: 95 % bootstrap over scenes of the mean over images.")
-    notes.append("Ratio is that time over the time of the fastest method that learns.")
+    learns = " that learns" if any(entry.fact("parameters") > 0 for entry in entries) else ""
+    notes.append(f"Ratio is that time over the time of the fastest method{learns}.")
     if any(len(entry.runs) > 1 for entry in entries):
         notes.append("Rows of several seeds are means over runs, ± the sample standard deviation.")
     return notes

@@ -62,6 +62,12 @@ def test_the_ratio_is_to_the_fastest_method_that_learns(tmp_path: Path) -> None:
     assert [row["ms_ratio"] for row in rows] == [2.5, 1.0, 0.1]
 
 
+@pytest.mark.parametrize(("epochs", "said"), [(20, "fastest method that learns."), (0, "fastest method.")])
+def test_the_ratio_says_what_it_is_to(tmp_path: Path, epochs: int, said: str) -> None:
+    entries = gather(read_runs([write_run(tmp_path / "a", "only", epochs=epochs)]))
+    assert any(note.endswith(said) for note in footnotes(entries, _timing(only=1.0)))
+
+
 def test_infinite_and_missing_values_are_written(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "a", "perfect", psnr=math.inf, metrics={"test/extra": 0.25})
     other = write_run(tmp_path / "b", "other", psnr=20.0)
