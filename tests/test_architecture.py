@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "lowlight"
 
 # A part may import the parts before it in this order, and itself; methods and data never each other.
 ORDER = [
-    {"images", "networks", "losses"},
+    {"images", "networks", "losses", "schedules"},
     {"metrics", "run_folder", "config", "statistics"},
     {"methods", "data"},
     {"callbacks", "checkpoint", "features"},

@@ -1,0 +1,82 @@
+import pytest
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
+
+from lowlight.checkpoint import build, check_recipe
+from lowlight.config import available, load_config
+from lowlight.schedules import WarmupCosine
+from tests.tiny import LEARNT, TINY
+
+
+def optimizer(*rates: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD([{"params": [nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates])
+
+
+def curve(schedule: LRScheduler, epochs: int) -> list[float]:
+    rates = []
+    for _ in range(epochs):
+        rates.append(float(schedule.get_last_lr()[0]))
+        schedule.optimizer.step()
+        schedule.step()
+    return rates
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 7, 40, 100])
+def test_without_warm_up_it_is_torchs_cosine(epochs: int) -> None:
+    ours = WarmupCosine(optimizer(2e-4), epochs, floor=1e-6)
+    theirs = CosineAnnealingLR(optimizer(2e-4), epochs, eta_min=1e-6)
+    assert curve(ours, epochs + 1) == pytest.approx(curve(theirs, epochs + 1), rel=1e-9)
+
+
+def test_the_rate_rises_in_equal_steps_then_falls_to_the_floor_and_stays_there() -> None:
+    rates = curve(WarmupCosine(optimizer(1.0), epochs=11, warmup=3, floor=0.2), 20)
+    assert rates[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert rates[7] == pytest.approx(0.6)  # half way
+    assert rates[3:12] == sorted(rates[3:12], reverse=True)
+    assert rates[11:] == pytest.approx([0.2] * 9)
+
+
+def test_a_training_that_ends_within_the_warm_up_only_rises() -> None:
+    assert curve(WarmupCosine(optimizer(1.0), epochs=1, warmup=4), 3) == pytest.approx([0.2, 0.4, 0.6])
+
+
+def test_each_group_has_its_own_rate_and_the_floor_raises_none() -> None:
+    schedule = WarmupCosine(optimizer(1e-3, 1e-7, 0.0), epochs=1)
+    schedule.optimizer.step()
+    schedule.step()
+    assert schedule.get_last_lr() == pytest.approx([1e-6, 1e-7, 0.0])
+
+
+def test_a_schedule_taken_up_from_its_state_goes_on_alike() -> None:
+    first, second = (WarmupCosine(optimizer(1.0), epochs=9, warmup=2) for _ in range(2))
+    curve(first, 4)
+    second.load_state_dict(first.state_dict())
+    assert curve(second, 6)[1:] == curve(first, 6)[1:]
+
+
+@pytest.mark.parametrize("bad", [{"epochs": -1}, {"epochs": 5, "warmup": -1}, {"epochs": 5, "floor": -1e-6}])
+def test_bad_settings_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="schedule"):
+        WarmupCosine(optimizer(1.0), **bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("schedule", available("schedule"))
+@pytest.mark.parametrize("name", LEARNT)
+def test_every_schedule_works_for_every_method(name: str, schedule: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    chosen = [f"method={name}", *TINY[name], f"schedule={schedule}", "method.scheduler.warmup=2"]
+    method = build(load_config([*chosen, "trainer.max_epochs=12"]).method)
+    made = method.configure_optimizers()
+    schedules = [made["lr_scheduler"]] if isinstance(made, dict) else made[1]
+    assert [(type(one), one.epochs, one.warmup) for one in schedules] == [(WarmupCosine, 12, 2)] * len(
+        schedules
+    )
+    check_recipe(method.recipe, tmp_path)  # a checkpoint may call it
+
+
+@pytest.mark.parametrize("name", ["mirnet", "autoencoder", "gan"])
+def test_an_experiments_schedule_can_be_replaced(name: str) -> None:
+    own = load_config([f"experiment=study/{name}"])
+    assert (own.method.scheduler.warmup, own.method.scheduler.epochs) == (0, own.trainer.max_epochs)
+    assert load_config([f"experiment=study/{name}", "schedule=warmup_cosine"]).method.scheduler.warmup == 5
+    assert load_config([f"experiment=study/{name}", "method.scheduler=null"]).method.scheduler is None
