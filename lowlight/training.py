@@ -22,6 +22,9 @@ from lowlight.methods import Classical, Method
 
 log = logging.getLogger(__name__)
 
+_DONE_BY_THE_METHOD = {"gradient_clip_val": None, "accumulate_grad_batches": 1}
+"""What Lightning refuses to do under manual optimisation; the method reads the trainer's settings itself."""
+
 
 def train(config: DictConfig) -> dict[str, Any]:
     """Run what ``lowlight train`` runs.
@@ -47,7 +50,7 @@ def train(config: DictConfig) -> dict[str, Any]:
     rank_zero_only(run_folder.prepare)(config)  # other processes find the folder ready
     started = datetime.now(UTC)
     stopwatch = Stopwatch()
-    trainer = _trainer(config, stopwatch)
+    trainer = _trainer(config, method, stopwatch)
     try:
         return _run(config, method, data, trainer, run_folder.continues_from(config), started, stopwatch)
     finally:
@@ -100,7 +103,7 @@ def _run(
     return metrics
 
 
-def _trainer(config: DictConfig, stopwatch: Stopwatch) -> pl.Trainer:
+def _trainer(config: DictConfig, method: Method, stopwatch: Stopwatch) -> pl.Trainer:
     named: dict[str, Callback] = make(config.callbacks) or {}
     loggers: dict[str, Logger] = make(config.logger) or {}
     trainer: pl.Trainer = make(
@@ -108,6 +111,7 @@ def _trainer(config: DictConfig, stopwatch: Stopwatch) -> pl.Trainer:
         callbacks=[EpochSeed(config.seed), stopwatch, *named.values()],
         logger=list(loggers.values()),
         plugins=[AtomicCheckpointIO()],
+        **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),
     )
     return trainer
 
@@ -135,14 +139,19 @@ def _check_fit(config: DictConfig, method: Method) -> None:
     """Say what would fail, or go worse than it looks, in words of the config.
 
     Raises:
-        ValueError: If the trainer is told to do what the method does itself.
+        ValueError: If gradients are to be clipped or accumulated in a way that nobody would.
     """
+    clip, accumulate = config.trainer.get("gradient_clip_val"), config.trainer.get("accumulate_grad_batches")
+    if clip is not None and clip <= 0:
+        raise ValueError(f"trainer.gradient_clip_val={clip} must be positive, or null to clip nothing")
     if not method.automatic_optimization:
-        own = {"gradient_clip_val": "method.gradient_clip", "accumulate_grad_batches": "method.accumulate"}
-        for key, instead in own.items():
-            if key in config.trainer:
-                name = config.method.name
-                raise ValueError(f"method={name} does this itself: set {instead}, not trainer.{key}")
+        unread = {"gradient_clip": clip, "accumulate": None if accumulate == 1 else accumulate}
+        for key, value in unread.items():
+            if value is not None and not hasattr(method, key):
+                raise ValueError(
+                    f"method={config.method.name} optimises by hand and has no {key} of its own, so the "
+                    f"trainer's setting of {value} would do nothing"
+                )
     stride, patch = getattr(method.net, "stride", 1), config.data.get("patch_size")
     if isinstance(stride, int) and patch is not None and patch % stride:
         log.warning(

@@ -151,6 +151,18 @@ class Method(pl.LightningModule, ABC):
         with torch.no_grad():
             self.train_scores.update(round_to_8_bits(restored), batch)
 
+    def log_gradient_norm(self, net: nn.Module, name: str) -> None:
+        """Log the norm of a network's whole gradient, averaged over the steps of the epoch.
+
+        Args:
+            net: The network; its gradients are unscaled.
+            name: The metric's; ``train/`` is put before.
+        """
+        norm = nn.utils.get_total_norm([one.grad for one in net.parameters() if one.grad is not None])
+        # Under fp16 a gradient that overflows is no step: the scaler skips it and halves its scale.
+        if self.trainer.precision != "16-mixed" or norm.isfinite():
+            self.log(f"train/{name}", norm, on_step=False, on_epoch=True, batch_size=1)
+
     def _score(self, stage: str, scores: ImageScores, batch: Pair) -> Tensor:
         restored = self.restore(batch["low"])
         enhanced = round_to_8_bits(restored)

@@ -6,6 +6,7 @@ from typing import Any, cast, final
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from lowlight.images import Pair
 from lowlight.losses import AdversarialLoss, Loss, l1, vanilla
@@ -86,11 +87,11 @@ class GAN(Method):
             real = self.discriminator(batch["low"], batch["high"])
             fake = self.discriminator(batch["low"], restored.detach())
             discriminator_loss = self._discriminator_loss(real, fake)
-            self._descend(discriminator_step, self.discriminator, discriminator_loss, is_step)
+            self._descend(discriminator_step, discriminator_loss, is_step)
 
         with generator_step.toggle_model(sync_grad=is_step):
             generator_loss = self.loss(restored, batch)
-            self._descend(generator_step, self.net, generator_loss, is_step)
+            self._descend(generator_step, generator_loss, is_step)
 
         losses = {
             "loss": generator_loss,
@@ -99,6 +100,16 @@ class GAN(Method):
             "discriminator_accuracy": self._discriminator_accuracy(real.detach(), fake.detach()),
         }
         self.record(restored, batch, losses)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Log the norm of the gradient that a network is about to follow, unscaled, then clip it."""
+        generator_step, _ = cast(list[Optimizer], self.optimizers(use_pl_optimizer=False))
+        if optimizer is generator_step:
+            self.log_gradient_norm(self.net, "generator_gradient_norm")
+        else:
+            self.log_gradient_norm(self.discriminator, "discriminator_gradient_norm")
+        if self.gradient_clip is not None:
+            self.clip_gradients(optimizer, self.gradient_clip, "norm")
 
     def configure_optimizers(self) -> Any:
         """Make the generator's and the discriminator's optimizer, and their schedules."""
@@ -120,15 +131,9 @@ class GAN(Method):
         right_on_fake = self.adversarial(fake, real=False) < self.adversarial(fake, real=True)
         return torch.cat((right_on_real.flatten(), right_on_fake.flatten())).float().mean()
 
-    def _descend(self, optimizer: LightningOptimizer, net: nn.Module, loss: Tensor, is_step: bool) -> None:
-        """Add the gradient of ``loss`` to ``net`` and, at the end of an accumulation, clip and step."""
+    def _descend(self, optimizer: LightningOptimizer, loss: Tensor, is_step: bool) -> None:
+        """Add the gradient of ``loss`` to that of its network and, at the end of an accumulation, step."""
         self.manual_backward(loss / self.accumulate)
-        if not is_step:
-            return
-        if self.gradient_clip is not None:
-            # Under fp16 the gradients stay multiplied by the scaler until the optimizer steps.
-            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-            scale = 1.0 if scaler is None else scaler.get_scale()
-            nn.utils.clip_grad_norm_(net.parameters(), self.gradient_clip * scale)
-        optimizer.step()
-        optimizer.zero_grad()
+        if is_step:
+            optimizer.step()
+            optimizer.zero_grad()

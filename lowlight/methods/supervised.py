@@ -54,6 +54,10 @@ class Supervised(Method):
         self.record(restored, batch, {"loss": loss})
         return loss
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Log the norm of the gradient that the network is about to follow, before any clipping."""
+        self.log_gradient_norm(self.net, "gradient_norm")
+
     def configure_optimizers(self) -> Any:
         """Make the optimizer and, if wanted, its schedule."""
         optimizer = self.make_optimizer(self.net.parameters())

@@ -89,14 +89,18 @@ def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
         (["train", "seed=-1"], "error: seed=-1 is not a whole number"),
         (["train", "resume=yes"], "error: resume=yes is none of never, auto, restart"),
         (["train", "method=gamma"], "error: method=gamma learns nothing: score it with `lowlight evaluate"),
-        (["train", "method=gan", "method.accumulate=0"], "error: accumulate must be at least 1"),
         (
-            ["train", "method=gan", *TINY["gan"], "+trainer.gradient_clip_val=1"],
-            "error: method=gan does this itself: set method.gradient_clip, not trainer.gradient_clip_val",
+            ["train", "method=gan", "trainer.accumulate_grad_batches=0"],
+            "error: accumulate must be at least 1",
+        ),
+        (
+            ["train", *TINY["mirnet"], "trainer.gradient_clip_val=-1"],
+            "error: trainer.gradient_clip_val=-1 must be positive",
         ),
         (["train", "trainer=gpu", *TINY["mirnet"], "trainer.devices=99"], "error: "),
         (["evaluate"], "error: give one of checkpoint=RUN_OR_CKPT, predictions=FOLDER and method"),
         (["evaluate", "method=mirnet", *TINY["mirnet"]], "error: method=mirnet must be trained first"),
+        (["evaluate", "method=gan", *TINY["gan"]], "error: method=gan must be trained first"),
         (["evaluate", "checkpoint=nowhere.ckpt"], "error: nowhere.ckpt: no such checkpoint"),
     ],
 )

@@ -1,5 +1,6 @@
 """Training steps under a real trainer: overfitting, accumulation, clipping, precision, exact resume."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 
 from lowlight import losses
@@ -39,9 +41,9 @@ def fit(
                 "enable_checkpointing": False,
                 "enable_progress_bar": False,
                 "enable_model_summary": False,
-                "plugins": [AtomicCheckpointIO()],
             }
             | options
+            | {"plugins": [AtomicCheckpointIO(), *options.get("plugins", [])]}
         )
     )
     trainer.fit(method, datamodule=data, ckpt_path=resume)
@@ -73,6 +75,11 @@ class Judge(nn.Module):
 sgd = partial(torch.optim.SGD, lr=0.5)
 
 
+def half() -> MixedPrecision:
+    """Return what ``precision="16-mixed"`` is on a GPU, for the CPU."""
+    return MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=1024.0))
+
+
 @pytest.mark.parametrize("name", LEARNT)
 def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
     rate = "method.optimizer.lr=3e-3"
@@ -87,14 +94,21 @@ def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LEARNT)
-def test_bf16_mixed_precision_trains(name: str, lol: Path) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": "bf16-mixed"},
+        pytest.param({"precision": "16-mixed", "accelerator": "gpu"}, marks=pytest.mark.gpu),
+    ],
+)
+def test_mixed_precision_trains(name: str, options: dict[str, str], lol: Path) -> None:
     method = build_tiny(name)
     before = [weight.clone() for weight in method.parameters()]
-    fit(method, pairs(lol), precision="bf16-mixed")
-    after = list(method.parameters())
+    fit(method, pairs(lol), epochs=20 if "gpu" in options.values() else 1, **options)
+    after = [weight.cpu() for weight in method.parameters()]
     assert all(weight.isfinite().all() for weight in after)
     assert all(weight.dtype == torch.float32 for weight in after)
-    assert any(not torch.equal(one, two) for one, two in zip(before, after, strict=True))
+    assert all(not torch.equal(one, two) for one, two in zip(before, after, strict=True))
 
 
 def test_both_networks_of_the_gan_are_trained_each_by_its_own_loss(lol: Path) -> None:
@@ -138,12 +152,52 @@ def test_accumulated_gan_batches_equal_one_large_batch(lol: Path) -> None:
     assert several[0] == pytest.approx(one[0], abs=2e-3)  # earlier batches met the discriminator's old weight
 
 
-def test_gan_gradients_are_clipped(lol: Path) -> None:
-    method = GAN(
-        Brighten(), Judge(), optimizer=sgd, discriminator_optimizer=sgd, gradient_clip=1e-3, pixel_weight=100
-    )
-    fit(method, pairs(lol, batch_size=6, val_fraction=0))
+@pytest.mark.parametrize("precision", [None, half])
+def test_gan_gradients_are_clipped_and_their_norms_logged_as_they_were(
+    precision: Callable[[], MixedPrecision] | None, lol: Path
+) -> None:
+    """In float16, too, whose gradients are multiplied by a scale until the step."""
+    options = {"optimizer": sgd, "discriminator_optimizer": sgd, "pixel_weight": 100}
+    data = pairs(lol, batch_size=6, val_fraction=0, augment=False, patch_size=None)
+    plugins = [] if precision is None else [precision()]
+    method = GAN(Brighten(), Judge(), gradient_clip=1e-3, **options)
+    clipped = fit(method, data, plugins=plugins).callback_metrics
     assert abs(method.net.weight.item() - 1) == pytest.approx(0.5e-3, rel=0.01)
+    assert abs(method.discriminator.weight.item() - 1) == pytest.approx(0.5e-3, rel=0.01)
+    free = GAN(Brighten(), Judge(), **options)
+    fit(free, data)
+    for part, net in (("generator", free.net), ("discriminator", free.discriminator)):
+        norm = abs(net.weight.item() - 1) / 0.5  # one weight, one step at a rate of 0.5
+        assert clipped[f"train/{part}_gradient_norm"] == pytest.approx(norm, rel=0.01)
+
+
+def test_a_float16_gradient_that_overflows_is_no_step_and_not_in_the_norm(lol: Path) -> None:
+    method = Supervised(Brighten(), optimizer=sgd, loss=lambda one, two: 100 * losses.l1(one, two))
+    overflowing = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=3e38))
+    trainer = fit(method, pairs(lol), plugins=[overflowing])
+    assert "train/gradient_norm" not in trainer.callback_metrics
+    assert method.net.weight.item() == 1
+
+
+class Norms(pl.Callback):
+    """Keep the norm of the gradients of each step."""
+
+    def __init__(self) -> None:
+        self.norms: list[float] = []
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+        gradients = [weight.grad for weight in pl_module.net.parameters()]
+        self.norms.append(sum(float(one.double().square().sum()) for one in gradients) ** 0.5)
+
+
+def test_the_gradient_norm_is_the_mean_over_steps_before_clipping(lol: Path) -> None:
+    norms = Norms()
+    options = {"callbacks": [norms], "gradient_clip_val": 1e-3, "accumulate_grad_batches": 2}
+    trainer = fit(build_tiny("autoencoder"), pairs(lol, batch_size=1, patch_size=64), **options)
+    assert len(norms.norms) == 2  # of four batches
+    mean = sum(norms.norms) / 2
+    assert trainer.callback_metrics["train/gradient_norm"] == pytest.approx(mean, rel=1e-5)
+    assert min(norms.norms) > 1e-2
 
 
 def test_gan_schedulers_step_each_epoch(lol: Path) -> None:
