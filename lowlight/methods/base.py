@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -114,7 +115,18 @@ class Method(pl.LightningModule, ABC):
         return self._score("test", self.test_scores, batch)
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's training scores, and step the schedulers of a manual optimisation."""
+        """Log the epoch's training scores, and step the schedulers of a manual optimisation.
+
+        Lightning calls this before the epoch's checkpoints are written: the last moment to refuse weights
+        that a step has ruined.
+
+        Raises:
+            ValueError: If a weight or a statistic is not finite.
+        """
+        finite = {name: weight.isfinite().all() for name, weight in self.state_dict().items()}
+        if not torch.stack(list(finite.values())).all():
+            ruined = next(name for name, is_finite in finite.items() if not is_finite)
+            raise ValueError(self._stop(f"its last step left values in {ruined} that are not finite"))
         self._log_scores(self.train_scores)
         if not self.automatic_optimization:
             schedulers = cast(list[LRScheduler] | LRScheduler, self.lr_schedulers() or [])
@@ -145,8 +157,16 @@ class Method(pl.LightningModule, ABC):
             restored: The network's raw output of shape (B, 3, H, W).
             batch: What it was made from.
             losses: Scalars by their names; ``train/`` is put before.
+
+        Raises:
+            ValueError: If a loss is not finite.
         """
-        logged = {f"train/{name}": loss.detach() for name, loss in losses.items()}
+        detached = {name: loss.detach() for name, loss in losses.items()}
+        if not torch.stack(list(detached.values())).isfinite().all():
+            name, value = next((name, float(loss)) for name, loss in detached.items() if not loss.isfinite())
+            images = ", ".join(batch["name"])
+            raise ValueError(self._stop(f"its {name} is {value} on the images {images}"))
+        logged = {f"train/{name}": loss for name, loss in detached.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch["low"]))
         with torch.no_grad():
             self.train_scores.update(round_to_8_bits(restored), batch)
@@ -162,6 +182,16 @@ class Method(pl.LightningModule, ABC):
         # Under fp16 a gradient that overflows is no step: the scaler skips it and halves its scale.
         if self.trainer.precision != "16-mixed" or norm.isfinite():
             self.log(f"train/{name}", norm, on_step=False, on_epoch=True, batch_size=1)
+
+    def _stop(self, reason: str) -> str:
+        """Say why training stops, which checkpoints are kept, and what may help."""
+        savers = self.trainer.checkpoint_callbacks
+        kept = [Path(path).name for one in savers if (path := getattr(one, "best_model_path", ""))]
+        return (
+            f"training stopped in epoch {self.current_epoch + 1}: {reason}; "
+            + (f"kept as of earlier epochs: {', '.join(kept)}" if kept else "no checkpoint was written yet")
+            + "; try a lower method.optimizer.lr, trainer.gradient_clip_val=1.0 or a higher trainer.precision"
+        )
 
     def _score(self, stage: str, scores: ImageScores, batch: Pair) -> Tensor:
         restored = self.restore(batch["low"])
