@@ -2,11 +2,14 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
+from lowlight.callbacks import EpochSeed
 from lowlight.config import load_config
 from lowlight.run_folder import read_json
 from lowlight.training import train
@@ -33,6 +36,66 @@ class Poison(Callback):
     def spoil(self, method: Any) -> None:
         with torch.no_grad():
             next(iter(method.net.parameters()))[0] = torch.nan
+
+
+class Kept(pl.Callback):
+    """Keep the weights after each step."""
+
+    weights: list[dict[str, torch.Tensor]]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        Kept.weights = []
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        Kept.weights.append({key: weight.clone() for key, weight in pl_module.state_dict().items()})
+
+
+class Kill(Exception):  # noqa: N818
+    """Stands for whatever ends a run."""
+
+
+def run_in_two(name: str, lol: Path, folder: Path, *more: str, after: int = 2) -> dict[str, Any]:
+    """Train a tiny method, but end the run after some epochs and resume it."""
+
+    def kill(self: EpochSeed, trainer: pl.Trainer, pl_module: Any) -> None:
+        if trainer.current_epoch == after:
+            raise Kill
+        begin(self, trainer, pl_module)
+
+    begin = EpochSeed.on_train_epoch_start
+    with patch.object(EpochSeed, "on_train_epoch_start", kill), pytest.raises(Kill):
+        run(name, lol, folder, "resume=auto", *more)
+    assert checkpoint(folder)["epoch"] == after - 1
+    torch.rand(7)  # whatever else a process draws
+    return run(name, lol, folder, "resume=auto", *more)
+
+
+def assert_same_training(one: Path, two: Path) -> None:
+    """Two runs ended with the same weights, averages, optimizers and schedules, bit for bit, and scores."""
+    first, second = (checkpoint(folder) for folder in (one, two))
+    assert first.keys() == second.keys()
+    compared = ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers")
+    for key in compared:
+        assert_equal(first.get(key), second.get(key), key)
+    for name in ("metrics.csv", "metrics.json", "per_image.csv"):
+        assert (one / name).read_text() == (two / name).read_text(), name
+
+
+def assert_equal(one: Any, two: Any, where: str) -> None:
+    """Two nested containers of tensors are equal, exactly."""
+    assert type(one) is type(two), where
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, two), where
+    elif isinstance(one, dict):
+        assert one.keys() == two.keys(), where
+        for key in one:
+            assert_equal(one[key], two[key], f"{where}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(two), where
+        for index, (first, second) in enumerate(zip(one, two, strict=True)):
+            assert_equal(first, second, f"{where}.{index}")
+    else:
+        assert one == two, where
 
 
 def overrides(name: str, lol: Path, folder: Path, *more: str) -> list[str]:

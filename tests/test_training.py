@@ -1,14 +1,18 @@
 """What every learned method's training offers by a switch, in whole runs."""
 
+import csv
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
 
-from lowlight.checkpoint import build
+from lowlight.averaging import ExponentialAverage
+from lowlight.checkpoint import build, load, make
 from lowlight.config import load_config
-from tests.runs import checkpoint, overrides, run
+from lowlight.images import round_to_8_bits
+from lowlight.metrics import psnr
+from tests.runs import Kept, assert_same_training, checkpoint, overrides, run, run_in_two
 from tests.tiny import LEARNT
 
 SGD = ["method.optimizer._target_=torch.optim.SGD", "method.optimizer.lr=1"]
@@ -66,3 +70,67 @@ def test_a_loss_that_is_infinite_at_once_says_that_nothing_is_kept(lol: Path, tm
     with pytest.raises(ValueError, match=r"loss is inf on .*no checkpoint was written yet"):
         run("gan", lol, tmp_path, "method.pixel_weight=1e39")
     assert not list(tmp_path.rglob("*.ckpt"))
+
+
+EMA = ["callbacks=[default,ema]", "callbacks.ema.decay=0.8"]
+RESUMABLE = {
+    "plain": [],
+    "averaged": EMA,
+    "everything": [
+        *EMA,
+        "schedule=warmup_cosine",
+        "trainer.gradient_clip_val=0.1",
+        "trainer.accumulate_grad_batches=2",
+        "data.batch_size=1",
+        "data.patch_size=64",
+    ],
+}
+
+
+@pytest.mark.parametrize("options", RESUMABLE)
+@pytest.mark.parametrize("name", ["autoencoder", "gan"])
+def test_a_resumed_run_ends_as_one_never_stopped(name: str, options: str, lol: Path, tmp_path: Path) -> None:
+    more = ["trainer.max_epochs=4", *RESUMABLE[options]]
+    run(name, lol, tmp_path / "straight", *more)
+    run_in_two(name, lol, tmp_path / "resumed", *more)
+    assert_same_training(tmp_path / "straight", tmp_path / "resumed")
+
+
+@pytest.mark.parametrize("name", LEARNT)
+def test_a_checkpoint_holds_the_average_and_the_weights_and_the_average_is_scored(
+    name: str, lol: Path, tmp_path: Path
+) -> None:
+    run(name, lol, tmp_path, *EMA, "+callbacks.kept._target_=tests.runs.Kept")
+    saved = checkpoint(tmp_path)
+    average = Kept.weights[0]
+    for weights in Kept.weights[1:]:
+        average = {key: 0.8 * average[key] + 0.2 * weight for key, weight in weights.items()}
+    assert len(Kept.weights) == 4  # two epochs of two batches
+    for key, weight in saved["state_dict"].items():
+        if weight.is_floating_point():
+            assert torch.allclose(weight, average[key], atol=1e-6), key
+            assert torch.equal(saved["current_model_state"][key], Kept.weights[-1][key]), key
+    data = make(load_config(overrides(name, lol, tmp_path, *EMA)).data)
+    data.setup("fit")
+    method, scores = load(tmp_path / "last.ckpt"), []
+    for pair in data.datasets["val"]:
+        enhanced = round_to_8_bits(method.restore(pair["low"][None]))
+        scores.append(psnr(enhanced, pair["high"][None]).item())
+    *_, row = csv.DictReader((tmp_path / "metrics.csv").open())
+    assert float(row["val/psnr"]) == pytest.approx(sum(scores) / len(scores), abs=1e-3)
+
+
+@pytest.mark.gpu
+def test_the_average_is_kept_on_the_device_of_the_weights(lol: Path, tmp_path: Path) -> None:
+    average = ExponentialAverage()
+    config = load_config(overrides("autoencoder", lol, tmp_path))
+    trainer = pl.Trainer(accelerator="gpu", max_epochs=1, callbacks=[average], logger=False)
+    trainer.fit(build(config.method), datamodule=make(config.data))
+    assert {weight.device.type for weight in average._average_model.parameters()} == {"cuda"}
+
+
+def test_callbacks_compose_as_a_list_and_one_alone_still_works() -> None:
+    default = load_config().callbacks
+    assert load_config(["callbacks=default"]).callbacks == default
+    assert set(load_config(["callbacks=[default,ema]"]).callbacks) == {*default, "ema"}
+    assert "ema" in load_config(["experiment=study/gan", "callbacks=[default,ema]"]).callbacks
