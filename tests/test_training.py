@@ -76,6 +76,7 @@ EMA = ["callbacks=[default,ema]", "callbacks.ema.decay=0.8"]
 RESUMABLE = {
     "plain": [],
     "averaged": EMA,
+    "workers": ["data.num_workers=2"],
     "everything": [
         *EMA,
         "schedule=warmup_cosine",

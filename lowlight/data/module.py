@@ -201,6 +201,9 @@ class PairDataModule(pl.LightningDataModule):
         """Load shuffled training batches."""
         dataset = self.datasets["train"]
         sampler = EpochSampler(dataset, self.seed)
+        sampler.set_epoch(
+            self._next_epoch()
+        )  # a resumed run's loader processes begin before Lightning does so
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -209,6 +212,15 @@ class PairDataModule(pl.LightningDataModule):
             collate_fn=collate,
             **self._workers(),
         )
+
+    def _next_epoch(self) -> int:
+        """Return the epoch that is trained next, counted from 0; the first without a trainer.
+
+        A resumed trainer's ``current_epoch`` is still the one before when it asks for the loader.
+        """
+        if self.trainer is None:
+            return 0
+        return int(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
 
     def val_dataloader(self) -> DataLoader[Pair] | list[Any]:
         """Load the validation images one by one; nothing where none are held out."""
