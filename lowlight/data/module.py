@@ -234,7 +234,13 @@ class PairDataModule(pl.LightningDataModule):
         return DataLoader(self.datasets[split], batch_size=1, **self._workers())
 
     def _workers(self) -> dict[str, Any]:
+        """Return how every loader works.
+
+        The generator, which seeds the loader processes, spares the global one: a loader draws from it each
+        epoch, but for the first of a resumed run, whose dropout would then differ.
+        """
         return {
+            "generator": torch.Generator().manual_seed(self.seed),
             "num_workers": self.num_workers,
             "persistent_workers": self.num_workers > 0,
             "pin_memory": torch.cuda.is_available(),
