@@ -112,6 +112,7 @@ def _trainer(config: DictConfig, method: Method, stopwatch: Stopwatch) -> pl.Tra
         logger=list(loggers.values()),
         plugins=[AtomicCheckpointIO()],
         **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),
+        **({"reload_dataloaders_every_n_epochs": 1} if config.data.get("progressive") else {}),
     )
     return trainer
 

@@ -1,7 +1,7 @@
 """Whole runs of tiny methods in this process, as ``lowlight train`` makes them."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
@@ -48,6 +48,23 @@ class Kept(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         Kept.weights.append({key: weight.clone() for key, weight in pl_module.state_dict().items()})
+
+
+class KeptBatches(pl.Callback):
+    """Keep the batches of training, by epoch, and of validation; emptied by hand."""
+
+    batches: ClassVar[list[tuple[int, Any]]] = []
+    scored: ClassVar[list[Any]] = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        KeptBatches.batches.append((trainer.current_epoch, batch))
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        KeptBatches.scored.append(batch)
 
 
 class Kill(Exception):  # noqa: N818

@@ -12,7 +12,16 @@ from lowlight.checkpoint import build, load, make
 from lowlight.config import load_config
 from lowlight.images import round_to_8_bits
 from lowlight.metrics import psnr
-from tests.runs import Kept, assert_same_training, checkpoint, overrides, run, run_in_two
+from tests.runs import (
+    Kept,
+    KeptBatches,
+    assert_same_training,
+    checkpoint,
+    manifest,
+    overrides,
+    run,
+    run_in_two,
+)
 from tests.tiny import LEARNT
 
 SGD = ["method.optimizer._target_=torch.optim.SGD", "method.optimizer.lr=1"]
@@ -73,10 +82,12 @@ def test_a_loss_that_is_infinite_at_once_says_that_nothing_is_kept(lol: Path, tm
 
 
 EMA = ["callbacks=[default,ema]", "callbacks.ema.decay=0.8"]
+STAGES = ("{epochs: 1, patch_size: 16, batch_size: 4}", "{epochs: 2, patch_size: 24, batch_size: 3}")
+PROGRESSIVE = f"data.progressive=[{', '.join(STAGES)}]"
 RESUMABLE = {
     "averaged": EMA,
-    "in loader processes": ["data.num_workers=2"],
-    "with dropout": ["method.net.depth=6", "data.patch_size=64"],
+    "progressive, in loader processes": ["data.num_workers=2", PROGRESSIVE],
+    "mixed up, with dropout": ["data.mixup=1.2", "method.net.depth=6", "data.patch_size=64"],
     "everything": [
         *EMA,
         "schedule=warmup_cosine",
@@ -92,7 +103,7 @@ RESUMABLE = {
     ("name", "options"),
     [
         ("autoencoder", "everything"),
-        ("autoencoder", "in loader processes"),
+        ("autoencoder", "progressive, in loader processes"),
         *(("gan", one) for one in RESUMABLE),
     ],
 )
@@ -125,6 +136,45 @@ def test_a_checkpoint_holds_the_average_and_the_weights_and_the_average_is_score
         scores.append(psnr(enhanced, pair["high"][None]).item())
     *_, row = csv.DictReader((tmp_path / "metrics.csv").open())
     assert float(row["val/psnr"]) == pytest.approx(sum(scores) / len(scores), abs=1e-3)
+
+
+def test_progressive_training_begins_with_small_crops_in_large_batches(lol: Path, tmp_path: Path) -> None:
+    kept = "+callbacks.kept._target_=tests.runs.KeptBatches"
+    run_in_two("autoencoder", lol, tmp_path, "trainer.max_epochs=4", PROGRESSIVE, kept)
+    shapes = [(epoch, tuple(batch["low"].shape)) for epoch, batch in KeptBatches.batches]
+    # The first half of the run was killed, but the class kept its batches, too.
+    own = [(2, 3, 32, 32)] * 2
+    assert shapes == [
+        (0, (4, 3, 16, 16)),
+        (1, (3, 3, 24, 24)),
+        (2, (3, 3, 24, 24)),
+        *((3, one) for one in own),
+    ]
+    assert manifest(tmp_path)["data"]["progressive"][1] == {"epochs": 2, "patch_size": 24, "batch_size": 3}
+
+
+def test_only_training_pairs_are_mixed(lol: Path, tmp_path: Path) -> None:
+    kept = ["+callbacks.kept._target_=tests.runs.KeptBatches", "data.augment=false"]
+    for mixup in ("null", "1.2"):
+        KeptBatches.batches, KeptBatches.scored = [], []
+        run("gan", lol, tmp_path / mixup, f"data.mixup={mixup}", *kept)
+        if mixup == "null":
+            plain, scored = KeptBatches.batches, KeptBatches.scored
+    assert manifest(tmp_path / "1.2")["data"]["mixup"] == 1.2
+    for (_, one), (_, two) in zip(plain, KeptBatches.batches, strict=True):
+        assert one["name"] == two["name"]
+        for index in range(2):  # of two, each is mixed with the other, by a weight of its own
+            own, other = (
+                {role: batch[role][i] for role in ("low", "high")}
+                for batch, i in ((one, index), (one, 1 - index))
+            )
+            weight = ((two["low"][index] - other["low"]) * (own["low"] - other["low"])).sum()
+            weight /= (own["low"] - other["low"]).square().sum()
+            assert 0 < weight < 1
+            mixed = weight * own["high"] + (1 - weight) * other["high"]
+            assert torch.allclose(two["high"][index], mixed, atol=1e-4)
+    for one, two in zip(scored, KeptBatches.scored, strict=True):
+        assert torch.equal(one["low"], two["low"])
 
 
 @pytest.mark.gpu

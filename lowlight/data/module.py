@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
-from lowlight.data.dataset import EpochSampler, PairDataset, collate
+from lowlight.data.dataset import EpochSampler, PairDataset, collate, mix
 from lowlight.data.pairs import PairedFolder, PairItem, PairSet, Split, refuse
+from lowlight.data.progressive import read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
 from lowlight.data.synthetic import DarkenedPhotographs
@@ -36,7 +39,12 @@ class PairDataModule(pl.LightningDataModule):
         patch_size: Side of training crops in pixels; ``None`` trains on whole images.
         resize: Side in pixels that training images are resized to, as squares, before any crop; ``None``
             keeps their size.
+        progressive: Stages before, such as ``[{"epochs": 10, "patch_size": 64, "batch_size": 32}]`` for ten
+            epochs with these crops and batches; the trainer then needs
+            ``reload_dataloaders_every_n_epochs=1``, which ``lowlight train`` sets.
         augment: Whether training samples are mirrored and turned by quarters.
+        mixup: Mixes each training pair with another of its batch, by a weight from Beta(mixup, mixup); see
+            :func:`lowlight.data.dataset.mix`. ``None`` mixes nothing.
         val_fraction: Share of the training images held out for validation; 0 holds out none.
         eval_size: Side in pixels that validation and test images are resized to; ``None`` is native size.
         num_workers: Loader processes; samples are the same for any number.
@@ -58,7 +66,9 @@ class PairDataModule(pl.LightningDataModule):
         batch_size: int = 16,
         patch_size: int | None = 128,
         resize: int | None = None,
+        progressive: Sequence[Mapping[str, Any]] | None = None,
         augment: bool = True,
+        mixup: float | None = None,
         val_fraction: float = 0.1,
         eval_size: int | None = None,
         num_workers: int = 0,
@@ -69,6 +79,8 @@ class PairDataModule(pl.LightningDataModule):
         super().__init__()
         if not 0 <= val_fraction < 1:
             raise ValueError(f"val_fraction={val_fraction} must be in [0, 1)")
+        if mixup is not None and mixup <= 0:
+            raise ValueError(f"data.mixup={mixup} must be positive, or null to mix nothing")
         if split not in PROTOCOLS:
             raise ValueError(f"data.split={split} is none of {', '.join(PROTOCOLS)}")
         self.sets = _name_sets(root, sets, layout)
@@ -76,7 +88,9 @@ class PairDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.patch_size = patch_size
         self.resize = resize
+        self.stages = read_stages(progressive)
         self.augment = augment
+        self.mixup = mixup
         self.val_fraction = val_fraction
         self.eval_size = eval_size
         self.num_workers = num_workers
@@ -198,17 +212,24 @@ class PairDataModule(pl.LightningDataModule):
         raise ValueError(f"there is no {split} split in {places}; give data.root a folder that has one")
 
     def train_dataloader(self) -> DataLoader[Pair]:
-        """Load shuffled training batches."""
-        dataset = self.datasets["train"]
+        """Load shuffled training batches of the next epoch, or of all where every epoch's are alike.
+
+        Raises:
+            ValueError: If training is progressive but the trainer does not ask for a loader each epoch.
+        """
+        epoch = self._next_epoch()
+        dataset, batch_size = copy(self.datasets["train"]), self.batch_size
+        if self.stages and getattr(self.trainer, "reload_dataloaders_every_n_epochs", 1) != 1:
+            raise ValueError("progressive training needs Trainer(reload_dataloaders_every_n_epochs=1)")
+        if stage := stage_of(self.stages, epoch):
+            dataset.patch_size, batch_size = stage.patch_size, stage.batch_size
         sampler = EpochSampler(dataset, self.seed)
-        sampler.set_epoch(
-            self._next_epoch()
-        )  # a resumed run's loader processes begin before Lightning does so
+        sampler.set_epoch(epoch)  # Lightning does so, but after a resumed run's loader processes have begun
         return DataLoader(
             dataset,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             sampler=sampler,
-            drop_last=len(sampler) > self.batch_size,
+            drop_last=len(sampler) > batch_size,
             collate_fn=collate,
             **self._workers(),
         )
@@ -221,6 +242,11 @@ class PairDataModule(pl.LightningDataModule):
         if self.trainer is None:
             return 0
         return int(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
+
+    def on_after_batch_transfer(self, batch: Pair, dataloader_idx: int) -> Pair:  # noqa: ARG002
+        """Mix the pairs of a training batch, if that is wanted."""
+        is_training = self.trainer is not None and self.trainer.training
+        return batch if self.mixup is None or not is_training else mix(batch, self.mixup)
 
     def val_dataloader(self) -> DataLoader[Pair] | list[Any]:
         """Load the validation images one by one; nothing where none are held out."""
@@ -262,7 +288,9 @@ class PairDataModule(pl.LightningDataModule):
             "batch_size": self.batch_size,
             "patch_size": self.patch_size,
             "resize": self.resize,
+            "progressive": [asdict(stage) for stage in self.stages],
             "augment": self.augment,
+            "mixup": self.mixup,
             "val_fraction": self.val_fraction,
             "eval_size": self.eval_size,
             "seed": self.seed,

@@ -1,0 +1,47 @@
+"""Training that begins with small crops in large batches and goes on to larger ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some epochs of a training.
+
+    Args:
+        epochs: How many.
+        patch_size: Side of their crops in pixels.
+        batch_size: Their samples a batch.
+    """
+
+    epochs: int
+    patch_size: int
+    batch_size: int
+
+
+def read_stages(given: Sequence[Mapping[str, Any]] | None) -> list[Stage]:
+    """Read the stages of ``data.progressive``; none where it is ``None`` or empty.
+
+    Raises:
+        ValueError: If a stage lacks a number, has another, or one is no positive whole number.
+    """
+    stages = []
+    for stage in given or []:
+        example = "[{epochs: 10, patch_size: 64, batch_size: 32}]"
+        if not isinstance(stage, Mapping) or set(stage) != {"epochs", "patch_size", "batch_size"}:
+            raise ValueError(f"data.progressive={given} is no list of stages such as {example}")
+        for key, value in stage.items():
+            if type(value) is not int or value < 1:
+                raise ValueError(f"data.progressive: {key}={value} must be a whole number of at least 1")
+        stages.append(Stage(**stage))
+    return stages
+
+
+def stage_of(stages: Sequence[Stage], epoch: int) -> Stage | None:
+    """Return the stage of an epoch, counted from 0; None once all are over."""
+    for stage in stages:
+        if epoch < stage.epochs:
+            return stage
+        epoch -= stage.epochs
+    return None
