@@ -10,6 +10,7 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -47,6 +48,10 @@ def train(config: DictConfig) -> dict[str, Any]:
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     _check_fit(config, method)
     data.setup("fit")  # what is wrong with the images is said before the output folder is touched
+    if "early_stopping" in (config.callbacks or {}) and not data.datasets["val"].items:
+        raise ValueError(
+            "callbacks=[...,early_stopping] needs validation images: data.val_fraction holds out none"
+        )
     rank_zero_only(run_folder.prepare)(config)  # other processes find the folder ready
     started = datetime.now(UTC)
     stopwatch = Stopwatch()
@@ -127,8 +132,8 @@ def _objective(trainer: pl.Trainer) -> float:
 def _why_stopped(trainer: pl.Trainer) -> str:
     if trainer.max_epochs is not None and trainer.current_epoch >= trainer.max_epochs:
         return "finished"
-    stopper = trainer.early_stopping_callback
-    return "early_stopping" if stopper is not None and stopper.stopped_epoch > 0 else "max_time"
+    reasons = [stopper.stopping_reason for stopper in trainer.early_stopping_callbacks]
+    return "max_time" if all(one == EarlyStoppingReason.NOT_STOPPED for one in reasons) else "early_stopping"
 
 
 def _check_seed(seed: Any) -> None:

@@ -67,6 +67,13 @@ class KeptBatches(pl.Callback):
         KeptBatches.scored.append(batch)
 
 
+class LogUndefined(pl.Callback):
+    """Log an objective that is not a number."""
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        pl_module.log("val/undefined", torch.nan)
+
+
 class Kill(Exception):  # noqa: N818
     """Stands for whatever ends a run."""
 

@@ -14,7 +14,7 @@ ORDER = [
     {"images", "networks", "losses", "schedules"},
     {"metrics", "run_folder", "config", "statistics"},
     {"methods", "data"},
-    {"averaging", "callbacks", "checkpoint", "features"},
+    {"averaging", "callbacks", "checkpoint", "features", "stopping"},
     {"evaluation"},
     {"training", "report"},
     {"cli"},
