@@ -18,7 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from lowlight.images import Pair, write_image
-from lowlight.run_folder import write_table
+from lowlight.run_folder import LAST, PREVIOUS, write_table
 
 
 class CurveLogger(Logger):
@@ -88,14 +88,16 @@ class EpochSeed(Callback):
 
 
 class Stopwatch(Callback):
-    """Count the seconds spent training, over all the sittings of a resumed run."""
+    """Count the seconds spent training, and the sittings of a run that was resumed."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.sittings = 0
         self._since: float | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start."""
+        self.sittings += 1
         self._since = time.monotonic()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -103,15 +105,16 @@ class Stopwatch(Callback):
         self._add()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the seconds so far, for the checkpoint."""
+        """Return the seconds and sittings so far, for the checkpoint."""
         if self._since is not None:
             self._add()
             self._since = time.monotonic()
-        return {"seconds": self.seconds}
+        return {"seconds": self.seconds, "sittings": self.sittings}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint's seconds."""
+        """Go on from a checkpoint's seconds and sittings."""
         self.seconds = float(state_dict["seconds"])
+        self.sittings = int(state_dict.get("sittings", 1))
 
     def _add(self) -> None:
         if self._since is not None:
@@ -226,7 +229,10 @@ def write_triple(run: Path, batch: Pair, enhanced: Tensor) -> None:
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write checkpoints whole or not at all: beside the target, synced, then moved over it."""
+    """Write checkpoints whole or not at all: beside the target, synced, then moved over it.
+
+    ``last.ckpt`` leaves the one before as ``previous.ckpt``, should a disk ever spoil the newer.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
@@ -237,6 +243,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             checkpoint: What Lightning stores.
             path: The file.
             storage_options: Must be None, as in Lightning's own.
+
+        Raises:
+            OSError: If it cannot be written; the file of before is left.
         """
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -246,6 +255,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
+            if target.name == LAST and target.exists():
+                target.replace(target.with_name(PREVIOUS))
             partial.replace(target)
+        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+            reason = getattr(error, "strerror", None) or (error.__context__ or error)
+            raise OSError(
+                f"cannot write {target} ({reason}); what was there is whole: make room, then resume=auto"
+            ) from error
         finally:
             partial.unlink(missing_ok=True)

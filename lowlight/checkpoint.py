@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lowlight.methods import Method, Supervised
+from lowlight.run_folder import BEST, LAST
 
 _OWN_FUNCTIONS = ("lowlight.losses", "lowlight.methods.classical", "lowlight.methods.retinex")
 
@@ -95,7 +96,7 @@ def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = 
 
 def best_of(run: Path) -> Path:
     """Return the checkpoint that speaks for a run: the best, or the last where nothing was validated."""
-    best, last = run / "best.ckpt", run / "last.ckpt"
+    best, last = run / BEST, run / LAST
     return last if last.exists() and not best.exists() else best
 
 

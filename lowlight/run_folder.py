@@ -36,7 +36,13 @@ _RESULTS = (
     "features.csv",
     "manifest.json",
 )
-_WEIGHTS = ("best.ckpt", "last.ckpt")
+BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
+"""The checkpoint with the best objective, that of the last epoch, and that of the epoch before."""
+
+FAILURE = "failed.json"
+"""Why a job of a sweep ended without results; gone once it has them."""
+
+_WEIGHTS = (BEST, LAST, PREVIOUS)
 _PACKAGES = (
     "lowlight",
     "torch",
@@ -74,15 +80,19 @@ def prepare(config: DictConfig) -> None:
         _remove_run(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for partial in folder.glob(".*.ckpt.*"):  # of a process that was killed while it wrote
+            partial.unlink()
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     except OSError as error:
         raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
 
 
-def continues_from(config: DictConfig) -> Path | None:
-    """Return the checkpoint that a run goes on from, once its folder is prepared; None begins anew."""
-    last = Path(config.output_dir) / "last.ckpt"
-    return last if config.resume == "auto" and last.exists() else None
+def resumable(config: DictConfig) -> list[Path]:
+    """Return the checkpoints that a run may go on from once its folder is prepared, the newest first."""
+    if config.resume != "auto":
+        return []
+    checkpoints = (Path(config.output_dir) / name for name in (LAST, PREVIOUS))
+    return [path for path in checkpoints if path.exists()]
 
 
 def prepare_evaluation(config: DictConfig) -> None:
@@ -176,8 +186,11 @@ def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:

@@ -1,25 +1,32 @@
 """Train a method as a config says, test its best checkpoint, and leave a run folder."""
 
 import logging
+import math
+import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from lowlight import run_folder
-from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, Stopwatch
+from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, Stopwatch, TestPictures
 from lowlight.checkpoint import best_of, build, make, read
 from lowlight.data import PairDataModule
 from lowlight.evaluation import score
 from lowlight.methods import Classical, Method
+from lowlight.run_folder import LAST
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +60,14 @@ def train(config: DictConfig) -> dict[str, Any]:
             "callbacks=[...,early_stopping] needs validation images: data.val_fraction holds out none"
         )
     rank_zero_only(run_folder.prepare)(config)  # other processes find the folder ready
+    last = _newest_whole(run_folder.resumable(config))
     started = datetime.now(UTC)
-    stopwatch = Stopwatch()
-    trainer = _trainer(config, method, stopwatch)
+    trainer = _trainer(config, method)
     try:
-        return _run(config, method, data, trainer, run_folder.continues_from(config), started, stopwatch)
+        return _run(config, method, data, trainer, last, started)
+    except SIGTERMException:
+        log.warning("stopped by SIGTERM; the same command with resume=auto goes on from the last whole epoch")
+        raise SystemExit(128 + signal.SIGTERM) from None
     finally:
         _close(trainer.loggers)
 
@@ -69,7 +79,6 @@ def _run(
     trainer: pl.Trainer,
     last: Path | None,
     started: datetime,
-    stopwatch: Stopwatch,
 ) -> dict[str, Any]:
     """Fit, test the best checkpoint and write the results."""
     folder = Path(config.output_dir)
@@ -82,11 +91,12 @@ def _run(
         raise ValueError(str(error)) from error
     if trainer.interrupted:
         raise KeyboardInterrupt
-    stopped, epochs = _why_stopped(trainer), trainer.current_epoch
     best = read(best_of(folder))
     method.load_state_dict(best["state_dict"])
-    metrics = score(method, data, trainer, folder)
-    metrics[config.objective.metric] = _objective(trainer)
+    metrics = score(method, data, _tester(config, trainer), folder)
+    about = _about_training(config, folder)
+    about["sittings"] = max(about["sittings"], 2 if last else 1)  # one for the test alone trains nothing
+    metrics[config.objective.metric] = about.pop("objective")
     if trainer.is_global_zero:
         run_folder.write_json(folder / "metrics.json", metrics)
         manifest = run_folder.provenance() | {
@@ -94,46 +104,89 @@ def _run(
             "seed": config.seed,
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "train_minutes": round(stopwatch.seconds / 60, 3),
-            "epochs": epochs,
-            "max_epochs": trainer.max_epochs,
+            **about,
             "best_epoch": best["epoch"] + 1,
-            "stopped": stopped,
             "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
             "threads": torch.get_num_threads(),
             "accelerator": trainer.accelerator.__class__.__name__,
+            "processes": trainer.world_size,
             "data": data.describe(),
         }
         run_folder.write_json(folder / "manifest.json", manifest)
     return metrics
 
 
-def _trainer(config: DictConfig, method: Method, stopwatch: Stopwatch) -> pl.Trainer:
+def _newest_whole(checkpoints: Sequence[Path]) -> Path | None:
+    """Return the first checkpoint that can be read, warning of those that cannot.
+
+    Raises:
+        ValueError: If there are some and none can.
+    """
+    for path in checkpoints:
+        try:
+            read(path)
+        except ValueError as error:
+            log.warning("passed over: %s", error)
+        else:
+            return path
+    if checkpoints:
+        raise ValueError(f"{checkpoints[0].parent}: no checkpoint in it is whole; resume=restart begins anew")
+    return None
+
+
+def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:
+    """Say how training went, by its last checkpoint: processes of their own may have done it."""
+    checkpoint = read(folder / LAST if (folder / LAST).exists() else best_of(folder))
+    states: dict[str, dict[str, Any]] = checkpoint["callbacks"]
+    stopwatch = states[Stopwatch.__name__]
+    best = [
+        float(state["best_model_score"])
+        for state in states.values()
+        if state.get("monitor") == config.objective.metric and state.get("best_model_score") is not None
+    ]
+    running = EarlyStoppingReason.NOT_STOPPED.value
+    epochs, most = checkpoint["epoch"] + 1, config.trainer.max_epochs
+    if most is not None and epochs >= most:
+        stopped = "finished"
+    elif any(state.get("stopping_reason", running) != running for state in states.values()):
+        stopped = "early_stopping"
+    else:
+        stopped = "max_time"
+    return {
+        "train_minutes": round(stopwatch["seconds"] / 60, 3),
+        "sittings": stopwatch["sittings"],
+        "epochs": epochs,
+        "max_epochs": most,
+        "stopped": stopped,
+        "objective": next(iter(best), math.nan),
+    }
+
+
+def _trainer(config: DictConfig, method: Method) -> pl.Trainer:
     named: dict[str, Callback] = make(config.callbacks) or {}
     loggers: dict[str, Logger] = make(config.logger) or {}
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    if SLURMEnvironment.detect():  # its own way would go on in the middle of an epoch, from another file
+        plugins.append(SLURMEnvironment(auto_requeue=False))
     trainer: pl.Trainer = make(
         config.trainer,
-        callbacks=[EpochSeed(config.seed), stopwatch, *named.values()],
+        callbacks=[EpochSeed(config.seed), Stopwatch(), *named.values()],
         logger=list(loggers.values()),
-        plugins=[AtomicCheckpointIO()],
+        plugins=plugins,
         **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),
         **({"reload_dataloaders_every_n_epochs": 1} if config.data.get("progressive") else {}),
     )
     return trainer
 
 
-def _objective(trainer: pl.Trainer) -> float:
-    """Return the objective's value at the best epoch, NaN where it was never measured."""
-    savers = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
-    scores = [saver.best_model_score for saver in savers if saver.monitor]
-    return next((float(score) for score in scores if score is not None), float("nan"))
-
-
-def _why_stopped(trainer: pl.Trainer) -> str:
-    if trainer.max_epochs is not None and trainer.current_epoch >= trainer.max_epochs:
-        return "finished"
-    reasons = [stopper.stopping_reason for stopper in trainer.early_stopping_callbacks]
-    return "max_time" if all(one == EarlyStoppingReason.NOT_STOPPED for one in reasons) else "early_stopping"
+def _tester(config: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
+    """Return what runs the test: the same processes, or this one alone if those were spawned and are gone."""
+    if not isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
+        return trainer
+    tests = [callback for callback in trainer.callbacks if isinstance(callback, TestPictures)]  # type: ignore[attr-defined]
+    one = OmegaConf.merge(config.trainer, {"devices": 1, "strategy": "auto", "num_nodes": 1})
+    tester: pl.Trainer = make(one, callbacks=tests, logger=trainer.loggers)
+    return tester
 
 
 def _check_seed(seed: Any) -> None:

@@ -38,15 +38,26 @@ def test_progress_is_shown_on_validated_epochs_up_to_the_last(
     assert written[-1] == f"epoch-{epochs:04d}"
 
 
-def test_a_failed_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_checkpoint_leaves_the_one_before(tmp_path: Path) -> None:
+    for epoch in range(3):
+        AtomicCheckpointIO().save_checkpoint({"epoch": epoch}, tmp_path / "last.ckpt")
+        AtomicCheckpointIO().save_checkpoint({"epoch": epoch}, tmp_path / "best.ckpt")
+    epochs = {path.name: torch.load(path, weights_only=True)["epoch"] for path in tmp_path.iterdir()}
+    assert epochs == {"last.ckpt": 2, "previous.ckpt": 1, "best.ckpt": 2}
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("writer failed")])
+def test_a_failed_save_says_so_and_leaves_the_old_checkpoint(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"a": 1}, path)
 
     def full_disk(*args: object) -> None:
-        raise OSError("no space left")
+        raise error
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OSError, match=r"cannot write .*last.ckpt \((No space left|writer failed).*make room"):
         AtomicCheckpointIO().save_checkpoint({"a": 2}, path)
     monkeypatch.undo()
     assert torch.load(path, weights_only=True) == {"a": 1}

@@ -6,12 +6,12 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from lowlight.run_folder import (
-    continues_from,
     finished,
     prepare,
     prepare_evaluation,
     provenance,
     read_json,
+    resumable,
     write_json,
 )
 
@@ -38,10 +38,12 @@ def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
     run = config(tmp_path, "auto")
     assert finished(run) is None
     prepare(run)
-    assert continues_from(run) is None
-    (tmp_path / "last.ckpt").touch()
+    assert resumable(run) == []
+    for name in ("previous.ckpt", "last.ckpt", ".last.ckpt.123"):
+        (tmp_path / name).touch()
     prepare(run)
-    assert continues_from(run) == tmp_path / "last.ckpt"
+    assert [path.name for path in resumable(run)] == ["last.ckpt", "previous.ckpt"]
+    assert not (tmp_path / ".last.ckpt.123").exists()  # left by a process that was killed
     write_json(tmp_path / "metrics.json", {"test/psnr": 20.0})
     assert finished(run) is None
     write_json(tmp_path / "manifest.json", {})
@@ -51,7 +53,7 @@ def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
 def test_a_strangers_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").touch()
     prepare(config(tmp_path, "never"))
-    assert continues_from(config(tmp_path, "never")) is None
+    assert resumable(config(tmp_path, "never")) == []
 
 
 def test_another_recipe_is_refused_by_its_first_difference(tmp_path: Path) -> None:

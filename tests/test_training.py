@@ -139,6 +139,7 @@ def test_a_checkpoint_holds_the_average_and_the_weights_and_the_average_is_score
 
 
 def test_progressive_training_begins_with_small_crops_in_large_batches(lol: Path, tmp_path: Path) -> None:
+    KeptBatches.batches = []
     kept = "+callbacks.kept._target_=tests.runs.KeptBatches"
     run_in_two("autoencoder", lol, tmp_path, "trainer.max_epochs=4", PROGRESSIVE, kept)
     shapes = [(epoch, tuple(batch["low"].shape)) for epoch, batch in KeptBatches.batches]

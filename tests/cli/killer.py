@@ -1,18 +1,77 @@
-"""A callback that kills its own process, as a power cut would."""
+"""``python -m tests.cli.killer PLACE SIGNAL EPOCH OVERRIDE...``: train, and be killed at a chosen place.
 
+Places: ``batch`` and ``validation``, after an image of an epoch; ``writing``, half of ``last.ckpt`` written;
+``renaming``, with the old ``last.ckpt`` moved away; ``test``, after a test image. Epochs count from 0.
+"""
+
+import io
 import os
 import signal
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
+import torch
+
+PLACES = ("batch", "validation", "writing", "renaming", "test")
 
 
-class KillAfter(pl.Callback):
-    """Send SIGKILL in the middle of the epoch that follows so many whole ones."""
+class Killer(pl.Callback):
+    """Send this process a signal, once."""
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
+    def __init__(self, place: str, number: int, epoch: int) -> None:
+        self.place, self.number, self.epoch = place, number, epoch
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
-        """Kill."""
-        if trainer.current_epoch == self.epochs:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        self.reach("batch", trainer.current_epoch)
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        self.reach("validation", trainer.current_epoch)
+
+    def on_test_batch_end(self, *args: Any) -> None:
+        self.reach("test", self.epoch)
+
+    def reach(self, place: str, epoch: int) -> None:
+        if (place, epoch) == (self.place, self.epoch):
+            self.epoch = -1
+            os.kill(os.getpid(), self.number)
+
+
+def main() -> None:
+    import lowlight.training
+    from lowlight.cli.train import app
+
+    place, name, epoch, *overrides = sys.argv[1:]
+    killer = Killer(place, getattr(signal, name), int(epoch))
+    make_trainer, save, replace = lowlight.training._trainer, torch.save, Path.replace
+
+    def with_killer(*args: Any) -> pl.Trainer:
+        trainer = make_trainer(*args)
+        trainer.callbacks.insert(0, killer)  # type: ignore[attr-defined]
+        return trainer
+
+    def save_half(checkpoint: dict[str, Any], file: io.BufferedWriter) -> None:
+        if ".last.ckpt." in file.name and place == "writing":
+            whole = io.BytesIO()
+            save(checkpoint, whole)
+            file.write(whole.getvalue()[: len(whole.getvalue()) // 2])
+            file.flush()
+            killer.reach("writing", checkpoint["epoch"])
+            file.seek(0)
+        save(checkpoint, file)
+
+    def replace_and_reach(path: Path, target: Path) -> Path:
+        if path.name.startswith(".last.ckpt.") and place == "renaming":
+            killer.reach("renaming", torch.load(path, weights_only=True)["epoch"])
+        return replace(path, target)
+
+    lowlight.training._trainer = with_killer
+    torch.save = save_half
+    Path.replace = replace_and_reach  # type: ignore[method-assign, assignment]
+    sys.argv = ["lowlight-train", *overrides]
+    app()
+
+
+if __name__ == "__main__":
+    main()

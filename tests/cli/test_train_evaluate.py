@@ -2,35 +2,14 @@
 
 import csv
 import json
-import os
-import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tests.cli.commands import AUTOENCODER, QUICK, lowlight, on
 from tests.tiny import TINY
-
-ROOT = Path(__file__).parents[2]
-QUICK = ["trainer=cpu", "trainer.max_epochs=2", "trainer.enable_progress_bar=false", "data.patch_size=32"]
-AUTOENCODER = ["method=autoencoder", *TINY["autoencoder"], *QUICK]
-
-
-def lowlight(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``lowlight`` in a folder of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", "from lowlight.cli import main; main()", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-        check=False,
-    )
-
-
-def on(root: Path) -> list[str]:
-    return ["data=lol", f"data.root='{root}'", "data.batch_size=2", "data.val_fraction=0.3"]
 
 
 def test_a_run_leaves_what_compare_reads_and_is_not_done_twice(lol: Path, tmp_path: Path) -> None:
@@ -148,64 +127,6 @@ def test_the_program_lists_its_verbs_and_refuses_others(tmp_path: Path) -> None:
     wrong = lowlight("trian", folder=tmp_path)
     assert wrong.returncode == 1
     assert "no verb 'trian'" in wrong.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("override", ["method.optimizer.lr=0", "data.val_fraction=0"])
-def test_the_last_epoch_is_kept_whether_or_not_it_is_the_best(
-    override: str, lol: Path, tmp_path: Path
-) -> None:
-    import torch
-
-    kill = ["+callbacks.kill._target_=tests.cli.killer.KillAfter", "+callbacks.kill.epochs=2"]
-    command = ["train", *AUTOENCODER, *on(lol), "trainer.max_epochs=3", "output_dir=run", override]
-    assert lowlight(*command, *kill, folder=tmp_path, PYTHONPATH=str(ROOT)).returncode == -9
-    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["epoch"] == 1
-    assert lowlight(*command, "resume=restart", folder=tmp_path).returncode == 0
-    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
-    assert manifest["best_epoch"] == (3 if "val" in override else 1)
-
-
-@pytest.mark.slow
-def test_a_killed_run_continues_to_the_same_end(lol: Path, tmp_path: Path) -> None:
-    import torch
-
-    command = ["train", *AUTOENCODER, *on(lol), "trainer.max_epochs=3", "resume=auto"]
-    assert lowlight(*command, "output_dir=straight", folder=tmp_path).returncode == 0
-    kill = "+callbacks.kill._target_=tests.cli.killer.KillAfter"
-    killed = lowlight(
-        *command,
-        "output_dir=killed",
-        kill,
-        "+callbacks.kill.epochs=1",
-        folder=tmp_path,
-        PYTHONPATH=str(ROOT),
-    )
-    assert killed.returncode == -9
-    assert (tmp_path / "killed" / "last.ckpt").exists()
-    config = (tmp_path / "killed" / "config.yaml").read_text()
-    (tmp_path / "killed" / "config.yaml").write_text(
-        config.split("  kill:")[0] + config[config.index("logger:") :]
-    )
-    done = lowlight(*command, "output_dir=killed", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    one, two = (
-        torch.load(tmp_path / name / "last.ckpt", weights_only=True)["state_dict"]
-        for name in ("straight", "killed")
-    )
-    assert all(torch.equal(one[key], two[key]) for key in one)
-    epochs = [row.split(",")[0] for row in (tmp_path / "killed" / "metrics.csv").read_text().splitlines()]
-    assert epochs == ["epoch", "1", "2", "3"]
-
-
-@pytest.mark.slow
-def test_a_sweep_runs_every_job_in_a_folder_of_its_own(lol: Path, tmp_path: Path) -> None:
-    done = lowlight(
-        "train", "-m", *AUTOENCODER, *on(lol), "seed=0,1", "trainer.max_epochs=1", folder=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    runs = sorted(path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("metrics.json"))
-    assert runs == ["multirun/autoencoder-0", "multirun/autoencoder-1"]
 
 
 @pytest.mark.slow
