@@ -14,7 +14,7 @@ ORDER = [
     {"images", "networks", "losses", "schedules"},
     {"metrics", "run_folder", "config", "statistics"},
     {"methods", "data"},
-    {"averaging", "callbacks", "checkpoint", "features", "stopping"},
+    {"averaging", "callbacks", "checkpoint", "features", "stopping", "sweep"},
     {"evaluation"},
     {"training", "report"},
     {"cli"},
@@ -68,7 +68,13 @@ def test_networks_import_torch_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import lowlight", "import lowlight.cli.train", "import lowlight.cli.compare"]
+    "statement",
+    [
+        "import lowlight",
+        "import lowlight.cli.train",
+        "import lowlight.cli.compare",
+        "import lowlight.cli.sweep",
+    ],
 )
 def test_importing_a_front_door_loads_no_torch(statement: str) -> None:
     code = f"import sys; {statement}; sys.exit('torch' in sys.modules)"

@@ -1,12 +1,14 @@
 """``lowlight evaluate``: score a checkpoint, saved images, or a method that learns nothing."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 
 import hydra
 from omegaconf import DictConfig
 
 from lowlight.cli.hydra_app import run
+from lowlight.cli.multirun import require_plugins
 from lowlight.config import config_folder
 
 
@@ -36,10 +38,15 @@ def _bounds(intervals: Mapping[str, Sequence[float]], key: str) -> str:
 
 
 @hydra.main(config_path=str(config_folder()), config_name="evaluate", version_base="1.3")
-def main(config: DictConfig) -> float:
+def app(config: DictConfig) -> float | None:
     """Evaluate as the config says; return the PSNR in dB for a sweeper."""
-    value: float = run(_evaluate, config)
-    return value
+    return run(_evaluate, config)
+
+
+def main() -> None:
+    """Run the command."""
+    require_plugins(sys.argv[1:])
+    app()
 
 
 if __name__ == "__main__":

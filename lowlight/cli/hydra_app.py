@@ -12,42 +12,53 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
+
+from lowlight.cli.multirun import one_line, run_job
 
 
-def run(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+def run(task: Callable[[DictConfig], float | None], config: DictConfig) -> float | None:
     """Call a verb's function with the job's folder as ``output_dir``.
 
     What a user got wrong (a ``ValueError``, a missing setting) is told in one line on stderr with exit
-    status 1. A sweep's job raises it instead, and so does HYDRA_FULL_ERROR=1.
+    status 1; a job of a sweep is run by :func:`run_job` instead. HYDRA_FULL_ERROR=1 raises either way.
     """
     _quieten_lightning()
     hydra = HydraConfig.get()
     with open_dict(config):
         config.output_dir = hydra.runtime.output_dir
-    if hydra.mode == RunMode.MULTIRUN or os.environ.get("HYDRA_FULL_ERROR") == "1":
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
         return task(config)
+    if hydra.mode == RunMode.MULTIRUN:
+        return run_job(task, config)
     try:
         return task(config)
-    except MissingMandatoryValue as error:
-        key = error.full_key or str(error).rpartition(": ")[2]
-        sys.exit(f"error: {key} is not set; add {key}=... to the command")
     except (ValueError, OSError, OmegaConfBaseException) as error:
-        sys.exit("error: " + str(error).strip().splitlines()[0])
+        sys.exit(f"error: {one_line(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 class OutputCheck(Callback):
-    """Tell of an output folder that cannot be made in one line, before Hydra makes it with a traceback."""
+    """Tell of an output folder that cannot be written in one line, before Hydra does with a traceback."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Make the folder, or stop."""
-        folder = Path(config.output_dir)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            sys.exit(f"error: cannot write to output_dir={folder} ({error.strerror}); choose another")
+        """Make the folder of a run, or stop."""
+        _require_writable(Path(config.output_dir), "output_dir")
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Make the folder of a sweep, or stop."""
+        _require_writable(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
+
+
+def _require_writable(folder: Path, key: str) -> None:
+    probe = folder / f".probe.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(65536))  # a full disk often takes an empty file
+        probe.unlink()
+    except OSError as error:
+        sys.exit(f"error: cannot write to {key}={folder} ({error.strerror}); choose another")
 
 
 def _quieten_lightning() -> None:

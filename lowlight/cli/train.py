@@ -1,9 +1,12 @@
 """``lowlight train``: fit a method, then test its best checkpoint."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
 from lowlight.cli.hydra_app import run
+from lowlight.cli.multirun import require_plugins
 from lowlight.config import config_folder
 
 
@@ -22,10 +25,15 @@ def _train(config: DictConfig) -> float | None:
 
 
 @hydra.main(config_path=str(config_folder()), config_name="train", version_base="1.3")
-def main(config: DictConfig) -> float | None:
+def app(config: DictConfig) -> float | None:
     """Train as the config says; return the objective for a sweeper."""
-    value: float | None = run(_train, config)
-    return value
+    return run(_train, config)
+
+
+def main() -> None:
+    """Run the command."""
+    require_plugins(sys.argv[1:])
+    app()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from lowlight.report.runs import read_runs
 from lowlight.report.score_figures import DISTRIBUTION, TRADEOFF, draw_distribution, draw_tradeoff
 from lowlight.report.table import Row, footnotes, make_rows, to_csv, to_latex, to_markdown
 from lowlight.report.timing import Timing, time_methods
+from lowlight.sweep import expand
 
 PAGE = "index.html"
 TABLES = ("table.csv", "table.md", "table.tex")
@@ -82,7 +83,7 @@ def compare(
     """
     out = Path(out)
     _check_out(out)
-    entries = gather(read_runs([Path(run) for run in runs]))
+    entries = gather(read_runs(expand([Path(run) for run in runs])))
     timing = _time(entries, device, load or partial(load_run, trust=trust))
     rows = make_rows(entries, timing)
     notes = footnotes(entries, timing)

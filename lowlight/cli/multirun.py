@@ -1,0 +1,116 @@
+"""Sweeps that survive their jobs, and studies that go on after a stop."""
+
+import hashlib
+import logging
+import math
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from lowlight.run_folder import FAILURE, write_json
+
+log = logging.getLogger(__name__)
+
+_PLUGINS = {"joblib": "launch", "submitit": "launch", "ray": "ray", "optuna": "optuna"}
+"""Hydra's launchers and sweepers, and the extra that brings each."""
+
+# Names a job's folder by what the job is: a study that goes on counts its jobs from 0 again.
+OmegaConf.register_new_resolver(
+    "digest", lambda text: hashlib.sha256(str(text).encode()).hexdigest()[:8], replace=True
+)
+
+
+def require_plugins(arguments: Sequence[str]) -> None:
+    """Name the extra that brings a launcher or sweeper that the command line asks for, if it is missing."""
+    for argument in arguments:
+        asked = re.match(r"(?:hydra/launcher|hydra/sweeper|hparams_search)=([a-z]+)", argument)
+        name = asked[1].replace("slurm", "submitit") if asked else ""
+        if name in _PLUGINS and not _is_installed(name):
+            extra = _PLUGINS[name]
+            sys.exit(f"error: {argument} needs an extra: pip install 'lowlight[{extra}]'")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return any(find_spec(f"hydra_plugins.hydra_{name}_{kind}") for kind in ("launcher", "sweeper"))
+    except ModuleNotFoundError:  # no plugin at all
+        return False
+
+
+def run_job(task: Callable[[DictConfig], float | None], config: DictConfig) -> float | None:
+    """Call a verb's function as a job of a sweep.
+
+    Whatever it fails by, the job leaves ``failed.json`` and the sweep goes on: None is a value that every
+    sweeper takes, Optuna's as a failed trial.
+    """
+    record = Path(config.output_dir) / FAILURE
+    try:
+        _refuse_repeated_sweep(config)
+        value = task(config)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        log.error("failed: %s", one_line(error))
+        try:
+            write_json(record, {"reason": one_line(error), "traceback": traceback.format_exc()})
+        except OSError as full:
+            log.error("cannot write %s (%s)", record, full.strerror)
+        return None
+    record.unlink(missing_ok=True)
+    return None if value is None or math.isnan(value) else value
+
+
+def one_line(error: Exception) -> str:
+    """Say what went wrong; of what is no user's mistake, its kind as well."""
+    if isinstance(error, MissingMandatoryValue):
+        key = error.full_key or str(error).rpartition(": ")[2]
+        return f"{key} is not set; add {key}=... to the command"
+    message = next(iter(str(error).strip().splitlines()), "")
+    expected = isinstance(error, ValueError | OSError | OmegaConfBaseException)
+    return message if expected else f"{type(error).__name__}: {message}"
+
+
+def _refuse_repeated_sweep(config: DictConfig) -> None:
+    """Refuse a strategy that starts its other processes by the command line: here, the whole sweep's."""
+    strategy, devices = str(config.trainer.get("strategy")), config.trainer.get("devices")
+    repeats = re.match(r"(ddp|fsdp|deepspeed)(?!_spawn|_fork|_notebook)", strategy)
+    started_outside = "LOCAL_RANK" in os.environ or "SLURM_JOB_ID" in os.environ
+    if repeats and devices != 1 and not started_outside:
+        raise ValueError(
+            f"trainer.strategy={strategy} starts its processes by repeating the command, here the whole "
+            "sweep: set trainer=ddp_spawn, or trainer.devices=1 and a launcher that runs jobs side by side"
+        )
+
+
+class SweepSummary(Callback):
+    """Write and print what became of a sweep's jobs at its end; the exit status is 1 if one failed."""
+
+    def __init__(self) -> None:
+        self.started = 0.0
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
+        """Note the time: the folder may hold jobs of earlier sweeps."""
+        self.started = time.time()
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Summarise."""
+        from lowlight.sweep import as_text, read_sweep, write_summary
+
+        folder = Path(config.hydra.sweep.dir)
+        jobs = read_sweep(folder)
+        write_summary(folder, jobs)
+        print(as_text(jobs))
+        print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` writes it anew.")
+        failures = [job.folder / FAILURE for job in jobs if job.status == "failed"]
+        if any(record.stat().st_mtime >= self.started for record in failures):
+            sys.exit(1)
