@@ -15,7 +15,7 @@ ORDER = [
     {"metrics", "run_folder", "config", "statistics"},
     {"methods", "data"},
     {"averaging", "callbacks", "checkpoint", "features", "stopping", "sweep"},
-    {"evaluation"},
+    {"evaluation", "tracking"},
     {"training", "report"},
     {"cli"},
 ]
