@@ -27,6 +27,9 @@ _LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictur
 _SPEED = frozenset({"num_workers", "cache", "cache_dir", "enable_progress_bar", "enable_model_summary"})
 """Last parts of keys that change how fast a run goes or what it shows, not what it computes."""
 
+WANDB_ID = "wandb_id.txt"
+"""The file that holds the id of a run's W&B run."""
+
 _RESULTS = (
     "config.yaml",
     "metrics.json",
@@ -35,6 +38,7 @@ _RESULTS = (
     "features.json",
     "features.csv",
     "manifest.json",
+    WANDB_ID,
 )
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 """The checkpoint with the best objective, that of the last epoch, and that of the epoch before."""
@@ -133,7 +137,7 @@ def _remove_run(folder: Path) -> None:
         )
     for name in (*_RESULTS, *_WEIGHTS):
         (folder / name).unlink(missing_ok=True)
-    for name in ("pictures/test", "pictures/progress", "images"):
+    for name in ("pictures/test", "pictures/progress", "images", "tensorboard"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

@@ -1,7 +1,119 @@
-"""What a run tells its loggers beyond what its method logs."""
+"""What a run tells Weights & Biases and TensorBoard, beside the CSV: one run a job, epochs counted from 1."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
 
 import pytorch_lightning as pl
+from lightning_fabric.loggers.logger import rank_zero_experiment
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from lowlight import run_folder
+from lowlight.methods import Method
+
+log = logging.getLogger(__name__)
+
+_TAG_LENGTH = 64
+"""Most characters that W&B allows in a tag."""
+
+
+class WandbCurves(WandbLogger):
+    """Log to Weights & Biases: curves over the epochs, test scores in the summary.
+
+    The run's id is kept in the run folder: a run that is taken up again goes on under the same id.
+
+    Args:
+        save_dir: The run folder, which must exist when the run begins.
+        offline: Whether everything stays on the disk. None is offline where W&B has no API key, and
+            otherwise what W&B's own settings say, such as WANDB_MODE.
+        id: The run's id; by default that of an agent, of the run folder, or a new one.
+        tags: Longer ones than W&B allows are shortened in the middle.
+        arguments: Of ``wandb.init``, such as ``project``, ``name``, ``group`` and ``entity``.
+
+    Raises:
+        ValueError: If the run must be online but W&B has no API key; it is never asked for.
+    """
+
+    def __init__(
+        self,
+        save_dir: Path | str,
+        offline: bool | None = None,
+        id: str | None = None,  # noqa: A002  # W&B's name
+        tags: Sequence[str] | None = None,
+        **arguments: Any,
+    ) -> None:
+        self.id_file = Path(save_dir) / run_folder.WANDB_ID
+        if id is None and "WANDB_RUN_ID" not in os.environ and self.id_file.exists():
+            id = self.id_file.read_text(encoding="utf-8").strip()  # noqa: A001
+        # Not Lightning's `offline`: that sets WANDB_MODE for every later job of the process.
+        is_first = getattr(rank_zero_only, "rank", 0) == 0
+        arguments["mode"] = _mode(offline, Path(save_dir)) if is_first else "disabled"
+        shortened = None if tags is None else list(dict.fromkeys(_shorten(tag) for tag in tags))
+        super().__init__(save_dir=str(save_dir), id=id, tags=shortened, **arguments)
+        self._wandb_init.pop("anonymous")  # W&B warns of it, even unset
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run; begun, and its id stored, at the first use."""
+        is_new = self._experiment is None
+        run = super().experiment
+        if is_new:
+            run.define_metric("*", step_metric="epoch")
+            if not run.disabled:
+                run_folder.write_text(self.id_file, f"{run.id}\n")
+        return run
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002
+        """Log curves at their epoch; test scores go to the run's summary."""
+        curves, scores, epoch = _divide(metrics)
+        if curves:
+            self.experiment.log(curves | ({} if epoch is None else {"epoch": epoch + 1}))
+        if scores:
+            self.experiment.summary.update(scores)
+
+
+class TensorBoardCurves(TensorBoardLogger):
+    """Log to TensorBoard, into ``tensorboard/`` of the run folder: curves over the epochs, config.
+
+    Args:
+        save_dir: The run folder.
+        arguments: Of TensorBoard's ``SummaryWriter``.
+
+    Raises:
+        ValueError: If TensorBoard is not installed.
+    """
+
+    def __init__(self, save_dir: Path | str, **arguments: Any) -> None:
+        try:
+            super().__init__(str(save_dir), "tensorboard", version="", default_hp_metric=False, **arguments)
+        except ModuleNotFoundError as error:
+            raise ValueError(
+                "logger=tensorboard needs TensorBoard: pip install 'lowlight[tensorboard]'"
+            ) from error
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Show the config as text."""
+        self.hparams.update(params)
+        text = OmegaConf.to_yaml(OmegaConf.create(dict(params)))
+        self.experiment.add_text("config", f"```yaml\n{text}```")
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log curves at their epoch, and test scores at the number of epochs trained."""
+        curves, scores, epoch = _divide(metrics)
+        if curves:
+            super().log_metrics(curves, step if epoch is None else epoch + 1)
+        if scores:
+            super().log_metrics(scores, step if epoch is None else epoch)
 
 
 class LearningRate(Callback):
@@ -23,3 +135,58 @@ class LearningRate(Callback):
             rates.setdefault("train/lr" if part == "net" else f"train/{part}_lr", float(group["lr"]))
         for logger in trainer.loggers:
             logger.log_metrics({**rates, "epoch": trainer.current_epoch}, trainer.global_step)
+
+
+def describe(loggers: Sequence[Logger], config: DictConfig, method: Method) -> None:
+    """Tell loggers what is run: the resolved config, commit, versions, machine and number of parameters."""
+    about = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    about |= run_folder.provenance()
+    about["parameters"] = sum(parameter.numel() for parameter in method.net.parameters())
+    for logger in loggers:
+        logger.log_hyperparams(about)
+
+
+@contextmanager
+def finishing(loggers: Sequence[Logger]) -> Iterator[None]:
+    """End the W&B run, as failed after an error: the next job of a sweep must get its own."""
+    exit_code = 1
+    try:
+        yield
+        exit_code = 0
+    finally:
+        if any(isinstance(logger, WandbLogger) for logger in loggers):
+            import wandb
+
+            wandb.finish(exit_code=exit_code)
+
+
+def _mode(offline: bool | None, folder: Path) -> str | None:
+    """Return W&B's mode, offline without an API key; None leaves it to WANDB_MODE or W&B's settings."""
+    asked = os.environ.get("WANDB_MODE") if offline is None else ("offline" if offline else "online")
+    if asked in (None, "online"):
+        import wandb
+
+        if wandb.run is not None or wandb.login(prompt=False, verify=False):
+            return asked
+        if asked == "online":
+            raise ValueError(
+                "W&B cannot be online, it has no API key: run `wandb login`, set WANDB_API_KEY, "
+                "or stay on the disk by logger.wandb.offline=true"
+            )
+        log.info("W&B has no API key, so it stays offline; later: wandb sync %s/wandb/offline-run-*", folder)
+        asked = "offline"
+    # Even offline, W&B sends reports about itself, unless told not to.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    return None if offline is None and "WANDB_MODE" in os.environ else asked
+
+
+def _shorten(tag: str) -> str:
+    return tag if len(tag) <= _TAG_LENGTH else f"{tag[:31]}…{tag[-32:]}"
+
+
+def _divide(metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float], int | None]:
+    """Return the curves, the test scores and the epoch, counted from 0, of what Lightning logs."""
+    rest = dict(metrics)
+    epoch = rest.pop("epoch", None)
+    scores = {key: rest.pop(key) for key in list(rest) if key.startswith("test/")}
+    return rest, scores, None if epoch is None else int(epoch)

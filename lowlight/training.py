@@ -15,12 +15,12 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from lowlight import run_folder
+from lowlight import run_folder, tracking
 from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, Stopwatch, TestPictures
 from lowlight.checkpoint import best_of, build, make, read
 from lowlight.data import PairDataModule
@@ -64,12 +64,11 @@ def train(config: DictConfig) -> dict[str, Any]:
     started = datetime.now(UTC)
     trainer = _trainer(config, method)
     try:
-        return _run(config, method, data, trainer, last, started)
+        with tracking.finishing(trainer.loggers):
+            return _run(config, method, data, trainer, last, started)
     except SIGTERMException:
         log.warning("stopped by SIGTERM; the same command with resume=auto goes on from the last whole epoch")
         raise SystemExit(128 + signal.SIGTERM) from None
-    finally:
-        _close(trainer.loggers)
 
 
 def _run(
@@ -82,8 +81,7 @@ def _run(
 ) -> dict[str, Any]:
     """Fit, test the best checkpoint and write the results."""
     folder = Path(config.output_dir)
-    for logger in trainer.loggers:
-        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+    tracking.describe(trainer.loggers, config, method)
     log.info("training %s in %s%s", config.method.name, folder, f", from {last.name}" if last else "")
     try:
         trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
@@ -219,11 +217,3 @@ def _check_fit(config: DictConfig, method: Method) -> None:
             stride,
             stride * -(-patch // stride),
         )
-
-
-def _close(loggers: list[Logger]) -> None:
-    """End the W&B run, also after a failure: the next job of a sweep must get its own."""
-    if any(isinstance(logger, WandbLogger) for logger in loggers):
-        import wandb
-
-        wandb.finish()

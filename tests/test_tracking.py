@@ -1,19 +1,263 @@
-import csv
-from pathlib import Path
+"""What goes to W&B and TensorBoard is read back from the disk and compared with the run folder's files."""
 
+import csv
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+
+from lowlight import tracking
 from lowlight.config import load_config
 from lowlight.training import train
+from tests import wandb_file
 from tests.tiny import TINY
 
 HALVING = "method.scheduler={_target_:torch.optim.lr_scheduler.StepLR,_partial_:true,step_size:1,gamma:0.5}"
 QUICK = ["trainer=cpu", "trainer.max_epochs=3", "trainer.enable_progress_bar=false", "data.patch_size=32"]
 FEW = ["data=lol", "data.batch_size=2", "data.val_fraction=0.3"]
 GAN = ["method=gan", *TINY["gan"], *QUICK, *FEW, HALVING]
+AUTOENCODER = ["method=autoencoder", *TINY["autoencoder"], *QUICK, *FEW]
 
 
-def test_the_learning_rate_of_each_network_is_a_curve(lol: Path, tmp_path: Path) -> None:
-    train(load_config([*GAN, f"data.root={lol}", f"output_dir={tmp_path}"]))
-    with (tmp_path / "metrics.csv").open() as file:
-        rows = list(csv.DictReader(file))
+@pytest.fixture(scope="module", autouse=True)
+def _no_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep W&B in a folder of its own, without an API key."""
+    home = tmp_path_factory.mktemp("wandb")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_RUN_ID", "WANDB_IDENTITY_TOKEN_FILE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("NETRC", str(home / "netrc"))
+        patch.setenv("WANDB_SILENT", "true")
+        for name in ("DATA", "CACHE", "CONFIG", "ARTIFACT"):
+            patch.setenv(f"WANDB_{name}_DIR", str(home))
+        yield
+        import wandb
+
+        wandb.teardown()
+
+
+@pytest.fixture(scope="module")
+def jobs(lol: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return the run folders of a sweep of two jobs in this process, told to W&B and TensorBoard."""
+    sweep = tmp_path_factory.mktemp("sweeps") / "grid"
+    overrides = [*GAN, f"data.root={lol}", "logger=all", "seed=0,1", f"hydra.sweep.dir={sweep}"]
+    quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(sweep.parent)
+        patch.setattr(sys, "argv", ["lowlight-train", "-m", *overrides, *quiet])
+        import_module("lowlight.cli.train").main()
+    return [sweep / "gan-0", sweep / "gan-1"]
+
+
+def sittings(run: Path) -> list[Path]:
+    return sorted(run.glob("wandb/offline-run-*"), key=lambda folder: folder.stat().st_ctime_ns)
+
+
+def of(run: Path) -> Path:
+    (folder,) = sittings(run)
+    return folder
+
+
+def curves(run: Path) -> dict[int, dict[str, float]]:
+    with (run / "metrics.csv").open() as file:
+        rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+    return {int(row.pop("epoch")): row for row in rows}
+
+
+def logged(folders: list[Path]) -> dict[int, dict[str, float]]:
+    """Return the curves as W&B has them: what one epoch's rows say, together."""
+    epochs: dict[int, dict[str, float]] = {}
+    for row in (row for folder in folders for row in wandb_file.history(folder)):
+        row.pop("samples", None)
+        epochs.setdefault(row.pop("epoch"), {}).update(row)
+    return epochs
+
+
+def results(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    metrics, manifest = (json.loads((run / f"{name}.json").read_text()) for name in ("metrics", "manifest"))
+    return metrics, manifest
+
+
+def scores_of(run: Path) -> dict[str, float]:
+    return {key: float(value) for key, value in results(run)[0].items() if key.startswith("test/")}
+
+
+def events(run: Path) -> Any:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    return EventAccumulator(str(run / "tensorboard"), {"images": 0, "scalars": 0, "tensors": 0}).Reload()
+
+
+def test_each_job_of_a_sweep_is_a_run_of_its_own(jobs: list[Path]) -> None:
+    runs = [wandb_file.of_kind(of(job), "run")[0] for job in jobs]
+    assert runs[0].run_id != runs[1].run_id
+    for job, run in zip(jobs, runs, strict=True):
+        assert (job / "wandb_id.txt").read_text().strip() == run.run_id
+        assert (run.project, run.display_name) == ("lowlight", "gan")
+        assert [record.exit_code for record in wandb_file.of_kind(of(job), "exit")] == [0]
+
+
+def test_wandb_gets_the_curves_value_for_value_and_epoch_for_epoch(jobs: list[Path]) -> None:
+    for job in jobs:
+        assert len(curves(job)) == 3
+        assert logged([of(job)]) == curves(job)
+    steps = {metric.glob_name: metric.step_metric for metric in wandb_file.of_kind(of(jobs[0]), "metric")}
+    assert steps["*"] == "epoch"
+
+
+def test_tensorboard_gets_the_same_curves_and_the_scores_of(jobs: list[Path]) -> None:
+    seen: dict[int, dict[str, float]] = {}
+    scores: dict[str, float] = {}
+    accumulator = events(jobs[0])
+    for key in accumulator.Tags()["scalars"]:
+        for event in accumulator.Scalars(key):
+            if key.startswith("test/"):
+                scores[key] = event.value
+            else:
+                seen.setdefault(event.step, {})[key] = event.value
+    assert seen == {
+        epoch: {key: float(np.float32(value)) for key, value in row.items()}
+        for epoch, row in curves(jobs[0]).items()
+    }
+    assert scores == pytest.approx(scores_of(jobs[0]), rel=1e-12, nan_ok=True)
+    (text,) = accumulator.Tensors("config/text_summary")
+    assert b"patch_size: 32" in text.tensor_proto.string_val[0]
+
+
+def test_the_learning_rate_of_each_network_is_a_curve(jobs: list[Path]) -> None:
     for key in ("train/lr", "train/discriminator_lr"):
-        assert [float(row[key]) for row in rows] == [2e-4, 1e-4, 5e-5]
+        assert [row[key] for row in curves(jobs[0]).values()] == [2e-4, 1e-4, 5e-5]
+
+
+def test_the_summary_holds_the_test_scores(jobs: list[Path]) -> None:
+    summary = wandb_file.summary(of(jobs[0]))
+    scores = scores_of(jobs[0])
+    kept = {key: float("nan") if summary[key] is None else summary[key] for key in scores}  # W&B's NaN
+    assert kept == pytest.approx(scores, rel=1e-12, nan_ok=True)
+
+
+def test_the_config_says_what_was_run_and_where(jobs: list[Path]) -> None:
+    config = wandb_file.config(of(jobs[1]))
+    manifest = json.loads((jobs[1] / "manifest.json").read_text())
+    assert (config["seed"], config["method"]["net"]["channels"], config["data"]["seed"]) == (1, 8, 1)
+    for key in ("commit", "dirty", "versions", "machine", "parameters"):
+        assert config[key] == manifest[key]
+
+
+def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
+    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wandb
+
+    run = tmp_path / "run"
+    overrides = [*AUTOENCODER, f"data.root={lol}", "logger=all", f"output_dir={run}"]
+
+    def fail(self: object, trainer: pl.Trainer, *_: object) -> None:
+        if trainer.current_epoch == 1:
+            raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking.LearningRate, "on_train_epoch_end", fail)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            train(load_config([*overrides, "resume=auto"]))
+    assert wandb.run is None
+    train(load_config([*overrides, "resume=auto"]))
+    assert wandb.run is None
+
+    first, second = sittings(run)
+    exits = [[record.exit_code for record in wandb_file.of_kind(one, "exit")] for one in (first, second)]
+    assert exits == [[1], [0]]
+    one, two = (wandb_file.of_kind(folder, "run")[0] for folder in (first, second))
+    assert one.run_id == two.run_id
+    assert logged([first, second]) == curves(run)
+    assert sorted({row["epoch"] for row in wandb_file.history(second)}) == [2, 3]
+
+    train(load_config([*overrides, "resume=restart", "trainer.max_epochs=1"]))
+    third = sittings(run)[-1]
+    assert wandb_file.of_kind(third, "run")[0].run_id != one.run_id
+    assert [event.step for event in events(run).Scalars("train/loss")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("offline", "environment", "has_key", "mode"),
+    [
+        (None, None, False, "offline"),
+        (None, None, True, None),
+        (None, "online", True, "online"),
+        (None, "offline", True, None),
+        (None, "disabled", True, None),
+        (True, None, True, "offline"),
+        (True, "online", True, "offline"),
+        (False, None, True, "online"),
+    ],
+)
+def test_wandb_is_offline_without_a_key_or_where_told_so(
+    offline: bool | None,
+    environment: str | None,
+    has_key: bool,
+    mode: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import wandb
+
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    monkeypatch.setattr(wandb, "login", lambda *, prompt, verify: has_key and not prompt and not verify)
+    if environment is not None:
+        monkeypatch.setenv("WANDB_MODE", environment)
+    with caplog.at_level(logging.INFO, logger="lowlight"):
+        logger = tracking.WandbCurves(tmp_path, offline=offline)
+    assert logger._wandb_init["mode"] == mode
+    told = [record.getMessage() for record in caplog.records]
+    assert told == (
+        []
+        if has_key
+        else [f"W&B has no API key, so it stays offline; later: wandb sync {tmp_path}/wandb/offline-run-*"]
+    )
+
+
+@pytest.mark.parametrize(("offline", "environment"), [(False, ""), (None, "online")])
+def test_online_without_a_key_is_refused(
+    offline: bool | None, environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if environment:
+        monkeypatch.setenv("WANDB_MODE", environment)
+    with pytest.raises(ValueError, match="it has no API key: run `wandb login`"):
+        tracking.WandbCurves(tmp_path, offline=offline)
+
+
+def test_an_agents_run_id_goes_before_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wandb_id.txt").write_text("ours\n")
+    assert tracking.WandbCurves(tmp_path, offline=True)._wandb_init["id"] == "ours"
+    monkeypatch.setenv("WANDB_RUN_ID", "theirs")
+    assert tracking.WandbCurves(tmp_path, offline=True)._wandb_init["id"] is None
+    assert tracking.WandbCurves(tmp_path, offline=True, id="mine")._wandb_init["id"] == "mine"
+
+
+def test_tags_are_shortened_to_what_wandb_allows(tmp_path: Path) -> None:
+    logger = tracking.WandbCurves(tmp_path, offline=True, tags=["seed=1", "data.root=" + "x" * 70 + "/LOL"])
+    kept, cut = logger._wandb_init["tags"]
+    assert (kept, len(cut), cut[:10], cut[-4:]) == ("seed=1", 64, "data.root=", "/LOL")
+
+
+def test_without_tensorboard_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lightning_fabric.loggers import tensorboard
+
+    monkeypatch.setattr(tensorboard, "_TENSORBOARD_AVAILABLE", False)
+    monkeypatch.setattr(tensorboard, "_TENSORBOARDX_AVAILABLE", False)
+    with pytest.raises(ValueError, match=r"pip install 'lowlight\[tensorboard\]'"):
+        tracking.TensorBoardCurves(tmp_path)
+
+
+def test_training_with_the_csv_alone_imports_neither() -> None:
+    code = "import sys, lowlight.training; sys.exit(bool({'wandb', 'tensorboard'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
