@@ -5,16 +5,20 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
 
 from lowlight import run_folder
+from lowlight.callbacks import spread
+from lowlight.images import Pair, to_uint8
 from lowlight.methods import Method
 
 log = logging.getLogger(__name__)
@@ -23,8 +27,17 @@ _TAG_LENGTH = 64
 """Most characters that W&B allows in a tag."""
 
 
+class Sample(NamedTuple):
+    """A validation image three times, 8-bit, of shape (3, H, W), on the CPU."""
+
+    name: str
+    low: Tensor
+    enhanced: Tensor
+    reference: Tensor
+
+
 class WandbCurves(WandbLogger):
-    """Log to Weights & Biases: curves over the epochs, test scores in the summary.
+    """Log to Weights & Biases: curves over the epochs, test scores in the summary, samples as a table.
 
     The run's id is kept in the run folder: a run that is taken up again goes on under the same id.
 
@@ -79,9 +92,21 @@ class WandbCurves(WandbLogger):
         if scores:
             self.experiment.summary.update(scores)
 
+    @rank_zero_only
+    def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
+        """Log a table with a row a sample: name, low, enhanced, reference."""
+        import wandb
+
+        rows = [
+            [sample.name, *(wandb.Image(image.movedim(0, -1).numpy()) for image in sample[1:])]
+            for sample in samples
+        ]
+        table = wandb.Table(columns=list(Sample._fields), data=rows)
+        self.experiment.log({"samples": table, "epoch": epoch})
+
 
 class TensorBoardCurves(TensorBoardLogger):
-    """Log to TensorBoard, into ``tensorboard/`` of the run folder: curves over the epochs, config.
+    """Log to TensorBoard, into ``tensorboard/`` of the run folder: curves over the epochs, samples, config.
 
     Args:
         save_dir: The run folder.
@@ -115,6 +140,12 @@ class TensorBoardCurves(TensorBoardLogger):
         if scores:
             super().log_metrics(scores, step if epoch is None else epoch)
 
+    @rank_zero_only
+    def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
+        """Show each sample as one picture: low, enhanced and reference side by side."""
+        for sample in samples:
+            self.experiment.add_image(f"samples/{sample.name}", torch.cat(sample[1:], dim=-1), epoch)
+
 
 class LearningRate(Callback):
     """Log the learning rate that each epoch begins with.
@@ -135,6 +166,62 @@ class LearningRate(Callback):
             rates.setdefault("train/lr" if part == "net" else f"train/{part}_lr", float(group["lr"]))
         for logger in trainer.loggers:
             logger.log_metrics({**rates, "epoch": trainer.current_epoch}, trainer.global_step)
+
+
+class Samples(Callback):
+    """Show fixed validation images to W&B and TensorBoard, as dark image, enhanced image and reference.
+
+    They are shown after the first validation, the last, and those that pass a multiple of
+    ``every_n_epochs``. Without one of these loggers nothing is done.
+
+    Args:
+        count: How many images, evenly spread over the validation images; 0 shows none.
+        every_n_epochs: Epochs from one showing to the next.
+
+    Raises:
+        ValueError: If ``count`` is negative or ``every_n_epochs`` under 1.
+    """
+
+    def __init__(self, count: int = 4, every_n_epochs: int = 10) -> None:
+        if count < 0 or every_n_epochs < 1:
+            raise ValueError(
+                f"count={count}, every_n_epochs={every_n_epochs}: samples need a count of at least 0, "
+                "shown every 1 or more epochs"
+            )
+        self.count = count
+        self.every_n_epochs = every_n_epochs
+        self._samples: list[Sample] = []
+
+    @rank_zero_only
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the batch's first image, if it is one of those wanted."""
+        if trainer.sanity_checking or not self._is_due(trainer) or not _showing(trainer):
+            return
+        if batch_idx in spread(int(trainer.num_val_batches[dataloader_idx]), self.count):
+            pair = cast(Pair, batch)
+            images = (pair["low"][0], cast(Tensor, outputs)[0], pair["high"][0])
+            self._samples.append(Sample(pair["name"][0], *(to_uint8(image).cpu() for image in images)))
+
+    @rank_zero_only
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Show the images kept."""
+        samples, self._samples = self._samples, []
+        for logger in _showing(trainer) if samples else []:
+            logger.log_samples(samples, trainer.current_epoch + 1)
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        interval, epoch = trainer.check_val_every_n_epoch or 1, trainer.current_epoch + 1
+        is_last = trainer.max_epochs is not None and 0 <= trainer.max_epochs < epoch + interval
+        passes = epoch // self.every_n_epochs > (epoch - interval) // self.every_n_epochs
+        return epoch <= interval or passes or is_last
 
 
 def describe(loggers: Sequence[Logger], config: DictConfig, method: Method) -> None:
@@ -190,3 +277,7 @@ def _divide(metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, f
     epoch = rest.pop("epoch", None)
     scores = {key: rest.pop(key) for key in list(rest) if key.startswith("test/")}
     return rest, scores, None if epoch is None else int(epoch)
+
+
+def _showing(trainer: pl.Trainer) -> list[WandbCurves | TensorBoardCurves]:
+    return [logger for logger in trainer.loggers if isinstance(logger, WandbCurves | TensorBoardCurves)]

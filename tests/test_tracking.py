@@ -1,6 +1,7 @@
 """What goes to W&B and TensorBoard is read back from the disk and compared with the run folder's files."""
 
 import csv
+import io
 import json
 import logging
 import subprocess
@@ -13,9 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+import torch
+from PIL import Image
+from torch import Tensor
 
 from lowlight import tracking
+from lowlight.checkpoint import load
 from lowlight.config import load_config
+from lowlight.images import read_image, to_uint8
 from lowlight.training import train
 from tests import wandb_file
 from tests.tiny import TINY
@@ -152,6 +158,48 @@ def test_the_config_says_what_was_run_and_where(jobs: list[Path]) -> None:
         assert config[key] == manifest[key]
 
 
+def shown(job: Path, lol: Path) -> dict[str, list[Tensor]]:
+    """Return what must be seen of each validation image at the end: low, enhanced and reference, 8-bit."""
+    method = load(job / "last.ckpt")
+    data = load_config(["data=lol", f"data.root={lol}", "data.val_fraction=0.3"]).data
+    from lowlight.checkpoint import make
+
+    module = make(data)
+    module.setup("fit")
+    names = [item.name for item in module.datasets["val"].items]
+    files = {name: [lol / "our485" / role / f"{name[4:]}.png" for role in ("low", "high")] for name in names}
+    images = {name: [read_image(path) for path in pair] for name, pair in files.items()}
+    return {
+        name: [to_uint8(low), to_uint8(method.enhance(low[None])[0]), to_uint8(high)]
+        for name, (low, high) in images.items()
+    }
+
+
+def test_wandb_shows_low_enhanced_and_reference_in_a_table(jobs: list[Path], lol: Path) -> None:
+    tables = [one for one in wandb_file.of_kind(of(jobs[0]), "artifact") if one.type == "run_table"]
+    epochs = [row["epoch"] for row in wandb_file.history(of(jobs[0])) if "samples" in row]
+    assert epochs == [1, 3]
+    files = {entry.path: Path(entry.local_path) for entry in tables[-1].manifest.contents}
+    table = json.loads(files["samples.table.json"].read_text())
+    assert table["columns"] == ["name", "low", "enhanced", "reference"]
+    expected = shown(jobs[0], lol)
+    assert [row[0] for row in table["data"]] == list(expected)
+    for name, *cells in table["data"]:
+        for cell, image in zip(cells, expected[name], strict=True):
+            assert np.array_equal(np.asarray(Image.open(files[cell["path"]])), image.movedim(0, -1).numpy())
+
+
+def test_tensorboard_shows_them_side_by_side(jobs: list[Path], lol: Path) -> None:
+    accumulator = events(jobs[0])
+    expected = shown(jobs[0], lol)
+    assert accumulator.Tags()["images"] == [f"samples/{name}" for name in expected]
+    for name, images in expected.items():
+        first, last = accumulator.Images(f"samples/{name}")
+        assert (first.step, last.step) == (1, 3)
+        picture = Image.open(io.BytesIO(last.encoded_image_string))
+        assert np.array_equal(np.asarray(picture), torch.cat(images, dim=-1).movedim(0, -1).numpy())
+
+
 def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +304,35 @@ def test_without_tensorboard_the_remedy_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(tensorboard, "_TENSORBOARDX_AVAILABLE", False)
     with pytest.raises(ValueError, match=r"pip install 'lowlight\[tensorboard\]'"):
         tracking.TensorBoardCurves(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "interval", "every", "due"),
+    [(7, 1, 3, [1, 3, 6, 7]), (12, 4, 5, [4, 8, 12]), (9, 2, 100, [2, 8]), (1, 1, 10, [1])],
+)
+def test_samples_are_shown_first_last_and_every_so_many_epochs(
+    epochs: int, interval: int, every: int, due: list[int], tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    class Recorder(tracking.TensorBoardCurves):
+        def log_samples(self, samples: Any, epoch: int) -> None:
+            seen.append(epoch)
+
+    for logger in (Recorder(tmp_path), False):  # the latter: nothing is kept where nothing is shown
+        trainer = pl.Trainer(
+            max_epochs=epochs, check_val_every_n_epoch=interval, accelerator="cpu", logger=logger
+        )
+        trainer.fit_loop.epoch_loop.val_loop._max_batches = [1]
+        callback = tracking.Samples(every_n_epochs=every)
+        batch = {"low": torch.rand(1, 3, 4, 4), "high": torch.rand(1, 3, 4, 4), "name": ["a"]}
+        for epoch in range(interval, epochs + 1, interval):
+            trainer.fit_loop.epoch_progress.current.processed = epoch - 1
+            trainer.fit_loop.epoch_progress.current.completed = epoch - 1
+            callback.on_validation_batch_end(trainer, pl.LightningModule(), batch["low"], batch, 0)
+            assert logger or not callback._samples
+            callback.on_validation_epoch_end(trainer, pl.LightningModule())
+    assert seen == due
 
 
 def test_training_with_the_csv_alone_imports_neither() -> None:
