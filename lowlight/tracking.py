@@ -104,6 +104,19 @@ class WandbCurves(WandbLogger):
         table = wandb.Table(columns=list(Sample._fields), data=rows)
         self.experiment.log({"samples": table, "epoch": epoch})
 
+    @rank_zero_only
+    def log_best(self, checkpoint: Path, about: Mapping[str, Any]) -> None:
+        """Log the best checkpoint as an artifact and what is known of it, in the summary too.
+
+        Offline, W&B reads the file when it is synced, so it must still be in its place then.
+        """
+        import wandb
+
+        artifact = wandb.Artifact(f"model-{self.experiment.id}", type="model", metadata=dict(about))
+        artifact.add_file(str(checkpoint), policy="immutable", skip_cache=True)  # no copy of a large file
+        self.experiment.log_artifact(artifact)
+        self.experiment.summary.update(dict(about))
+
 
 class TensorBoardCurves(TensorBoardLogger):
     """Log to TensorBoard, into ``tensorboard/`` of the run folder: curves over the epochs, samples, config.
@@ -231,6 +244,19 @@ def describe(loggers: Sequence[Logger], config: DictConfig, method: Method) -> N
     about["parameters"] = sum(parameter.numel() for parameter in method.net.parameters())
     for logger in loggers:
         logger.log_hyperparams(about)
+
+
+def log_best(loggers: Sequence[Logger], checkpoint: Path, about: Mapping[str, Any]) -> None:
+    """Hand the best checkpoint to the loggers that keep one; nothing where none was validated.
+
+    Args:
+        loggers: The run's loggers.
+        checkpoint: The run's ``best.ckpt``.
+        about: The objective's value by its name, and ``best_epoch``, counted from 1.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbCurves) and checkpoint.exists():
+            logger.log_best(checkpoint, about)
 
 
 @contextmanager

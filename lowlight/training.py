@@ -111,6 +111,9 @@ def _run(
             "data": data.describe(),
         }
         run_folder.write_json(folder / "manifest.json", manifest)
+        objective = config.objective.metric
+        about = {objective: metrics[objective], "best_epoch": best["epoch"] + 1}
+        tracking.log_best(trainer.loggers, folder / "best.ckpt", about)
     return metrics
 
 

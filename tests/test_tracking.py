@@ -143,11 +143,16 @@ def test_the_learning_rate_of_each_network_is_a_curve(jobs: list[Path]) -> None:
         assert [row[key] for row in curves(jobs[0]).values()] == [2e-4, 1e-4, 5e-5]
 
 
-def test_the_summary_holds_the_test_scores(jobs: list[Path]) -> None:
+def test_the_summary_holds_the_test_scores_and_the_best_epoch(jobs: list[Path]) -> None:
+    metrics, manifest = results(jobs[0])
     summary = wandb_file.summary(of(jobs[0]))
     scores = scores_of(jobs[0])
     kept = {key: float("nan") if summary[key] is None else summary[key] for key in scores}  # W&B's NaN
     assert kept == pytest.approx(scores, rel=1e-12, nan_ok=True)
+    assert (
+        summary["val/psnr"] == metrics["val/psnr"] == max(row["val/psnr"] for row in curves(jobs[0]).values())
+    )
+    assert summary["best_epoch"] == manifest["best_epoch"]
 
 
 def test_the_config_says_what_was_run_and_where(jobs: list[Path]) -> None:
@@ -156,6 +161,17 @@ def test_the_config_says_what_was_run_and_where(jobs: list[Path]) -> None:
     assert (config["seed"], config["method"]["net"]["channels"], config["data"]["seed"]) == (1, 8, 1)
     for key in ("commit", "dirty", "versions", "machine", "parameters"):
         assert config[key] == manifest[key]
+
+
+def test_the_best_checkpoint_is_the_one_model_kept(jobs: list[Path]) -> None:
+    metrics, manifest = results(jobs[0])
+    (model,) = (one for one in wandb_file.of_kind(of(jobs[0]), "artifact") if one.type == "model")
+    (entry,) = model.manifest.contents
+    assert (entry.path, Path(entry.local_path)) == ("best.ckpt", jobs[0] / "best.ckpt")
+    assert json.loads(model.metadata) == {
+        "val/psnr": metrics["val/psnr"],
+        "best_epoch": manifest["best_epoch"],
+    }
 
 
 def shown(job: Path, lol: Path) -> dict[str, list[Tensor]]:
