@@ -102,12 +102,14 @@ def events(run: Path) -> Any:
     return EventAccumulator(str(run / "tensorboard"), {"images": 0, "scalars": 0, "tensors": 0}).Reload()
 
 
-def test_each_job_of_a_sweep_is_a_run_of_its_own(jobs: list[Path]) -> None:
+def test_each_job_of_a_sweep_is_a_run_of_its_own_named_after_the_sweep(jobs: list[Path]) -> None:
     runs = [wandb_file.of_kind(of(job), "run")[0] for job in jobs]
     assert runs[0].run_id != runs[1].run_id
-    for job, run in zip(jobs, runs, strict=True):
+    for seed, (job, run) in enumerate(zip(jobs, runs, strict=True)):
         assert (job / "wandb_id.txt").read_text().strip() == run.run_id
-        assert (run.project, run.display_name) == ("lowlight", "gan")
+        assert (run.project, run.display_name, run.run_group) == ("lowlight", "gan", "grid")
+        assert {"method=gan", "data.patch_size=32", f"seed={seed}"} <= set(run.tags)
+        assert all(len(tag) <= 64 for tag in run.tags)
         assert [record.exit_code for record in wandb_file.of_kind(of(job), "exit")] == [0]
 
 

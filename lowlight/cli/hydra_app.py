@@ -27,6 +27,8 @@ def run(task: Callable[[DictConfig], float | None], config: DictConfig) -> float
     hydra = HydraConfig.get()
     with open_dict(config):
         config.output_dir = hydra.runtime.output_dir
+        if hydra.mode == RunMode.MULTIRUN:
+            _label_job(config, Path(hydra.sweep.dir).name, list(hydra.overrides.task))
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         return task(config)
     if hydra.mode == RunMode.MULTIRUN:
@@ -59,6 +61,14 @@ def _require_writable(folder: Path, key: str) -> None:
         probe.unlink()
     except OSError as error:
         sys.exit(f"error: cannot write to {key}={folder} ({error.strerror}); choose another")
+
+
+def _label_job(config: DictConfig, sweep: str, overrides: list[str]) -> None:
+    """Give loggers that have ``group`` and ``tags``, unset, the sweep's name and the job's overrides."""
+    for logger in (config.get("logger") or {}).values():
+        for key, value in {"group": sweep, "tags": overrides}.items():
+            if key in logger and logger[key] is None:
+                logger[key] = value
 
 
 def _quieten_lightning() -> None:
