@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+import yaml
 from PIL import Image
 from torch import Tensor
 
@@ -307,6 +308,44 @@ def test_an_agents_run_id_goes_before_the_folders(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("WANDB_RUN_ID", "theirs")
     assert tracking.WandbCurves(tmp_path, offline=True)._wandb_init["id"] is None
     assert tracking.WandbCurves(tmp_path, offline=True, id="mine")._wandb_init["id"] == "mine"
+
+
+def test_an_agents_command_trains_and_keeps_to_the_agents_run(
+    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wandb
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+    from wandb.sdk.lib.config_util import save_config_file_from_dict
+
+    sweep = yaml.safe_load((Path(__file__).parent.parent / "experiments" / "wandb_sweep.yaml").read_text())
+    chosen = {key: {"value": node["values"][1]} for key, node in sweep["parameters"].items()}
+    filled = {"program": [sweep["program"]], **create_sweep_command_args({"args": chosen})}
+    command = [
+        part for word in create_sweep_command(sweep["command"]) for part in filled.get(word[2:-1], [word])
+    ]
+    save_config_file_from_dict(str(tmp_path / "chosen.yaml"), chosen)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_RUN_ID", "trial7")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
+    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", str(tmp_path / "chosen.yaml"))
+    wandb.teardown()  # it reads the environment once a process, and an agent starts a process a trial
+    quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
+    tiny = [*AUTOENCODER[1:], f"data.root={lol}", "trainer.max_epochs=1"]
+    monkeypatch.setattr(sys, "argv", [*command, *tiny, *quiet])
+    assert command == [
+        "lowlight-train",
+        "method=autoencoder",
+        "logger=wandb",
+        "output_dir=outputs/wandb-sweep/${oc.env:WANDB_RUN_ID}",
+        "method.optimizer.lr=0.001",
+    ]
+    import_module("lowlight.cli.train").main()
+    wandb.teardown()
+    run = tmp_path / "outputs" / "wandb-sweep" / "trial7"
+    record = wandb_file.of_kind(of(run), "run")[0]
+    assert (record.run_id, record.sweep_id) == ("trial7", "sweep1")
+    assert wandb_file.config(of(run))["method"]["optimizer"]["lr"] == 0.001
+    assert wandb_file.summary(of(run))[sweep["metric"]["name"]] == results(run)[0]["val/psnr"]
 
 
 def test_tags_are_shortened_to_what_wandb_allows(tmp_path: Path) -> None:
