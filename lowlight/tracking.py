@@ -274,7 +274,7 @@ def finishing(loggers: Sequence[Logger]) -> Iterator[None]:
 
 
 def _mode(offline: bool | None, folder: Path) -> str | None:
-    """Return W&B's mode, offline without an API key; None leaves it to WANDB_MODE or W&B's settings."""
+    """Return W&B's mode, offline without an API key; None leaves it to W&B's own settings."""
     asked = os.environ.get("WANDB_MODE") if offline is None else ("offline" if offline else "online")
     if asked in (None, "online"):
         import wandb
@@ -290,7 +290,7 @@ def _mode(offline: bool | None, folder: Path) -> str | None:
         asked = "offline"
     # Even offline, W&B sends reports about itself, unless told not to.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    return None if offline is None and "WANDB_MODE" in os.environ else asked
+    return asked
 
 
 def _shorten(tag: str) -> str:
