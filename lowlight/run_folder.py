@@ -39,6 +39,7 @@ _RESULTS = (
     "features.csv",
     "manifest.json",
     WANDB_ID,
+    "lr_find.csv",
 )
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 """The checkpoint with the best objective, that of the last epoch, and that of the epoch before."""

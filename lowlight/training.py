@@ -27,6 +27,7 @@ from lowlight.data import PairDataModule
 from lowlight.evaluation import score
 from lowlight.methods import Classical, Method
 from lowlight.run_folder import LAST
+from lowlight.tuning import find_lr
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,8 @@ def train(config: DictConfig) -> dict[str, Any]:
         config: A composed ``train`` config; it says everything, ``output_dir`` included.
 
     Returns:
-        The content of ``metrics.json``, and the objective's best value (such as ``val/psnr``).
+        The content of ``metrics.json``, and the objective's best value (such as ``val/psnr``); with
+        ``find_lr``, what :func:`lowlight.tuning.find_lr` returns instead.
 
     Raises:
         ValueError: If the config asks for what cannot be: a bad seed, unusable data, an output folder that
@@ -59,6 +61,8 @@ def train(config: DictConfig) -> dict[str, Any]:
         raise ValueError(
             "callbacks=[...,early_stopping] needs validation images: data.val_fraction holds out none"
         )
+    if config.find_lr:
+        return find_lr(config, method, data)
     rank_zero_only(run_folder.prepare)(config)  # other processes find the folder ready
     last = _newest_whole(run_folder.resumable(config))
     started = datetime.now(UTC)

@@ -15,7 +15,7 @@ ORDER = [
     {"metrics", "run_folder", "config", "statistics"},
     {"methods", "data"},
     {"averaging", "callbacks", "checkpoint", "features", "stopping", "sweep"},
-    {"evaluation", "tracking"},
+    {"evaluation", "tracking", "tuning"},
     {"training", "report"},
     {"cli"},
 ]

@@ -1,0 +1,39 @@
+import csv
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from tests.runs import manifest, run
+
+
+def test_a_learning_rate_is_found_and_nothing_is_trained(
+    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level("INFO", "lowlight")
+    folder = tmp_path / "run"
+    stages = ["data.progressive=[{epochs: 1, patch_size: 16, batch_size: 4}]", "data.mixup=1"]
+    found = run("autoencoder", lol, folder, "find_lr=true", "trainer.max_epochs=1", *stages)["suggested_lr"]
+    assert 1e-8 < found < 1
+    assert f"method.optimizer.lr={found:.2g}" in caplog.messages[-1]
+    rows = list(csv.DictReader((folder / "lr_find.csv").open()))
+    assert found in [float(row["lr"]) for row in rows]
+    rates = [float(row["lr"]) for row in rows]
+    assert rates == sorted(rates)
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "lr_find.csv"]
+
+    run("autoencoder", lol, folder, f"method.optimizer.lr={found:.2g}")  # the folder is still free
+    assert manifest(folder)["stopped"] == "finished"
+
+
+def test_a_method_with_several_optimizers_is_refused(lol: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="find_lr=true cannot tune method=gan"):
+        run("gan", lol, tmp_path, "find_lr=true")
+    assert not list(tmp_path.iterdir())
+
+
+def test_losses_that_show_no_rate_are_told(lol: Path, tmp_path: Path) -> None:
+    nothing = patch("pytorch_lightning.tuner.lr_finder._LRFinder.suggestion", return_value=None)
+    with nothing, pytest.raises(ValueError, match=r"lr_find\.csv suggest no learning rate"):
+        run("autoencoder", lol, tmp_path, "find_lr=true")
