@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.profilers import PassThroughProfiler, Profiler
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
@@ -63,6 +64,7 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
         if config.save_images:
             callbacks.append(EnhancedImages(folder / "images", data.image_file))
         trainer = make(config.trainer, logger=False, callbacks=callbacks)
+        keep_profile(trainer, folder)
         metrics, is_zero = score(method, data, trainer, folder), trainer.is_global_zero
     if is_zero:
         if config.features:
@@ -131,6 +133,16 @@ def _copy_curves(checkpoint: str | None, folder: Path) -> None:
         curves = (path if path.is_dir() else path.parent) / "metrics.csv"
         if curves.exists():
             run_folder.write_text(folder / "metrics.csv", curves.read_text(encoding="utf-8"))
+
+
+def keep_profile(trainer: pl.Trainer, folder: Path | str) -> None:
+    """Let a profiler, if there is one, write its tables into a folder as ``<stage>-profile.txt``.
+
+    Lightning would write them to its log, which the commands keep quiet.
+    """
+    profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]
+    if not isinstance(profiler, PassThroughProfiler):
+        profiler.dirpath, profiler.filename = str(folder), "profile"
 
 
 def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Path) -> dict[str, Any]:

@@ -24,7 +24,9 @@ Resume = Literal["never", "auto", "restart"]
 _LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictures"})
 """Sections of a config that say where and how a run is launched, not what it computes."""
 
-_SPEED = frozenset({"num_workers", "cache", "cache_dir", "enable_progress_bar", "enable_model_summary"})
+_SPEED = frozenset(
+    {"num_workers", "cache", "cache_dir", "enable_progress_bar", "enable_model_summary", "profiler"}
+)
 """Last parts of keys that change how fast a run goes or what it shows, not what it computes."""
 
 WANDB_ID = "wandb_id.txt"
@@ -40,6 +42,8 @@ _RESULTS = (
     "manifest.json",
     WANDB_ID,
     "lr_find.csv",
+    "fit-profile.txt",
+    "test-profile.txt",
 )
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 """The checkpoint with the best objective, that of the last epoch, and that of the epoch before."""

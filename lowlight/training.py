@@ -24,7 +24,7 @@ from lowlight import run_folder, tracking
 from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, Stopwatch, TestPictures
 from lowlight.checkpoint import best_of, build, make, read
 from lowlight.data import PairDataModule
-from lowlight.evaluation import score
+from lowlight.evaluation import keep_profile, score
 from lowlight.methods import Classical, Method
 from lowlight.run_folder import LAST
 from lowlight.tuning import find_lr
@@ -181,6 +181,7 @@ def _trainer(config: DictConfig, method: Method) -> pl.Trainer:
         **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),
         **({"reload_dataloaders_every_n_epochs": 1} if config.data.get("progressive") else {}),
     )
+    keep_profile(trainer, config.output_dir)
     return trainer
 
 

@@ -1,9 +1,13 @@
+"""Finding a learning rate, profiling and compiling."""
+
 import csv
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
+from lowlight.config import load_config
+from lowlight.evaluation import evaluate
 from tests.runs import manifest, run
 
 
@@ -37,3 +41,18 @@ def test_losses_that_show_no_rate_are_told(lol: Path, tmp_path: Path) -> None:
     nothing = patch("pytorch_lightning.tuner.lr_finder._LRFinder.suggestion", return_value=None)
     with nothing, pytest.raises(ValueError, match=r"lr_find\.csv suggest no learning rate"):
         run("autoencoder", lol, tmp_path, "find_lr=true")
+
+
+@pytest.mark.parametrize("profiler", ["simple", "advanced"])
+def test_a_profile_is_left_in_the_run_folder(profiler: str, lol: Path, tmp_path: Path) -> None:
+    run("autoencoder", lol, tmp_path, f"trainer.profiler={profiler}")
+    for stage, step in (("fit", "training_step"), ("test", "test_step")):
+        assert step in (tmp_path / f"{stage}-profile.txt").read_text()
+    run("autoencoder", lol, tmp_path, "trainer.profiler=null", "resume=restart")
+    assert not list(tmp_path.glob("*-profile.txt"))
+
+
+def test_an_evaluation_is_profiled_too(lol: Path, tmp_path: Path) -> None:
+    data = ["data=lol", f"data.root='{lol}'", f"output_dir='{tmp_path}'"]
+    evaluate(load_config(["method=identity", "trainer=cpu", "trainer.profiler=simple", *data], "evaluate"))
+    assert "test_step" in (tmp_path / "test-profile.txt").read_text()
