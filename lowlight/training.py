@@ -61,6 +61,8 @@ def train(config: DictConfig) -> dict[str, Any]:
         raise ValueError(
             "callbacks=[...,early_stopping] needs validation images: data.val_fraction holds out none"
         )
+    if config.compile:
+        _compile(method)
     if config.find_lr:
         return find_lr(config, method, data)
     rank_zero_only(run_folder.prepare)(config)  # other processes find the folder ready
@@ -225,3 +227,19 @@ def _check_fit(config: DictConfig, method: Method) -> None:
             stride,
             stride * -(-patch // stride),
         )
+
+
+def _compile(method: Method) -> None:
+    """Compile the image network in place, which keeps the names of its weights.
+
+    Raises:
+        ValueError: If this machine cannot compile anything.
+    """
+    try:
+        torch.compile(lambda image: image + 1)(torch.zeros(1))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"compile=true: {reason}; install a C++ compiler (g++), or train with compile=false"
+        ) from error
+    method.net.compile()

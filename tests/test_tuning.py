@@ -5,10 +5,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+import torch
 
+from lowlight.checkpoint import load
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
-from tests.runs import manifest, run
+from tests.runs import checkpoint, manifest, run
 
 
 def test_a_learning_rate_is_found_and_nothing_is_trained(
@@ -56,3 +58,27 @@ def test_an_evaluation_is_profiled_too(lol: Path, tmp_path: Path) -> None:
     data = ["data=lol", f"data.root='{lol}'", f"output_dir='{tmp_path}'"]
     evaluate(load_config(["method=identity", "trainer=cpu", "trainer.profiler=simple", *data], "evaluate"))
     assert "test_step" in (tmp_path / "test-profile.txt").read_text()
+
+
+def test_a_missing_compiler_is_told_before_anything_is_written(
+    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
+    with pytest.raises(ValueError, match=r"compile=true: .*No working C\+\+ compiler.*compile=false"):
+        run("autoencoder", lol, tmp_path, "compile=true")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["autoencoder", "gan"])
+def test_a_compiled_run_leaves_checkpoints_that_load_without(name: str, lol: Path, tmp_path: Path) -> None:
+    more = ["data.patch_size=64", "trainer.max_epochs=1", "callbacks=[default,ema]"]
+    compiled = run(name, lol, tmp_path / "compiled", "compile=true", *more)
+    eager = run(name, lol, tmp_path / "eager", *more)
+    assert compiled["val/psnr"] == pytest.approx(eager["val/psnr"], abs=0.05)
+    method = load(tmp_path / "compiled")
+    assert method.net._compiled_call_impl is None
+    one, two = (checkpoint(tmp_path / folder)["state_dict"] for folder in ("compiled", "eager"))
+    assert one.keys() == two.keys()
+    low = torch.rand(1, 3, 33, 40) / 4
+    assert torch.allclose(method.enhance(low), load(tmp_path / "eager").enhance(low), atol=0.02)
