@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,19 @@ BLOCK = 32768
 
 
 def records(folder: Path) -> list[Any]:
-    """Return the records of the one run in an ``offline-run-*`` folder."""
+    """Return the records of the one run, which has ended, in an ``offline-run-*`` folder.
+
+    W&B's own process may write the last of them a moment after the run ended in this one.
+    """
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = folder.glob("*.wandb")
-    return [Record.FromString(content) for content in _contents(path.read_bytes())]
+    for _ in range(100):
+        read = [Record.FromString(content) for content in _contents(path.read_bytes())]
+        if any(record.WhichOneof("record_type") == "exit" for record in read):
+            return read
+        time.sleep(0.1)
+    raise TimeoutError(f"{path}: the run did not end")
 
 
 def _contents(data: bytes) -> Iterator[bytes]:
