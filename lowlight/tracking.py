@@ -69,7 +69,7 @@ class WandbCurves(WandbLogger):
         arguments["mode"] = _mode(offline, Path(save_dir)) if is_first else "disabled"
         shortened = None if tags is None else list(dict.fromkeys(_shorten(tag) for tag in tags))
         super().__init__(save_dir=str(save_dir), id=id, tags=shortened, **arguments)
-        self._wandb_init.pop("anonymous")  # W&B warns of it, even unset
+        self._wandb_init.pop("anonymous", None)  # W&B warns of it, even unset
 
     @property
     @rank_zero_experiment
