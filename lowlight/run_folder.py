@@ -32,6 +32,9 @@ _SPEED = frozenset(
 WANDB_ID = "wandb_id.txt"
 """The file that holds the id of a run's W&B run."""
 
+_SHOWING = ("learning_rate", "samples", "progress_pictures", "test_pictures")
+"""Callbacks that show a run without changing it."""
+
 _RESULTS = (
     "config.yaml",
     "metrics.json",
@@ -169,7 +172,9 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     settings = {
         key: value
         for key, value in flat.items()
-        if key.rpartition(".")[2] not in _SPEED and not f"{value}/".startswith(home)
+        if key.rpartition(".")[2] not in _SPEED
+        and not key.startswith(tuple(f"callbacks.{name}." for name in _SHOWING))
+        and not f"{value}/".startswith(home)
     }
     if roots := settings.get("data.root"):
         listed = roots if isinstance(roots, list) else [roots]

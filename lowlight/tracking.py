@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lowlight import run_folder
 from lowlight.callbacks import spread
+from lowlight.checkpoint import make
 from lowlight.images import Pair, to_uint8
 from lowlight.methods import Method
 
@@ -271,6 +272,18 @@ def finishing(loggers: Sequence[Logger]) -> Iterator[None]:
             import wandb
 
             wandb.finish(exit_code=exit_code)
+
+
+def report_failure(config: DictConfig, reason: str) -> None:
+    """Leave a failed run in W&B, where that is used, for a job that failed before its run began."""
+    for logger in (make(config.logger) or {}).values():
+        if not isinstance(logger, WandbCurves) or logger.id_file.exists():
+            continue
+        as_written = cast(dict[str, Any], OmegaConf.to_container(config))  # resolving may be what failed
+        logger.log_hyperparams(as_written)
+        logger.experiment.summary["failed"] = reason
+        logger.id_file.unlink(missing_ok=True)  # a later attempt is another run
+        logger.experiment.finish(exit_code=1)
 
 
 def _mode(offline: bool | None, folder: Path) -> str | None:

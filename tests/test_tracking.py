@@ -253,6 +253,26 @@ def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
     assert [event.step for event in events(run).Scalars("train/loss")] == [1]
 
 
+def test_a_job_that_fails_before_its_run_began_is_a_failed_run_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wandb
+
+    quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["lowlight-train", "-m", *AUTOENCODER, "logger=wandb", "seed=-1", *quiet]
+    )
+    with pytest.raises(SystemExit):
+        import_module("lowlight.cli.train").main()
+    assert wandb.run is None
+    folder = of(tmp_path / "multirun" / "autoencoder-0")
+    assert wandb_file.summary(folder)["failed"] == "seed=-1 is not a whole number from 0 to 2^32 - 1"
+    assert wandb_file.config(folder)["seed"] == -1
+    assert [record.exit_code for record in wandb_file.of_kind(folder, "exit")] == [1]
+    assert not (tmp_path / "multirun" / "autoencoder-0" / "wandb_id.txt").exists()
+
+
 @pytest.mark.parametrize(
     ("offline", "environment", "has_key", "mode"),
     [

@@ -61,13 +61,22 @@ def run_job(task: Callable[[DictConfig], float | None], config: DictConfig) -> f
         sys.exit(130)
     except Exception as error:
         log.error("failed: %s", one_line(error))
-        try:
-            write_json(record, {"reason": one_line(error), "traceback": traceback.format_exc()})
-        except OSError as full:
-            log.error("cannot write %s (%s)", record, full.strerror)
+        _record(error, config, record)
         return None
     record.unlink(missing_ok=True)
     return None if value is None or math.isnan(value) else value
+
+
+def _record(error: Exception, config: DictConfig, record: Path) -> None:
+    """Write why a job failed, and tell W&B; what fails of that is told and ends nothing."""
+    try:
+        write_json(record, {"reason": one_line(error), "traceback": traceback.format_exc()})
+        if config.get("logger"):
+            from lowlight.tracking import report_failure
+
+            report_failure(config, one_line(error))
+    except Exception as another:
+        log.error("the failure could not be recorded: %s", one_line(another))
 
 
 def one_line(error: Exception) -> str:

@@ -177,6 +177,23 @@ def test_one_failed_job_ends_no_sweep(launcher: list[str], lol: Path, tmp_path: 
 
 
 @pytest.mark.slow
+def test_a_sweep_of_spawned_processes_leaves_whole_runs(lol: Path, tmp_path: Path) -> None:
+    devices = ["trainer=ddp_spawn", "trainer.accelerator=cpu", "trainer.devices=2"]
+    arguments = [*AUTOENCODER, *on(lol), "seed=0,1", *devices, "trainer.max_epochs=2"]
+    arguments.remove("trainer=cpu")
+    done = lowlight("train", "-m", *arguments, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    jobs = read_sweep(tmp_path / "multirun")
+    assert [(one.status, one.epochs) for one in jobs] == [("done", 2)] * 2
+    for one in jobs:
+        manifest = json.loads((one.folder / "manifest.json").read_text())
+        assert (manifest["processes"], manifest["stopped"]) == (2, "finished")
+        assert len((one.folder / "metrics.csv").read_text().splitlines()) == 3
+        assert (one.folder / "per_image.csv").exists()
+        assert one.minutes > 0
+
+
+@pytest.mark.slow
 def test_a_job_that_is_preempted_is_submitted_again_and_goes_on(lol: Path, tmp_path: Path) -> None:
     arguments = [*AUTOENCODER, *on(lol), "seed=0", "trainer.max_epochs=60", "resume=auto"]
     arguments += ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"]

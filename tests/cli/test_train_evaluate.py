@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -132,7 +133,11 @@ def test_the_program_lists_its_verbs_and_refuses_others(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["autoencoder", "gan"])
 def test_two_processes_score_as_one(name: str, lol: Path, tmp_path: Path) -> None:
-    overrides = [f"method={name}", *TINY[name], *QUICK, *on(lol), "trainer.max_epochs=1"]
+    root = tmp_path / "LOL"
+    shutil.copytree(lol, root)
+    for role in ("low", "high"):  # three test images for two processes: the sampler pads
+        shutil.copy(lol / "our485" / role / "1.png", root / "eval15" / role / "9.png")
+    overrides = [f"method={name}", *TINY[name], *QUICK, *on(root), "trainer.max_epochs=1"]
     command = [
         "train",
         *overrides,
@@ -145,13 +150,19 @@ def test_two_processes_score_as_one(name: str, lol: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert (
         lowlight(
-            "evaluate", "checkpoint=ddp", *on(lol), "trainer=cpu", "output_dir=one", folder=tmp_path
+            "evaluate", "checkpoint=ddp", *on(root), "trainer=cpu", "output_dir=one", folder=tmp_path
         ).returncode
         == 0
     )
     two, one = (json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("ddp", "one"))
-    assert two["images"] == one["images"] == 2
-    assert two["test/psnr"] == pytest.approx(one["test/psnr"], abs=1e-6)
+    assert two["images"] == one["images"] == 3
+    scores = {key for key in one if key.startswith("test/")} - {"test/loss"}
+    for key in scores:
+        assert float(two[key]) == pytest.approx(float(one[key]), abs=1e-6, nan_ok=True), key
+    for file in ("best.ckpt", "last.ckpt"):
+        assert (tmp_path / "ddp" / file).exists()
+    with (tmp_path / "ddp" / "per_image.csv").open() as table:
+        assert len(list(csv.DictReader(table))) == 3
 
 
 @pytest.mark.slow
