@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
 from lowlight.data.dataset import EpochSampler, PairDataset, collate, mix
-from lowlight.data.pairs import PairedFolder, PairItem, PairSet, Split, refuse
+from lowlight.data.pairs import PairedFolder, PairItem, PairSet, Split, name_sets, refuse
 from lowlight.data.progressive import read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
@@ -83,7 +83,7 @@ class PairDataModule(pl.LightningDataModule):
             raise ValueError(f"data.mixup={mixup} must be positive, or null to mix nothing")
         if split not in PROTOCOLS:
             raise ValueError(f"data.split={split} is none of {', '.join(PROTOCOLS)}")
-        self.sets = _name_sets(root, sets, layout)
+        self.sets = name_sets(root, sets, layout) or {"synthetic": DarkenedPhotographs()}
         self.split = split
         self.batch_size = batch_size
         self.patch_size = patch_size
@@ -295,25 +295,3 @@ class PairDataModule(pl.LightningDataModule):
             "eval_size": self.eval_size,
             "seed": self.seed,
         }
-
-
-def _name_sets(
-    root: Path | str | Sequence[Path | str] | None,
-    sets: Mapping[str, PairSet] | None,
-    layout: Callable[[Path], PairSet],
-) -> dict[str, PairSet]:
-    roots = [root] if isinstance(root, str | Path) else list(root or [])
-    if not roots and not sets:
-        return {"synthetic": DarkenedPhotographs()}
-    named = dict(sets or {})
-    for folder in (Path(path).expanduser() for path in roots):
-        name = folder.resolve().name or "root"
-        if name in named:
-            raise ValueError(
-                f"two sets are called {name!r} ({named[name]} and {folder}), but image names must be unique; "
-                f"rename a folder or name the sets yourself (sets: {{mine: ...}})"
-            )
-        named[name] = layout(folder)
-    if slashed := [name for name in named if "/" in name]:
-        raise ValueError(f"a set cannot be called {slashed[0]!r}: its images are called <set>/<stem>")
-    return named

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, Protocol
@@ -266,3 +266,28 @@ class PairedFolder:
     def _looked_for(self) -> str:
         splits = "|".join(name for names in self.splits.values() for name in names)
         return f"a folder {splits} with {', '.join(f'{low}|{high}' for low, high in self.folders)} in it"
+
+
+def name_sets(
+    root: Path | str | Sequence[Path | str] | None,
+    sets: Mapping[str, PairSet] | None,
+    layout: Callable[[Path], PairSet],
+) -> dict[str, PairSet]:
+    """Call each set as its folder, beside those that have names already.
+
+    Raises:
+        ValueError: If two would be called alike, or a name holds a slash.
+    """
+    roots = [root] if isinstance(root, str | Path) else list(root or [])
+    named = dict(sets or {})
+    for folder in (Path(path).expanduser() for path in roots):
+        name = folder.resolve().name or "root"
+        if name in named:
+            raise ValueError(
+                f"two sets are called {name!r} ({named[name]} and {folder}), but image names must be unique; "
+                f"rename a folder or name the sets yourself (sets: {{mine: ...}})"
+            )
+        named[name] = layout(folder)
+    if slashed := [name for name in named if "/" in name]:
+        raise ValueError(f"a set cannot be called {slashed[0]!r}: its images are called <set>/<stem>")
+    return named
