@@ -4,12 +4,14 @@ import csv
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 
 from lowlight.checkpoint import load
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
+from lowlight.tuning import steepest
 from tests.runs import checkpoint, manifest, run
 
 
@@ -39,8 +41,24 @@ def test_a_method_with_several_optimizers_is_refused(lol: Path, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
+def test_the_rate_is_where_the_loss_falls_most_for_a_factor_and_noise_at_low_rates_does_not_count() -> None:
+    generator = np.random.default_rng(0)
+    rates = np.logspace(-8, 0, 100)
+    losses = 1 / (1 + rates / 1e-3) + 1e-3 * generator.standard_normal(100)  # falls most at 1e-3
+    found = steepest(rates.tolist(), losses.tolist())
+    assert found is not None
+    assert 3e-4 < found < 3e-3
+    losses[-20:] = np.nan
+    assert steepest(rates.tolist(), losses.tolist()) == found
+
+
+@pytest.mark.parametrize("losses", [[1.0] * 5, list(range(30)), [float("nan")] * 30])
+def test_losses_that_do_not_fall_suggest_nothing(losses: list[float]) -> None:
+    assert steepest([10.0**power for power in range(len(losses))], losses) is None
+
+
 def test_losses_that_show_no_rate_are_told(lol: Path, tmp_path: Path) -> None:
-    nothing = patch("pytorch_lightning.tuner.lr_finder._LRFinder.suggestion", return_value=None)
+    nothing = patch("lowlight.tuning.steepest", return_value=None)
     with nothing, pytest.raises(ValueError, match=r"lr_find\.csv suggest no learning rate"):
         run("autoencoder", lol, tmp_path, "find_lr=true")
 
