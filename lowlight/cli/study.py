@@ -1,6 +1,7 @@
 """An Optuna study that the same command goes on with after a stop."""
 
 import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ class ContinuedStudy(Callback):
         stopped: list[int] = study.user_attrs.get(_STOPPED, [])
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             study.set_user_attr(_STOPPED, stopped := [*stopped, trial.number])
-            study.enqueue_trial(trial.params)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.enqueue_trial(trial.params)
             study.tell(trial.number, state=TrialState.FAIL)
         ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.FAIL))
         done = sum(trial.number not in stopped for trial in ended)
