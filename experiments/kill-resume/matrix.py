@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from lowlight.run_folder import provenance, write_json
+from lowlight.run_folder import provenance, read_json, write_json
 
 SMALL = ["trainer=cpu", "trainer.max_epochs=3", "trainer.enable_progress_bar=false", "data.patch_size=32"]
 SMALL += ["trainer.limit_train_batches=4", "data.batch_size=4", "resume=auto"]
@@ -100,6 +100,7 @@ def main() -> None:
                     unlike = difference(straight, folder) if again == 0 else float("nan")
                     died = signal.Signals(-status).name if status < 0 else status
                     rows.append({"method": method, "place": place, "signal": name, "status": died})
+                    rows[-1] |= {"sittings": read_json(folder / "manifest.json")["sittings"]}
                     rows[-1] |= {"difference": unlike}
                     print(*rows[-1].values(), sep=" | ", flush=True)
     write_json(out, {"rows": rows, **provenance()})

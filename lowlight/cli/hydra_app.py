@@ -77,5 +77,7 @@ def _quieten_lightning() -> None:
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    # The scores gather the processes themselves.
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
     # Before the first validation of a run that validates every few epochs; later it is an error.
     warnings.filterwarnings("ignore", message=".*could not find the monitored key.*")
