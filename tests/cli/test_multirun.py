@@ -159,7 +159,7 @@ def test_a_study_goes_on_to_its_number_of_trials_and_repeats_the_one_it_was_stop
         [],
         ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
         ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
-        ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"],
+        ["hydra/launcher=ray", "hydra.launcher.ray.init.address=local"],
     ],
     ids=["basic", "joblib", "submitit", "ray"],
 )
