@@ -15,7 +15,7 @@ def config_folder() -> Path:
     return shipped if shipped.is_dir() else package.parent / "conf"
 
 
-def available(group: str) -> list[str]:
+def available(group: str = "method") -> list[str]:
     """Return the names that a config group offers, sorted.
 
     Args:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
+from torch.nn import functional as F
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 """File name endings, in lower case, that are read as images."""
@@ -105,3 +106,20 @@ def check_image(image: Tensor, role: str = "image") -> None:
             f"{role} must be RGB float of shape (B, 3, H, W) in [0, 1], "
             f"got {tuple(image.shape)} of {image.dtype}; use lowlight.images.read_image(path)[None]"
         )
+
+
+def pad_to_stride(image: Tensor, stride: int) -> Tensor:
+    """Pad images at the bottom and the right until their sides are multiples of ``stride`` pixels.
+
+    Padding is by reflection, or by replication where the image is too small for it.
+
+    Args:
+        image: Images of shape (B, 3, H, W), with sides of at least one pixel.
+        stride: The stride in pixels.
+    """
+    height, width = image.shape[-2:]
+    bottom, right = -height % stride, -width % stride
+    if not (bottom or right):
+        return image
+    mode = "reflect" if bottom < height and right < width else "replicate"
+    return F.pad(image, (0, right, 0, bottom), mode=mode)

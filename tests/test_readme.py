@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -12,14 +13,29 @@ from lowlight import losses
 from lowlight.checkpoint import build
 from lowlight.config import load_config
 from lowlight.images import Pair
+from lowlight.inference.safety import blend
+from tests.tiny import TINY
 
 README = Path(__file__).parent.parent / "README.md"
+
+
+def test_the_enhancing_example_enhances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _ = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    method = build(load_config(["method=mirnet", *TINY["mirnet"]]).method)
+    (tmp_path / "outputs" / "mirnet").mkdir(parents=True)
+    weights = {"state_dict": method.state_dict(), "recipe": method.recipe}
+    torch.save(weights, tmp_path / "outputs" / "mirnet" / "best.ckpt")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"image": torch.rand(3, 9, 5) / 5}
+    exec(compile(code, str(README), "exec"), names)
+    expected = blend(names["image"][None], method.eval().enhance(names["image"][None]), 0.8)
+    assert torch.allclose(names["bright"], expected[0], atol=1e-6)
 
 
 def test_the_library_example_trains_and_enhances(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    _, code = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     code = code.replace("PairDataModule()", f"PairDataModule({str(lol)!r}, batch_size=2, patch_size=32)")
     code = code.replace(

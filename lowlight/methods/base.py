@@ -9,10 +9,9 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler
 
-from lowlight.images import Pair, check_image, round_to_8_bits
+from lowlight.images import Pair, check_image, pad_to_stride, round_to_8_bits
 from lowlight.metrics import ImageScores, Measure, all_scores, channel, channel_accuracy, exposure, psnr, ssim
 
 
@@ -57,6 +56,12 @@ class Method(pl.LightningModule, ABC):
     def loss(self, restored: Tensor, batch: Pair) -> Tensor:
         """Return the objective of the image network as a scalar, from its raw output."""
 
+    @property
+    def stride(self) -> int:
+        """Multiple of pixels that the network's input is padded to; 1 where it names none."""
+        stride = getattr(self.net, "stride", 1)
+        return stride if isinstance(stride, int) else 1  # a lone convolution's stride is a tuple
+
     def restore(self, low: Tensor) -> Tensor:
         """Run the network on images of any size, padded to its stride and cropped back.
 
@@ -73,14 +78,8 @@ class Method(pl.LightningModule, ABC):
         """
         check_image(low, "low")
         height, width = low.shape[-2:]
-        stride = getattr(self.net, "stride", 1)
-        stride = stride if isinstance(stride, int) else 1  # a lone convolution's stride is a tuple
-        bottom, right = -height % stride, -width % stride
-        if bottom or right:
-            mode = "reflect" if bottom < height and right < width else "replicate"
-            low = F.pad(low, (0, right, 0, bottom), mode=mode)
-        low = low.contiguous(memory_format=torch.channels_last)
-        return cast(Tensor, self.net(low))[..., :height, :width]
+        padded = pad_to_stride(low, self.stride).contiguous(memory_format=torch.channels_last)
+        return cast(Tensor, self.net(padded))[..., :height, :width]
 
     @torch.no_grad()
     def enhance(self, low: Tensor) -> Tensor:

@@ -1,0 +1,150 @@
+"""`lowlight enhance`: make dark photographs bright."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lowlight.inference.photographs import Outcome
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def enhance(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH",
+            help="Photographs, folders (with all below), or - for a list on standard input.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A run's folder, a checkpoint, a pretrained folder, or an export.")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="A method that learns nothing: gamma (the default), lime, clahe, ...")
+    ] = None,
+    strength: Annotated[float, typer.Option(help="From 0, nothing, to 1; mixed in linear light.")] = 1.0,
+    fail_safe: Annotated[
+        bool, typer.Option(help="Leave what is not dark, or comes out ruined, as it is.")
+    ] = True,
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Do what is not done yet.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over earlier outputs.")] = False,
+    max_pixels: Annotated[float, typer.Option(help="Refuse larger images, in pixels.")] = 250e6,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...; a GPU if there is one.")] = "auto",
+    trust: Annotated[
+        list[str] | None, typer.Option(help="A package that the checkpoint may call, as mypackage.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each file as JSON.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Enhance photographs of any kind and size.
+
+    Outputs keep their names, below a folder their places. A file that cannot be read is told of and the
+    rest is done. The exit status is 1 if any file failed.
+    """
+    from lowlight.inference.folders import check_targets, find_jobs, run_jobs
+    from lowlight.inference.photographs import Settings
+    from lowlight.inference.work import choose, enhance_job
+
+    try:
+        settings = Settings(strength, fail_safe, int(max_pixels))
+        jobs, outcomes = find_jobs(_listed(paths), out)
+        check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
+        enhancer = choose(checkpoint, method, device, trust or ())
+    except (OSError, ValueError) as error:
+        if debug:
+            raise
+        print(f"lowlight enhance: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    if checkpoint is None and method is None:
+        print(
+            f"No --checkpoint given: {enhancer.name}, which learns nothing, enhances.",
+            file=sys.stderr,
+        )
+    done = run_jobs(jobs, lambda job: enhance_job(enhancer, job, settings), skip_existing=skip_existing)
+    try:
+        for outcome in _watched(done, len(jobs)):
+            outcomes.append(outcome)
+    except KeyboardInterrupt:
+        print("lowlight enhance: stopped; --skip-existing does the rest", file=sys.stderr)
+        raise typer.Exit(130) from None
+    finally:
+        _tell(outcomes, out, as_json)
+    raise typer.Exit(any(outcome.status == "failed" for outcome in outcomes))
+
+
+def _listed(paths: Sequence[Path]) -> list[Path]:
+    """Return the paths, with those that standard input lists, one a line or NUL between them, for ``-``."""
+    listed = []
+    for path in paths:
+        if str(path) == "-":
+            text = sys.stdin.buffer.read().decode(sys.getfilesystemencoding(), "surrogateescape")
+            names = text.split("\0") if "\0" in text else text.splitlines()
+            listed += [Path(name) for name in names if name]
+        else:
+            listed.append(path)
+    return listed
+
+
+def _watched(outcomes: Iterable["Outcome"], total: int) -> Iterable["Outcome"]:
+    """Show a bar on a terminal, and each failure as it comes."""
+    from tqdm import tqdm
+
+    megapixels = 0.0
+    with tqdm(total=total, unit="file", disable=None, dynamic_ncols=True) as bar:
+        for outcome in outcomes:
+            megapixels += outcome.megapixels
+            elapsed = bar.format_dict["elapsed"] or 1e-9
+            bar.set_postfix_str(f"{megapixels / elapsed:.2f} MP/s", refresh=False)
+            bar.update()
+            for line in _lines(outcome):
+                bar.write(line, file=sys.stderr)
+            yield outcome
+
+
+def _lines(outcome: "Outcome") -> list[str]:
+    if outcome.status == "failed":
+        return [f"failed: {outcome.reason}"]
+    lines = [f"note: {outcome.source}: {note}" for note in outcome.notes]
+    if outcome.status == "unchanged":
+        lines.append(f"unchanged: {outcome.source}: {outcome.reason}")
+    return lines
+
+
+def _tell(outcomes: Sequence["Outcome"], out: Path, as_json: bool) -> None:
+    counts = Counter(outcome.status for outcome in outcomes)
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    megapixels = sum(outcome.megapixels for outcome in outcomes)
+    if as_json:
+        summary: dict[str, Any] = {**counts, "seconds": seconds, "megapixels": megapixels}
+        files = [
+            {key: str(value) if isinstance(value, Path) else value for key, value in vars(outcome).items()}
+            for outcome in outcomes
+        ]
+        print(json.dumps({"files": files, "summary": summary}, indent=2))
+        return
+    parts = [f"{counts[status]} {status}" for status in ("enhanced", "unchanged", "skipped", "failed")]
+    if counts["unchanged"]:
+        reasons = Counter(str(outcome.reason) for outcome in outcomes if outcome.status == "unchanged")
+        parts[1] += f" ({', '.join(f'{count} {reason}' for reason, count in sorted(reasons.items()))})"
+    shown = [part for part in parts if not part.startswith("0 ")] or ["nothing to do"]
+    speed = f"; {megapixels:.1f} megapixels in {seconds:.1f} s" if seconds else ""
+    print(f"{', '.join(shown)}{speed}; in {out}")
+
+
+def main() -> None:
+    """Run the command."""
+    app(prog_name="lowlight enhance")
+
+
+if __name__ == "__main__":
+    main()

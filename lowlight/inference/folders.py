@@ -1,0 +1,91 @@
+"""Enhancing many files: finding them, naming what is written, going on after a bad one."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lowlight.images import SUFFIXES
+from lowlight.inference.photo import PHOTO_SUFFIXES
+from lowlight.inference.photographs import Outcome
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to be enhanced, and where to."""
+
+    source: Path
+    target: Path
+
+
+def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome]]:
+    """List what is to be enhanced: files, and whatever images lie in folders and theirs.
+
+    A file keeps its name, and below a folder its place; where nothing writes its format, ``.png`` is
+    appended. Hidden files are passed over, and so is ``out`` where it lies in a folder that is searched.
+
+    Returns:
+        The jobs, each target once, and the files that are refused: missing, or with the target of another.
+    """
+    jobs: dict[Path, Job] = {}
+    refused: list[Outcome] = []
+    for path in paths:
+        found = list(_below(path, out)) if path.is_dir() else [path]
+        if not found:
+            refused.append(Outcome(path, out, "failed", f"{path}: no images in this folder"))
+        for source in found:
+            target = out / _name(source.relative_to(path) if path.is_dir() else Path(source.name))
+            other = jobs.get(target)
+            if other is None:
+                jobs[target] = Job(source, target)
+            elif other.source.resolve() != source.resolve():
+                reason = f"{source}: would be written to {target}, as {other.source} is; give another --out"
+                refused.append(Outcome(source, target, "failed", reason))
+    return list(jobs.values()), refused
+
+
+def _below(folder: Path, out: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file() and not hidden:
+            if out != folder and path.is_relative_to(out):
+                continue
+            yield path
+
+
+def _name(path: Path) -> Path:
+    writable = path.suffix.lower() in SUFFIXES
+    return path if writable else path.with_name(path.name + ".png")
+
+
+def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> None:
+    """Refuse jobs that would write over what exists, unasked, or over what they read, at all.
+
+    Raises:
+        ValueError: Naming the first such file.
+    """
+    for job in jobs:
+        if job.target.exists() and job.target.samefile(job.source):
+            raise ValueError(f"{job.target}: would be written over itself; give another --out")
+    taken = [job.target for job in jobs if job.target.exists()]
+    if taken and not (skip_existing or overwrite):
+        raise ValueError(
+            f"{taken[0]} exists"
+            + (f", and {len(taken) - 1} more" if len(taken) > 1 else "")
+            + "; --skip-existing does the rest, --overwrite does all"
+        )
+
+
+def run_jobs(
+    jobs: Iterable[Job], enhance: Callable[[Job], Outcome], *, skip_existing: bool
+) -> Iterator[Outcome]:
+    """Do the jobs one after the other; a file that fails is told of, and the rest is done."""
+    for job in jobs:
+        if skip_existing and job.target.exists():
+            yield Outcome(job.source, job.target, "skipped", "exists")
+            continue
+        try:
+            yield enhance(job)
+        except (OSError, ValueError, MemoryError) as error:
+            message = " ".join(str(error).split()) or type(error).__name__
+            reason = message if str(job.source) in message else f"{job.source}: {message}"
+            yield Outcome(job.source, job.target, "failed", reason)

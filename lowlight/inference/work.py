@@ -1,0 +1,74 @@
+"""Choosing what enhances, and doing one job with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from lowlight.checkpoint import build
+from lowlight.config import available, load_config
+from lowlight.inference.engines import Enhancer, TorchEnhancer, load_engine
+from lowlight.inference.folders import Job
+from lowlight.inference.photographs import Outcome, Settings, enhance_file
+from lowlight.methods import Classical
+
+DEFAULT = "gamma"
+"""The method that enhances where none is named."""
+
+
+def choose(
+    checkpoint: Path | str | None = None,
+    method: str | None = None,
+    device: str = "auto",
+    trust: Sequence[str] = (),
+) -> Enhancer:
+    """Return what a checkpoint or the name of a method stands for, ready to enhance.
+
+    Args:
+        checkpoint: A run's folder, a checkpoint, a pretrained folder or an exported network.
+        method: One that learns nothing, such as ``gamma``; :data:`DEFAULT` where neither is given.
+        device: Where to work: ``cpu``, ``cuda`` or, for a GPU where there is one, ``auto``.
+        trust: Packages that the checkpoint may call.
+
+    Raises:
+        ValueError: If both are given, or one is unusable.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if checkpoint is not None:
+        if method is not None:
+            raise ValueError("give --checkpoint or --method, not both")
+        return load_engine(checkpoint, device, trust)
+    return TorchEnhancer(classical(method or DEFAULT))
+
+
+def classical(name: str) -> Classical:
+    """Return a method that learns nothing, by its name.
+
+    Raises:
+        ValueError: If there is none of that name, or it must be trained first.
+    """
+    if name not in available("method"):
+        raise ValueError(f"no method {name!r}; there are {', '.join(untrained())}")
+    method = build(load_config([f"method={name}"]).method)
+    if not isinstance(method, Classical):
+        raise ValueError(
+            f"{name} must be trained first: give --checkpoint, or one of {', '.join(untrained())}"
+        )
+    return method
+
+
+def untrained() -> list[str]:
+    """Return the names of the methods that learn nothing."""
+    configs = {name: load_config([f"method={name}"]).method for name in available("method")}
+    return [name for name, config in configs.items() if config["_target_"].endswith(".Classical")]
+
+
+def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
+    """Enhance a file of any kind.
+
+    Raises:
+        ValueError: If it cannot be read; the message names it.
+        OSError: If the target cannot be written.
+    """
+    return enhance_file(enhancer, job.source, job.target, settings)

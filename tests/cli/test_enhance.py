@@ -1,0 +1,126 @@
+"""`lowlight enhance` as a user runs it."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from lowlight.cli.enhance import app
+from lowlight.images import read_rgb
+from tests.cli.commands import lowlight
+from tests.conftest import photograph
+
+
+def folder_of(folder: Path, count: int, height: int = 24) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(count):
+        Image.fromarray(photograph(seed, height, 32) // 5).save(folder / f"photo {seed:03}.png")
+    return folder
+
+
+def run(*arguments: Any, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+
+
+def test_a_folder_is_enhanced_by_gamma_which_is_told(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 3)
+    result = run(source, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "3 enhanced" in result.stdout
+    assert "gamma, which learns nothing" in result.stderr
+    for path in source.iterdir():
+        low = read_rgb(path).astype(np.float32) / 255
+        assert np.abs(read_rgb(tmp_path / "out" / path.name) - 255 * low**0.4).max() <= 0.51
+
+
+def test_a_bad_file_fails_alone_and_json_says_so(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 2)
+    (source / "zero.png").touch()
+    Image.fromarray(photograph(9)).save(source / "bright.png")
+    result = run(source, tmp_path / "absent.jpg", "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    became = {Path(file["source"]).name: file["status"] for file in told["files"]}
+    assert became == {
+        "photo 000.png": "enhanced",
+        "photo 001.png": "enhanced",
+        "bright.png": "unchanged",
+        "zero.png": "failed",
+        "absent.jpg": "failed",
+    }
+    assert told["summary"]["failed"] == 2
+    assert (tmp_path / "out" / "bright.png").read_bytes() == (source / "bright.png").read_bytes()
+    assert not (tmp_path / "out" / "zero.png").exists()
+    assert f"{source / 'zero.png'}: empty, 0 bytes" in result.stderr
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0"])
+def test_a_list_comes_on_standard_input(separator: str, tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 3)
+    names = separator.join(str(path) for path in sorted(source.iterdir())[:2])
+    result = run("-", "--out", tmp_path / "out", stdin=names)
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_what_exists_is_kept_unless_asked(tmp_path: Path) -> None:
+    source, out = folder_of(tmp_path / "in", 2), tmp_path / "out"
+    assert run(source, "--out", out).exit_code == 0
+    (out / "photo 001.png").unlink()
+    before = (out / "photo 000.png").stat().st_mtime_ns
+    refused = run(source, "--out", out)
+    assert refused.exit_code == 1
+    assert "--skip-existing does the rest" in refused.stderr
+    assert not (out / "photo 001.png").exists()
+    assert "1 enhanced, 1 skipped" in run(source, "--out", out, "--skip-existing").stdout
+    assert (out / "photo 000.png").stat().st_mtime_ns == before
+    assert "2 enhanced" in run(source, "--out", out, "--overwrite", "--strength", 0.5).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--strength", "2"], "strength must be from 0 to 1"),
+        (["--method", "gama"], "no method 'gama'; there are"),
+        (["--method", "mirnet"], "mirnet must be trained first"),
+        (["--checkpoint", "nowhere.ckpt"], "nowhere.ckpt: no such"),
+        (["--checkpoint", "x", "--method", "lime"], "not both"),
+    ],
+)
+def test_a_wrong_argument_gets_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = run(folder_of(tmp_path / "in", 1), "--out", tmp_path / "out", *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_kill_in_a_folder_of_200_breaks_and_loses_nothing(tmp_path: Path) -> None:
+    source, out = folder_of(tmp_path / "in", 200, height=200), tmp_path / "out"
+    command = [sys.executable, "-m", "lowlight.cli.enhance", str(source), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while len(list(out.glob("*.png")) if out.exists() else []) < 30:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in out.glob("*.png")}
+    assert 30 <= len(done) < 200
+    for path in done:
+        read_rgb(path)
+    again = lowlight("enhance", str(source), "--out", str(out), "--skip-existing", folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert f"{200 - len(done)} enhanced, {len(done)} skipped" in again.stdout
+    assert {path.name for path in out.iterdir()} == {path.name for path in source.iterdir()}
+    assert all(path.stat().st_mtime_ns == at for path, at in done.items())
+    for path in source.iterdir():
+        low = read_rgb(path).astype(np.float32) / 255
+        assert np.abs(read_rgb(out / path.name) - 255 * low**0.4).max() <= 0.51

@@ -1,0 +1,80 @@
+"""`lowlight.enhance` and its companions, as other programs use them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import lowlight
+from lowlight.methods import Supervised
+from lowlight.networks import Autoencoder
+from tests.conftest import photograph
+
+DARK = photograph(2, 30, 41) // 6
+TENSOR = torch.from_numpy(DARK).movedim(-1, 0).float() / 255
+
+
+def test_the_public_names_are_these() -> None:
+    assert lowlight.__all__ == ["available", "enhance", "load"]
+    assert set(lowlight.__all__) <= set(dir(lowlight))
+    for name in lowlight.__all__:
+        assert callable(getattr(lowlight, name))
+    with pytest.raises(AttributeError, match="no attribute 'enhanse'"):
+        lowlight.enhanse  # noqa: B018
+    assert {"mirnet", "autoencoder", "gan", "gamma"} <= set(lowlight.available())
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(DARK),
+        Image.fromarray(DARK).convert("L"),
+        Image.fromarray(DARK).convert("RGBA"),
+        DARK,
+        DARK[..., 0],
+        DARK.astype(np.uint16) * 257,
+        DARK.astype(np.float32) / 255,
+        DARK.astype(np.float64) / 255,
+        TENSOR,
+        TENSOR.expand(2, -1, -1, -1),
+        TENSOR.half(),
+    ],
+    ids=lambda image: f"{type(image).__name__}-{getattr(image, 'dtype', getattr(image, 'mode', ''))}",
+)
+def test_an_image_of_any_kind_becomes_one_of_its_kind(image: object) -> None:
+    enhanced = lowlight.enhance(image)
+    assert type(enhanced) is type(image)
+    if isinstance(image, Image.Image):
+        assert enhanced.mode == image.mode
+    assert getattr(enhanced, "dtype", None) == getattr(image, "dtype", None)
+    before, after = (np.asarray(one, dtype=np.float64) for one in (image, enhanced))
+    white = before.max() / (DARK.max() / 255) if not isinstance(image, Image.Image) else 255
+    assert before.shape == after.shape
+    colour = slice(None, 3) if getattr(image, "mode", "") == "RGBA" else slice(None)
+    expected = (before / white) ** 0.4
+    assert np.abs(after / white - expected)[..., colour].max() < 0.01
+
+
+def test_a_model_is_a_method_a_path_or_a_name(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    method = Supervised(Autoencoder([4, 4, 4, 4, 4])).eval()
+    assert torch.equal(lowlight.enhance(TENSOR, method), method.enhance(TENSOR[None])[0])
+    lime = lowlight.enhance(DARK, "lime")
+    assert not np.array_equal(lime, lowlight.enhance(DARK))
+    with pytest.raises(ValueError, match="no such"):
+        lowlight.enhance(DARK, tmp_path / "absent.ckpt")
+    assert np.array_equal(lowlight.enhance(DARK, strength=0.0), DARK)
+
+
+@pytest.mark.parametrize("image", [DARK.astype(int), DARK[None], DARK[..., :2]])
+def test_another_kind_of_array_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="image must be of shape"):
+        lowlight.enhance(image)
+
+
+def test_a_bright_image_is_returned_as_it_is() -> None:
+    bright = photograph(2)
+    assert np.array_equal(lowlight.enhance(bright), bright)
+    assert not np.array_equal(lowlight.enhance(bright, fail_safe=False), bright)

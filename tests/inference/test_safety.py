@@ -1,0 +1,93 @@
+"""Strength mixes light; what needs no enhancement, or comes out ruined, is left as it is."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lowlight.inference.photo import Photo
+from lowlight.inference.photographs import Settings, enhance_photo, enhance_pixels
+from lowlight.inference.safety import blend
+from tests.conftest import photograph
+
+DARK = photograph(4) // 6
+
+
+class Stand:
+    """An enhancer that does what a test wants."""
+
+    stride, name = 1, "stand"
+
+    def __init__(self, function) -> None:  # type: ignore[no-untyped-def]
+        self.function = function
+
+    def enhance(self, low: Tensor) -> Tensor:
+        return self.function(low)
+
+
+BRIGHTER = Stand(lambda low: (low * 4).clamp(0, 1))
+
+
+def test_the_ends_of_strength_are_the_image_and_its_enhancement() -> None:
+    low, enhanced = torch.rand(2, 1, 3, 8, 9)
+    assert torch.allclose(blend(low, enhanced, 0), low, atol=1e-6)
+    assert torch.equal(blend(low, enhanced, 1), enhanced)
+
+
+def test_strength_mixes_in_linear_light() -> None:
+    black, white = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+    # IEC 61966-2-1: half of the light of white is 0.7354 of its value.
+    assert blend(black, white, 0.5).flatten().tolist() == pytest.approx([0.7354] * 3, abs=1e-4)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan")])
+def test_a_strength_beyond_its_range_is_refused(strength: float) -> None:
+    with pytest.raises(ValueError, match="strength must be from 0 to 1"):
+        Settings(strength=strength)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("pixels", "function", "reason"),
+    [
+        (DARK, lambda low: low * 4, None),
+        (photograph(4), lambda low: low * 4, "not_dark"),
+        (DARK, lambda low: low / 0 * 0, "not_finite"),
+        (DARK, lambda low: torch.ones_like(low), "clipped"),
+        (DARK, lambda low: low * torch.tensor([4.0, 0.2, 0.2])[:, None, None], "colour_cast"),
+    ],
+)
+def test_the_fail_safe_says_why(pixels, function, reason, dtype) -> None:  # type: ignore[no-untyped-def]
+    pixels = pixels.astype(dtype) * (257 if dtype == np.uint16 else 1)
+    result, told = enhance_pixels(Stand(lambda low: function(low).clamp(0, 1)), pixels)
+    assert told == reason
+    assert np.array_equal(result, pixels) == (reason is not None)
+    if reason not in (None, "not_finite"):
+        result, told = enhance_pixels(
+            Stand(lambda low: function(low).clamp(0, 1)), pixels, Settings(fail_safe=False)
+        )
+        assert told is None
+        assert not np.array_equal(result, pixels)
+
+
+def test_without_the_fail_safe_what_is_not_finite_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the output of stand is not finite"):
+        enhance_pixels(Stand(lambda low: low * float("nan")), DARK, Settings(fail_safe=False))
+
+
+def test_grey_stays_grey_and_what_belongs_to_a_photograph_stays() -> None:
+    grey = DARK[..., :1].repeat(3, -1)
+    photo = Photo(grey, alpha=grey[..., 0], is_grey=True, exif=b"exif", icc=b"icc")
+    enhanced, reason = enhance_photo(
+        Stand(lambda low: low * torch.tensor([3.0, 4.0, 5.0])[:, None, None]), photo
+    )
+    assert reason is None
+    assert (enhanced.pixels == enhanced.pixels[..., :1]).all()
+    assert np.abs(enhanced.pixels[..., 0].astype(int) - 4 * grey[..., 0].astype(int)).max() <= 1
+    assert (enhanced.alpha, enhanced.exif, enhanced.icc) == (photo.alpha, b"exif", b"icc")
+
+
+def test_16_bits_are_enhanced_finer_than_8() -> None:
+    ramp = np.arange(3000, dtype=np.uint16).reshape(30, 100)[..., None].repeat(3, -1)
+    enhanced, _ = enhance_pixels(BRIGHTER, ramp)
+    assert len(np.unique(enhanced)) == 3000
