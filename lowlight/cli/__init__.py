@@ -9,7 +9,7 @@ VERBS = {
     "evaluate": "score a checkpoint, or a method that learns nothing (Hydra overrides)",
     "compare": "write the report of several runs: tables, curves, pictures, HTML",
     "sweep": "tell what became of a sweep's jobs, the best first",
-    "enhance": "make dark photographs bright",
+    "enhance": "make dark photographs and videos bright",
     "data": "check a set of pairs for leaks and damage, download LOL, write the no-learning control",
 }
 HYDRA_VERBS = ("train", "evaluate")

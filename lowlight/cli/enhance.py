@@ -1,9 +1,10 @@
-"""`lowlight enhance`: make dark photographs bright."""
+"""`lowlight enhance`: make dark photographs and videos bright."""
 
 import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,7 @@ def enhance(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Photographs, folders (with all below), or - for a list on standard input.",
+            help="Photographs, videos, folders (with all below), or - for a list on standard input.",
             show_default=False,
         ),
     ],
@@ -39,6 +40,7 @@ def enhance(
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Do what is not done yet.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over earlier outputs.")] = False,
     max_pixels: Annotated[float, typer.Option(help="Refuse larger images, in pixels.")] = 250e6,
+    smoothing: Annotated[float, typer.Option(help="Seconds to smooth a video's exposure over.")] = 0.5,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; a GPU if there is one.")] = "auto",
     trust: Annotated[
         list[str] | None, typer.Option(help="A package that the checkpoint may call, as mypackage.")
@@ -46,7 +48,7 @@ def enhance(
     as_json: Annotated[bool, typer.Option("--json", help="Print what became of each file as JSON.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Enhance photographs of any kind and size.
+    """Enhance photographs and videos of any kind and size.
 
     Outputs keep their names, below a folder their places. A file that cannot be read is told of and the
     rest is done. The exit status is 1 if any file failed.
@@ -56,7 +58,7 @@ def enhance(
     from lowlight.inference.work import choose, enhance_job
 
     try:
-        settings = Settings(strength, fail_safe, int(max_pixels))
+        settings = Settings(strength, fail_safe, int(max_pixels), smoothing)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
         enhancer = choose(checkpoint, method, device, trust or ())
@@ -115,6 +117,11 @@ def _lines(outcome: "Outcome") -> list[str]:
     if outcome.status == "failed":
         return [f"failed: {outcome.reason}"]
     lines = [f"note: {outcome.source}: {note}" for note in outcome.notes]
+    if (video := outcome.video) is not None:
+        lines.append(
+            f"{outcome.source}: {video.frames} frames; flicker {video.flicker_in:.2f} levels, "
+            f"enhanced {video.flicker_unsmoothed:.2f}, smoothed {video.flicker_out:.2f}"
+        )
     if outcome.status == "unchanged":
         lines.append(f"unchanged: {outcome.source}: {outcome.reason}")
     return lines
@@ -127,7 +134,7 @@ def _tell(outcomes: Sequence["Outcome"], out: Path, as_json: bool) -> None:
     if as_json:
         summary: dict[str, Any] = {**counts, "seconds": seconds, "megapixels": megapixels}
         files = [
-            {key: str(value) if isinstance(value, Path) else value for key, value in vars(outcome).items()}
+            {key: str(value) if isinstance(value, Path) else value for key, value in asdict(outcome).items()}
             for outcome in outcomes
         ]
         print(json.dumps({"files": files, "summary": summary}, indent=2))

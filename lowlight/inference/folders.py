@@ -7,6 +7,7 @@ from pathlib import Path
 from lowlight.images import SUFFIXES
 from lowlight.inference.photo import PHOTO_SUFFIXES
 from lowlight.inference.photographs import Outcome
+from lowlight.inference.video import VIDEO_SUFFIXES, target_suffix
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,17 @@ class Job:
     source: Path
     target: Path
 
+    @property
+    def is_video(self) -> bool:
+        """Whether the file is a video, by its suffix."""
+        return self.source.suffix.lower() in VIDEO_SUFFIXES
+
 
 def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome]]:
-    """List what is to be enhanced: files, and whatever images lie in folders and theirs.
+    """List what is to be enhanced: files, and whatever images and videos lie in folders and theirs.
 
-    A file keeps its name, and below a folder its place; where nothing writes its format, ``.png`` is
-    appended. Hidden files are passed over, and so is ``out`` where it lies in a folder that is searched.
+    A file keeps its name, and below a folder its place; where nothing writes its format, ``.png`` or
+    ``.mkv`` is appended. Hidden files are passed over, and so is ``out`` where it lies in such a folder.
 
     Returns:
         The jobs, each target once, and the files that are refused: missing, or with the target of another.
@@ -31,7 +37,7 @@ def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome
     for path in paths:
         found = list(_below(path, out)) if path.is_dir() else [path]
         if not found:
-            refused.append(Outcome(path, out, "failed", f"{path}: no images in this folder"))
+            refused.append(Outcome(path, out, "failed", f"{path}: no images or videos in this folder"))
         for source in found:
             target = out / _name(source.relative_to(path) if path.is_dir() else Path(source.name))
             other = jobs.get(target)
@@ -46,15 +52,17 @@ def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome
 def _below(folder: Path, out: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file() and not hidden:
+        if path.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES and path.is_file() and not hidden:
             if out != folder and path.is_relative_to(out):
                 continue
             yield path
 
 
 def _name(path: Path) -> Path:
-    writable = path.suffix.lower() in SUFFIXES
-    return path if writable else path.with_name(path.name + ".png")
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return path if target_suffix(path) == suffix else path.with_name(path.name + target_suffix(path))
+    return path if suffix in SUFFIXES else path.with_name(path.name + ".png")
 
 
 def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> None:

@@ -10,6 +10,7 @@ from lowlight.inference.engines import Enhancer
 from lowlight.inference.photo import Photo, Pixels, read_photo
 from lowlight.inference.safety import blend, why_not_dark, why_not_sane
 from lowlight.inference.tiles import enhance_array
+from lowlight.inference.video import SMOOTHING, VideoSummary
 from lowlight.inference.writing import copy_photo, write_photo
 
 
@@ -21,11 +22,13 @@ class Settings:
         strength: Share of the enhancement, from 0 to 1, mixed in linear light.
         fail_safe: Leave what is not dark, or whose enhancement fails a check, as it is.
         max_pixels: Larger photographs are refused.
+        smoothing: Seconds over which the exposure of a video is smoothed; 0 leaves it.
     """
 
     strength: float = 1.0
     fail_safe: bool = True
     max_pixels: int = 250_000_000
+    smoothing: float = SMOOTHING
 
     def __post_init__(self) -> None:
         """Refuse a strength that is none."""
@@ -49,6 +52,7 @@ class Outcome:
         megapixels: Pixels enhanced, in millions; of a video, of all frames.
         seconds: Time from reading to writing.
         notes: What was lost on the way.
+        video: What is known of a video.
     """
 
     source: Path
@@ -58,6 +62,7 @@ class Outcome:
     megapixels: float = 0.0
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default=())
+    video: VideoSummary | None = None
 
 
 class _NotFiniteError(ArithmeticError):

@@ -1,15 +1,19 @@
 """Choosing what enhances, and doing one job with it."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lowlight.checkpoint import build
 from lowlight.config import available, load_config
 from lowlight.inference.engines import Enhancer, TorchEnhancer, load_engine
 from lowlight.inference.folders import Job
 from lowlight.inference.photographs import Outcome, Settings, enhance_file
+from lowlight.inference.safety import blend
+from lowlight.inference.video import enhance_video
 from lowlight.methods import Classical
 
 DEFAULT = "gamma"
@@ -65,10 +69,26 @@ def untrained() -> list[str]:
 
 
 def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
-    """Enhance a file of any kind.
+    """Enhance a file of any kind; the fail-safe is for photographs, a video's frames are all enhanced.
 
     Raises:
         ValueError: If it cannot be read; the message names it.
         OSError: If the target cannot be written.
     """
-    return enhance_file(enhancer, job.source, job.target, settings)
+    if not job.is_video:
+        return enhance_file(enhancer, job.source, job.target, settings)
+    began = time.perf_counter()
+
+    def enhance(low: Tensor) -> Tensor:
+        return blend(low, enhancer.enhance(low), settings.strength)
+
+    summary = enhance_video(enhance, job.source, job.target, smoothing=settings.smoothing)
+    return Outcome(
+        job.source,
+        job.target,
+        "enhanced",
+        megapixels=summary.frames * summary.width * summary.height / 1e6,
+        seconds=time.perf_counter() - began,
+        notes=summary.warnings,
+        video=summary,
+    )

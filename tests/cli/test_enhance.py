@@ -16,6 +16,7 @@ from lowlight.cli.enhance import app
 from lowlight.images import read_rgb
 from tests.cli.commands import lowlight
 from tests.conftest import photograph
+from tests.inference.clips import rgb_of, still, write_clip
 
 
 def folder_of(folder: Path, count: int, height: int = 24) -> Path:
@@ -59,6 +60,19 @@ def test_a_bad_file_fails_alone_and_json_says_so(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "bright.png").read_bytes() == (source / "bright.png").read_bytes()
     assert not (tmp_path / "out" / "zero.png").exists()
     assert f"{source / 'zero.png'}: empty, 0 bytes" in result.stderr
+
+
+def test_a_video_among_photographs_is_enhanced_too(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 1)
+    write_clip(source / "clip.mp4", still([0.05] * 4))
+    (source / "broken.mkv").write_bytes(b"no video")
+    result = run(source, "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 1
+    files = {Path(file["source"]).name: file for file in json.loads(result.stdout)["files"]}
+    assert files["clip.mp4"]["video"]["frames"] == 4
+    assert files["broken.mkv"]["status"] == "failed"
+    assert rgb_of(tmp_path / "out" / "clip.mp4").mean() > rgb_of(source / "clip.mp4").mean() + 50
+    assert "flicker" in result.stderr
 
 
 @pytest.mark.parametrize("separator", ["\n", "\0"])

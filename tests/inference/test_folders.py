@@ -16,12 +16,12 @@ def touch(*paths: Path) -> None:
 
 def test_a_folder_is_searched_to_the_ground_but_for_hidden_files_and_the_output(tmp_path: Path) -> None:
     root, out = tmp_path / "in", tmp_path / "in" / "out"
-    names = ["a.png", "b c.JPG", "deep/er/ü.webp", "raw.heic"]
+    names = ["a.png", "b c.JPG", "deep/er/ü.webp", "clip.mp4", "old.wmv", "raw.heic"]
     touch(*(root / name for name in names), root / "notes.txt", root / ".hidden/x.png", out / "a.png")
     jobs, refused = find_jobs([root], out)
     assert refused == []
     targets = {job.target.relative_to(out).as_posix() for job in jobs}
-    assert targets == {"a.png", "b c.JPG", "deep/er/ü.webp", "raw.heic.png"}
+    assert targets == {"a.png", "b c.JPG", "deep/er/ü.webp", "clip.mp4", "old.wmv.mkv", "raw.heic.png"}
 
 
 def test_equal_stems_do_not_meet_but_equal_names_are_refused(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_an_empty_folder_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     jobs, refused = find_jobs([tmp_path / "empty"], tmp_path / "out")
     assert jobs == []
-    assert "no images" in str(refused[0].reason)
+    assert "no images or videos" in str(refused[0].reason)
 
 
 def test_what_exists_is_not_overwritten_unless_asked_and_a_source_never(tmp_path: Path) -> None:
