@@ -12,7 +12,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
@@ -85,6 +85,33 @@ class EpochSeed(Callback):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
+
+
+class MovedFolder(Callback):
+    """Let a run that goes on in a moved or renamed folder keep its best checkpoint and that one's score.
+
+    Lightning stores the folder of its checkpoints by its path, and forgets the best score where that differs.
+    """
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Write the present folder in place of the one before, ahead of each callback's taking its state."""
+        for callback in trainer.checkpoint_callbacks:
+            state = checkpoint["callbacks"].get(callback.state_key, {})
+            if isinstance(callback, ModelCheckpoint) and "dirpath" in state:
+                checkpoint["callbacks"][callback.state_key] = _moved(
+                    state, f"{state['dirpath']}/", f"{callback.dirpath}/"
+                )
+
+
+def _moved(state: Any, before: str, now: str) -> Any:
+    """Replace the beginning of the paths in a checkpoint callback's state."""
+    if isinstance(state, dict):
+        return {_moved(key, before, now): _moved(value, before, now) for key, value in state.items()}
+    if isinstance(state, str) and f"{state}/".startswith(before):
+        return f"{now}{state[len(before) :]}" if len(state) > len(before) else now.removesuffix("/")
+    return state
 
 
 class Stopwatch(Callback):

@@ -21,7 +21,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from lowlight import run_folder, tracking
-from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, Stopwatch, TestPictures
+from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, MovedFolder, Stopwatch, TestPictures
 from lowlight.checkpoint import best_of, build, make, read
 from lowlight.data import PairDataModule
 from lowlight.evaluation import keep_profile, score
@@ -177,7 +177,7 @@ def _trainer(config: DictConfig, method: Method) -> pl.Trainer:
         plugins.append(SLURMEnvironment(auto_requeue=False))
     trainer: pl.Trainer = make(
         config.trainer,
-        callbacks=[EpochSeed(config.seed), Stopwatch(), *named.values()],
+        callbacks=[EpochSeed(config.seed), MovedFolder(), Stopwatch(), *named.values()],
         logger=list(loggers.values()),
         plugins=plugins,
         **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),

@@ -78,8 +78,10 @@ class Kill(Exception):  # noqa: N818
     """Stands for whatever ends a run."""
 
 
-def run_in_two(name: str, lol: Path, folder: Path, *more: str, after: int = 2) -> dict[str, Any]:
-    """Train a tiny method, but end the run after some epochs and resume it."""
+def run_in_two(
+    name: str, lol: Path, folder: Path, *more: str, after: int = 2, moved_to: Path | None = None
+) -> dict[str, Any]:
+    """Train a tiny method, but end the run after some epochs and resume it, in another folder if told so."""
 
     def kill(self: EpochSeed, trainer: pl.Trainer, pl_module: Any) -> None:
         if trainer.current_epoch == after:
@@ -91,6 +93,8 @@ def run_in_two(name: str, lol: Path, folder: Path, *more: str, after: int = 2) -
         run(name, lol, folder, "resume=auto", *more)
     assert checkpoint(folder)["epoch"] == after - 1
     torch.rand(7)  # whatever else a process draws
+    if moved_to:
+        folder = folder.rename(moved_to)
     return run(name, lol, folder, "resume=auto", *more)
 
 

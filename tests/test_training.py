@@ -116,6 +116,17 @@ def test_a_resumed_run_ends_as_one_never_stopped(name: str, options: str, lol: P
     assert_same_training(tmp_path / "straight", tmp_path / "resumed")
 
 
+def test_a_run_resumed_in_a_renamed_folder_keeps_its_best_epoch(lol: Path, tmp_path: Path) -> None:
+    more = ["trainer.max_epochs=4", "objective.mode=min"]  # the first epoch's PSNR is the least
+    run("autoencoder", lol, tmp_path / "straight", *more)
+    run_in_two("autoencoder", lol, tmp_path / "before", *more, moved_to=tmp_path / "after")
+    assert_same_training(tmp_path / "straight", tmp_path / "after")
+    assert manifest(tmp_path / "after")["best_epoch"] == manifest(tmp_path / "straight")["best_epoch"] == 1
+    assert not (tmp_path / "before").exists()
+    states = checkpoint(tmp_path / "after")["callbacks"].values()
+    assert {state["dirpath"] for state in states if "dirpath" in state} == {str(tmp_path / "after")}
+
+
 @pytest.mark.parametrize("name", LEARNT)
 def test_a_checkpoint_holds_the_average_and_the_weights_and_the_average_is_scored(
     name: str, lol: Path, tmp_path: Path
