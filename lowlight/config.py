@@ -1,11 +1,13 @@
 """The config folder: where it is, what it offers, and composing it without the command line."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 
 def config_folder() -> Path:
@@ -31,6 +33,24 @@ def available(group: str = "method") -> list[str]:
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
 
 
+def register_resolvers() -> None:
+    """Tell OmegaConf of the functions that the configs call.
+
+    ``digest`` names a job's folder by what the job is, as a study that goes on counts its jobs from 0 again;
+    ``psnr_floor`` is its argument where the objective is a PSNR to maximise, and None elsewhere.
+    """
+
+    def psnr_floor(floor: float, _root_: Any) -> float | None:
+        objective = _root_.objective
+        return floor if (objective.metric, objective.mode) == ("val/psnr", "max") else None
+
+    def digest(text: Any) -> str:
+        return hashlib.sha256(str(text).encode()).hexdigest()[:8]
+
+    OmegaConf.register_new_resolver("digest", digest, replace=True)
+    OmegaConf.register_new_resolver("psnr_floor", psnr_floor, replace=True)
+
+
 def load_config(overrides: Sequence[str] = (), name: str = "train") -> DictConfig:
     """Compose a config as the command line would, leaving Hydra's global state as it was.
 
@@ -38,6 +58,7 @@ def load_config(overrides: Sequence[str] = (), name: str = "train") -> DictConfi
         overrides: Hydra overrides, such as ``["method=gan", "data.batch_size=4"]``.
         name: The primary config, ``train`` or ``evaluate``.
     """
+    register_resolvers()
     instance = GlobalHydra.instance()
     before = instance.hydra
     instance.clear()

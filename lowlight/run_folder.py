@@ -154,12 +154,19 @@ def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
         recipe(OmegaConf.to_container(one, resolve=True))  # type: ignore[arg-type]
         for one in (OmegaConf.load(folder / "config.yaml"), config)
     )
+    if differs := difference(there, here):
+        raise ValueError(
+            f"{folder} holds a run of another recipe: {differs}; choose another output_dir, or replace that "
+            "run by resume=restart"
+        )
+
+
+def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Say in which setting two recipes differ first, such as ``seed is 0 there and 1 here``; or nothing."""
     for key in sorted(there.keys() | here.keys()):
         if there.get(key) != here.get(key):
-            raise ValueError(
-                f"{folder} holds a run of another recipe: {key} is {there.get(key)} there and "
-                f"{here.get(key)} here; choose another output_dir, or replace that run by resume=restart"
-            )
+            return f"{key} is {there.get(key)} there and {here.get(key)} here"
+    return ""
 
 
 def recipe(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,3 +49,14 @@ def test_composing_leaves_hydras_global_state_alone() -> None:
     before = GlobalHydra.instance().hydra
     load_config(["method=gan"])
     assert GlobalHydra.instance().hydra is before
+
+
+@pytest.mark.parametrize("preset", ["grid", "optuna"])
+@pytest.mark.parametrize(
+    ("objective", "floor"), [([], 5.0), (["objective.mode=min"], None), (["objective.metric=val/loss"], None)]
+)
+def test_a_search_ends_trials_at_a_psnr_only_where_one_is_maximised(
+    preset: str, objective: list[str], floor: float | None
+) -> None:
+    config = load_config([f"hparams_search={preset}", *objective])
+    assert config.callbacks.early_stopping.divergence_threshold == floor

@@ -1,6 +1,5 @@
 """Sweeps that survive their jobs, and studies that go on after a stop."""
 
-import hashlib
 import logging
 import math
 import os
@@ -14,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from lowlight.config import register_resolvers
 from lowlight.run_folder import FAILURE, write_json
 
 log = logging.getLogger(__name__)
@@ -24,10 +24,7 @@ log = logging.getLogger(__name__)
 _PLUGINS = {"joblib": "launch", "submitit": "launch", "ray": "ray", "optuna": "optuna"}
 """Hydra's launchers and sweepers, and the extra that brings each."""
 
-# Names a job's folder by what the job is: a study that goes on counts its jobs from 0 again.
-OmegaConf.register_new_resolver(
-    "digest", lambda text: hashlib.sha256(str(text).encode()).hexdigest()[:8], replace=True
-)
+register_resolvers()  # wherever a launcher runs a job
 
 
 def require_plugins(arguments: Sequence[str]) -> None:

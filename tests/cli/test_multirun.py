@@ -112,25 +112,30 @@ def test_the_summary_ends_with_status_1_only_for_failures_of_this_sweep(
     assert (tmp_path / "sweep.csv").exists()
 
 
-def study_config(folder: Path, trials: int) -> DictConfig:
+def study_config(folder: Path, trials: int, method: str = "gan", mode: str = "max") -> DictConfig:
     sweeper = {
         "storage": f"sqlite:///{folder}/new/study.db",
         "study_name": "s",
+        "direction": "${objective.mode}imize",
         "n_trials": trials,
         "sampler": {"seed": 7},
     }
-    return OmegaConf.create({"hydra": {"sweep": {"dir": f"{folder}/new"}, "sweeper": sweeper}})
+    hydra = {"sweep": {"dir": f"{folder}/new"}, "sweeper": sweeper}
+    return OmegaConf.create({"method": method, "objective": {"mode": mode}, "hydra": hydra})
+
+
+def start(config: DictConfig) -> int:
+    """Return how many trials the sweeper would run."""
+    ContinuedStudy().on_multirun_start(config)
+    return int(config.hydra.sweeper.n_trials)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_study_goes_on_to_its_number_of_trials_and_repeats_the_one_it_was_stopped_in(
-    tmp_path: Path,
-) -> None:
+def test_a_study_goes_on_to_its_number_of_trials_and_repeats_those_without_a_result(tmp_path: Path) -> None:
     optuna = pytest.importorskip("optuna")
-    first = study_config(tmp_path, 5)
-    ContinuedStudy().on_multirun_start(first)
-    assert first.hydra.sweeper.n_trials == 5  # nothing there yet
-    study = optuna.create_study(storage=first.hydra.sweeper.storage, study_name="s")
+    assert start(study_config(tmp_path, 5)) == 5  # nothing there yet
+    storage = study_config(tmp_path, 5).hydra.sweeper.storage
+    study = optuna.load_study(storage=storage, study_name="s")
     distribution = {"lr": optuna.distributions.LogUniformDistribution(1e-5, 1e-2)}
     done, failed, stopped = (study.ask(distribution) for _ in range(3))
     study.tell(done, 1.0)
@@ -138,18 +143,33 @@ def test_a_study_goes_on_to_its_number_of_trials_and_repeats_the_one_it_was_stop
 
     for _ in range(2):  # stopped again before the repetition began
         second = study_config(tmp_path, 5)
-        ContinuedStudy().on_multirun_start(second)
-        assert second.hydra.sweeper.n_trials == 3
+        assert start(second) == 4
     assert second.hydra.sweeper.sampler.seed > 7
-    repeated = study.ask(distribution)
-    assert repeated.params == stopped.params
-    study.tell(repeated, 2.0)
-    third = study_config(tmp_path, 5)
-    ContinuedStudy().on_multirun_start(third)
-    assert third.hydra.sweeper.n_trials == 2
-    fourth = study_config(tmp_path, 3)
-    ContinuedStudy().on_multirun_start(fourth)
-    assert fourth.hydra.sweeper.n_trials == 0
+    repeated = [study.ask(distribution) for _ in range(3)]
+    assert [trial.params for trial in repeated[:2]] == [failed.params, stopped.params]
+    assert repeated[2].params not in (failed.params, stopped.params)  # each is repeated once a start
+    for trial in repeated:
+        study.tell(trial, 2.0)
+    assert start(study_config(tmp_path, 5)) == 1
+    assert start(study_config(tmp_path, 3)) == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_study_of_another_recipe_or_objective_is_refused_in_one_line(tmp_path: Path) -> None:
+    optuna = pytest.importorskip("optuna")
+    first = study_config(tmp_path, 2, mode="min")
+    start(first)
+    study = optuna.load_study(storage=first.hydra.sweeper.storage, study_name="s")
+    assert study.direction == optuna.study.StudyDirection.MINIMIZE
+    start(study_config(tmp_path, 9, mode="min"))
+    for other, said in (
+        (study_config(tmp_path, 2, "mirnet", "min"), "method is gan there and mirnet here"),
+        (study_config(tmp_path, 2), "it does not maximize its objective"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            start(other)
+        place = f"error: {tmp_path}/new holds a study of another recipe"
+        assert stop.value.code == f"{place}: {said}; choose another hydra.sweep.dir"
 
 
 @pytest.mark.slow
