@@ -4,12 +4,15 @@ import logging
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from lowlight.run_folder import difference, recipe
+
+if TYPE_CHECKING:
+    from optuna import Study
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class ContinuedStudy(Callback):
             study = optuna.create_study(**names, direction=sweeper.direction, load_if_exists=True)
         except ValueError:
             _refuse(folder, f"it does not {sweeper.direction} its objective")
+        _end_without_a_result(study)
         here = _recipe(config)
         if differs := difference(study.user_attrs.get(_RECIPE, here), here):
             _refuse(folder, differs)
@@ -59,6 +63,27 @@ class ContinuedStudy(Callback):
         sweeper.n_trials = max(sweeper.n_trials - done, 0)
         if sweeper.sampler.get("seed") is not None:
             sweeper.sampler.seed += len(study.trials)
+
+
+def _end_without_a_result(study: "Study") -> None:
+    """Let the sweeper end a study in which no trial has a result in one line, so that the summary follows.
+
+    By itself it asks for the best trial then, and ends in a traceback.
+    """
+    from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
+    from optuna.trial import TrialState
+
+    sweep = OptunaSweeperImpl.sweep
+
+    def tolerant(sweeper: OptunaSweeperImpl, arguments: list[str]) -> None:
+        try:
+            sweep(sweeper, arguments)
+        except ValueError as error:
+            if study.get_trials(states=(TrialState.COMPLETE,)) or not study.trials:
+                raise
+            log.error("no trial of study %s has a result (%s)", study.study_name, error)
+
+    OptunaSweeperImpl.sweep = tolerant  # type: ignore[method-assign, assignment]
 
 
 def _refuse(folder: Path, differs: str) -> NoReturn:

@@ -172,6 +172,27 @@ def test_a_study_of_another_recipe_or_objective_is_refused_in_one_line(tmp_path:
         assert stop.value.code == f"{place}: {said}; choose another hydra.sweep.dir"
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_study_without_a_result_ends_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optuna = pytest.importorskip("optuna")
+    from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
+
+    def sweep(sweeper: object, arguments: list[str]) -> None:  # as it ends
+        optuna.load_study(storage=config.hydra.sweeper.storage, study_name="s").best_trial  # noqa: B018
+
+    monkeypatch.setattr(OptunaSweeperImpl, "sweep", sweep)
+    config = study_config(tmp_path, 2)
+    start(config)
+    study = optuna.load_study(storage=config.hydra.sweeper.storage, study_name="s")
+    with pytest.raises(ValueError, match="Record does not exist"):
+        OptunaSweeperImpl.sweep(None, [])  # no trial at all: what is wrong is another thing
+    study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
+    OptunaSweeperImpl.sweep(None, [])
+    assert "no trial of study s has a result" in caplog.text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "launcher",
