@@ -14,6 +14,12 @@ from torch.nn import functional as F
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 """File name endings, in lower case, that are read as images."""
 
+CONTRACT = (
+    "RGB float32 (B, 3, H, W) in [0, 1]; H and W multiples of stride; "
+    "the output has the same shape and is to be clamped to [0, 1]"
+)
+"""What a network takes and gives, in words, for the files it is written to."""
+
 
 class Pair(TypedDict):
     """A dark image and its reference, as data sets yield them and data loaders batch them.

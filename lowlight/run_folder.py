@@ -268,6 +268,13 @@ def provenance() -> dict[str, Any]:
     }
 
 
+def commit_of(source: Path) -> str | None:
+    """Return the commit that a run was made by, of its folder or a file in it; None where it is not known."""
+    folder = source if source.is_dir() else source.parent
+    manifests = [path for name in ("manifest.json", "config.json") if (path := folder / name).is_file()]
+    return read_json(manifests[0]).get("commit") if manifests else None
+
+
 def _command() -> list[str]:
     """Return the command line as a user would type it, whichever script it came through."""
     verb = Path(sys.argv[0]).stem.removeprefix("lowlight-")

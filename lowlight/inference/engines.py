@@ -1,32 +1,36 @@
 """What enhances images: a method on torch, or an exported network in another runtime."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from lowlight.checkpoint import load
+from lowlight.checkpoint import load, load_run
+from lowlight.inference.exported import OPENERS, open_exported
 from lowlight.methods import Method
+from lowlight.pretrained import WEIGHTS, from_pretrained
 
 
 class Enhancer(Protocol):
-    """What enhances images: a method of ours on torch, or an exported network in another runtime.
-
-    Attributes:
-        stride: Sides are padded to multiples of this many pixels inside ``enhance``.
-        name: What a summary calls it.
-    """
+    """What enhances images: a method of ours on torch, or an exported network in another runtime."""
 
     @property
-    def stride(self) -> int: ...  # noqa: D102
+    def stride(self) -> int:
+        """Sides are padded to multiples of this many pixels inside :meth:`enhance`."""
+
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def halo(self) -> int | None:
+        """Radius of the receptive field in pixels; None when every output depends on the whole image."""
+
+    @property
+    def name(self) -> str:
+        """What a summary calls it."""
 
     def enhance(self, low: Tensor) -> Tensor:
         """Map float32 images of shape (B, 3, H, W) in [0, 1], any size from one pixel, to the same shape."""
-        ...
 
 
 class TorchEnhancer:
@@ -34,22 +38,71 @@ class TorchEnhancer:
 
     Args:
         method: Any method of ours.
-        name: What a summary calls it; by default its recipe's name, or its class.
     """
 
-    def __init__(self, method: Method, name: str | None = None) -> None:
+    def __init__(self, method: Method) -> None:
         self.method = method.eval()
         self.stride = method.stride
-        self.name = name or str((method.recipe or {}).get("name", type(method.net).__name__))
-        weight = next(method.net.parameters(), None)
-        self.device = method.device if weight is None else weight.device
+        self.name = method.name
 
-    @torch.inference_mode()
+    @cached_property
+    def halo(self) -> int | None:
+        """Radius of the network's receptive field in pixels; None when it sees the whole image."""
+        return halo_of(self.method)
+
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance images of shape (B, 3, H, W) in [0, 1]; the result lies where ``low`` does."""
-        return self.method.enhance(low.to(self.device)).to(low.device)
+        return self.method.enhance(low.to(self.method.device)).to(low.device)
+
+
+def halo_of(method: Method) -> int | None:
+    """Return the radius of a method's receptive field in pixels, or None when it sees the whole image."""
+    from lowlight.inference.tiles import receptive_radius
+
+    return receptive_radius(method.net, method.stride)
 
 
 def load_engine(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> Enhancer:
-    """Load a checkpoint or a run's folder; see :func:`lowlight.checkpoint.load`."""
-    return TorchEnhancer(load(path, trust=trust).to(device))
+    """Load whatever of ours can enhance images.
+
+    Args:
+        path: A checkpoint, a run folder, a folder of :func:`lowlight.pretrained.save_pretrained`, or an
+            exported file: ``.onnx``, ``.xml`` (OpenVINO, its ``.bin`` beside it), ``.pt2`` (torch.export).
+        device: Where to run: ``cpu``, or for torch and ONNX ``cuda``, for OpenVINO ``gpu``.
+        trust: Packages beyond torch and lowlight that a recipe may call, such as ``["mypackage"]``. A
+            ``.pt2`` file can run code when it is opened, so it needs ``["torch.export"]``.
+
+    Raises:
+        ValueError: If nothing of ours is there, it is not trusted, the device is not available, or the
+            package that runs it is not installed.
+    """
+    path = Path(path)
+    if path.suffix not in OPENERS or path.is_dir():
+        return TorchEnhancer(_to_device(load_method(path, trust), device))
+    if path.suffix == ".pt2" and "torch.export" not in trust:
+        raise ValueError(
+            f"{path}: a torch.export file can run code when it is opened; if you trust its author, "
+            'trust=["torch.export"] (--trust torch.export); ONNX files cannot'
+        )
+    return open_exported(path, device)
+
+
+def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
+    """Load a method, on the CPU, from a checkpoint, a run folder or a pretrained folder.
+
+    Raises:
+        ValueError: If nothing of ours is there, or its recipe calls what is not trusted.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"{path}: no such file or folder")
+    if path.is_file():
+        return load(path, trust=trust)
+    return from_pretrained(path, trust) if (path / WEIGHTS).exists() else load_run(path, trust=trust)
+
+
+def _to_device(method: Method, device: str) -> Method:
+    try:
+        return method.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise ValueError(f"device {device!r} is not available ({str(error).splitlines()[0]})") from error

@@ -57,6 +57,11 @@ class Method(pl.LightningModule, ABC):
         """Return the objective of the image network as a scalar, from its raw output."""
 
     @property
+    def name(self) -> str:
+        """The recipe's name, or the network's class where the method was built by hand."""
+        return str((self.recipe or {}).get("name", type(self.net).__name__))
+
+    @property
     def stride(self) -> int:
         """Multiple of pixels that the network's input is padded to; 1 where it names none."""
         stride = getattr(self.net, "stride", 1)

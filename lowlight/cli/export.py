@@ -1,0 +1,68 @@
+"""`lowlight export`: a method's network as a file for another runtime."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class Format(StrEnum):
+    """The formats, as the command line spells them."""
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+    TORCH_EXPORT = "torch_export"
+
+
+@app.command()
+def export(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CKPT_OR_RUN", help="A checkpoint, a run's or a pretrained folder.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="The file: .onnx, .xml (its .bin goes beside it) or .pt2.", show_default=False),
+    ],
+    kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.ONNX,
+    tolerance: Annotated[float, typer.Option(help="Greatest difference of a value to torch's.")] = 1e-4,
+    trust: Annotated[
+        list[str] | None, typer.Option(help="A package that the checkpoint may call, as mypackage.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Write a method's network for images of any size, after comparing its outputs with torch's.
+
+    Padding to the network's stride and clamping to [0, 1] are not in the file; its metadata state both.
+    """
+    from lowlight.inference import export as exporting  # it imports torch, which --help need not wait for
+    from lowlight.inference.engines import load_method
+    from lowlight.run_folder import commit_of
+
+    try:
+        method = load_method(source, trust or ())
+        differences = exporting.export(method, out, kind, tolerance=tolerance, commit=commit_of(source))
+    except (OSError, ValueError) as error:
+        if debug:
+            raise
+        print(f"lowlight export: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    for shape, difference in differences.items():
+        print(f"{shape}: differs from torch by at most {difference:.1e}")
+    beside = f" and {out.with_suffix('.bin').name}" if kind == Format.OPENVINO else ""
+    print(f"Wrote {out}{beside}")
+
+
+def main() -> None:
+    """Run the command."""
+    app(prog_name="lowlight export")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Trained methods to hand on: ``model.safetensors`` and ``config.json``, in a folder or on the hub."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from lowlight import __version__
+from lowlight.checkpoint import build, check_recipe
+from lowlight.images import CONTRACT
+from lowlight.methods import Method
+from lowlight.run_folder import write_json
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def save_pretrained(method: Method, folder: Path | str, **about: Any) -> None:
+    """Write what enhancing needs: the image network's weights, and the recipe in plain JSON; no pickle.
+
+    What only training needs, as a discriminator or an optimizer's state, is left out.
+
+    Args:
+        method: A method with a recipe.
+        folder: Is made where it is missing; an earlier one's files are replaced.
+        about: What else ``config.json`` should say, such as ``commit`` or ``metrics``; plain values.
+
+    Raises:
+        ValueError: If the method was built by hand and so has no recipe.
+    """
+    if method.recipe is None:
+        raise ValueError("a method built by hand has no recipe to save; make it by lowlight.checkpoint.build")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Copies, since safetensors refuses weights that share memory, as MIRNet's one activation does.
+    weights = {
+        name: weight.detach().cpu().contiguous().clone() for name, weight in method.net.state_dict().items()
+    }
+    partial = folder / f".{WEIGHTS}"
+    save_file(weights, partial, metadata={"format": "pt"})
+    partial.replace(folder / WEIGHTS)
+    config = {"recipe": method.recipe, "contract": CONTRACT, "stride": method.stride, "lowlight": __version__}
+    write_json(folder / CONFIG, about | config)
+
+
+def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
+    """Load what :func:`save_pretrained` wrote, ready to enhance, on the CPU.
+
+    Of the recipe only known things are called, as :func:`lowlight.checkpoint.load` does. What only training
+    needs is drawn anew.
+
+    Args:
+        folder: The folder; or, where no such folder exists, a repository of the Hugging Face hub, as
+            ``organisation/name``.
+        trust: Packages beyond torch and lowlight that the recipe may call, such as ``["mypackage"]``.
+
+    Raises:
+        ValueError: If files are missing or broken, weights do not fit, or the recipe is not trusted.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        path = _from_hub(str(folder))
+    config = _read_config(path / CONFIG)
+    check_recipe(config["recipe"], path / CONFIG, trust)
+    method = build(config["recipe"])
+    try:
+        method.net.load_state_dict(load_file(path / WEIGHTS))
+    except FileNotFoundError:
+        raise ValueError(f"{path / WEIGHTS}: no such file") from None
+    except SafetensorError as error:
+        raise ValueError(f"{path / WEIGHTS}: not a safetensors file ({error})") from error
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path / WEIGHTS}: weights do not fit the recipe: {reason}") from error
+    return method.eval()
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: no JSON ({error})") from error
+    if not (isinstance(config, dict) and isinstance(config.get("recipe"), dict)):
+        raise ValueError(f"{path}: holds no recipe; not written by lowlight.pretrained.save_pretrained")
+    return config
+
+
+def _from_hub(name: str) -> Path:
+    """Fetch a repository of the hub into the user's cache, and return its folder there."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ValueError(f"{name}: no such folder, and no repository's name (organisation/name)")
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise ValueError(
+            f"{name}: no such folder; for the Hugging Face hub, pip install 'lowlight[hub]'"
+        ) from None
+    try:
+        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
+    except Exception as error:  # of the hub's, of the connection's, of the disk's
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{name}: no such folder, and not fetched from the hub: {reason}") from error
