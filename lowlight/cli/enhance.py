@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,14 @@ import typer
 
 if TYPE_CHECKING:
     from lowlight.inference.photographs import Outcome
+
+
+class Engine(StrEnum):
+    """What does the files."""
+
+    plain = "plain"
+    ray = "ray"
+
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -45,6 +54,13 @@ def enhance(
     trust: Annotated[
         list[str] | None, typer.Option(help="A package that the checkpoint may call, as mypackage.")
     ] = None,
+    engine: Annotated[Engine, typer.Option(help="ray: by several processes or machines.")] = Engine.plain,
+    actors: Annotated[
+        int | None, typer.Option(min=1, help="Processes of Ray's; by default one a GPU, or one a core.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running cluster's HOST:PORT; by default Ray is started here.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what became of each file as JSON.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -53,6 +69,7 @@ def enhance(
     Outputs keep their names, below a folder their places. A file that cannot be read is told of and the
     rest is done. The exit status is 1 if any file failed.
     """
+    from lowlight.inference.archive import run_jobs_on_ray
     from lowlight.inference.folders import check_targets, find_jobs, run_jobs
     from lowlight.inference.photographs import Settings
     from lowlight.inference.work import choose, enhance_job
@@ -61,7 +78,22 @@ def enhance(
         settings = Settings(strength, fail_safe, int(max_pixels), smoothing)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
-        enhancer = choose(checkpoint, method, device, trust or ())
+        model: dict[str, Any] = {"checkpoint": checkpoint, "method": method, "trust": trust or ()}
+        if engine is Engine.ray:
+            enhancer = choose(**model, device="cpu")  # refuses here what no worker could use
+            done = run_jobs_on_ray(
+                jobs,
+                {**model, "device": device},
+                settings,
+                skip_existing=skip_existing,
+                actors=actors,
+                address=ray_address,
+            )
+        else:
+            enhancer = choose(**model, device=device)
+            done = run_jobs(
+                jobs, lambda job: enhance_job(enhancer, job, settings), skip_existing=skip_existing
+            )
     except (OSError, ValueError) as error:
         if debug:
             raise
@@ -72,7 +104,6 @@ def enhance(
             f"No --checkpoint given: {enhancer.name}, which learns nothing, enhances.",
             file=sys.stderr,
         )
-    done = run_jobs(jobs, lambda job: enhance_job(enhancer, job, settings), skip_existing=skip_existing)
     try:
         for outcome in _watched(done, len(jobs)):
             outcomes.append(outcome)

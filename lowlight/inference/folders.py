@@ -88,12 +88,16 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Do the jobs one after the other; a file that fails is told of, and the rest is done."""
     for job in jobs:
-        if skip_existing and job.target.exists():
-            yield Outcome(job.source, job.target, "skipped", "exists")
-            continue
-        try:
-            yield enhance(job)
-        except (OSError, ValueError, MemoryError) as error:
-            message = " ".join(str(error).split()) or type(error).__name__
-            reason = message if str(job.source) in message else f"{job.source}: {message}"
-            yield Outcome(job.source, job.target, "failed", reason)
+        yield do_job(job, enhance, skip_existing=skip_existing)
+
+
+def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) -> Outcome:
+    """Do a job; a file that fails is told of by the outcome."""
+    if skip_existing and job.target.exists():
+        return Outcome(job.source, job.target, "skipped", "exists")
+    try:
+        return enhance(job)
+    except (OSError, ValueError, MemoryError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        reason = message if str(job.source) in message else f"{job.source}: {message}"
+        return Outcome(job.source, job.target, "failed", reason)

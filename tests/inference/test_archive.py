@@ -1,0 +1,78 @@
+"""An archive by Ray Data: the same files and outcomes as the plain run, and resumable."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from lowlight.cli.enhance import app
+from lowlight.inference.archive import _shares
+from tests.cli.commands import lowlight
+from tests.conftest import photograph
+
+
+def test_workers_share_the_cores_and_the_gpus_that_the_model_may_use() -> None:
+    assert _shares(None, "auto", {"CPU": 8}) == ({"concurrency": 8, "num_cpus": 1}, 1)
+    assert _shares(2, "auto", {"CPU": 8}) == ({"concurrency": 2, "num_cpus": 1}, 4)
+    assert _shares(3, "auto", {"CPU": 2}) == ({"concurrency": 3, "num_cpus": 0.66}, 1)
+    two_gpus = {"CPU": 8, "GPU": 2}
+    assert _shares(None, "cuda", two_gpus) == ({"concurrency": 2, "num_cpus": 1, "num_gpus": 1}, 4)
+    assert _shares(4, "auto", two_gpus) == ({"concurrency": 4, "num_cpus": 1, "num_gpus": 0.5}, 2)
+    assert _shares(None, "cpu", two_gpus) == ({"concurrency": 8, "num_cpus": 1}, 1)
+
+
+def test_missing_ray_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    Image.fromarray(photograph(0) // 5).save(tmp_path / "a.png")
+    result = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "out"), "--engine", "ray"])
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "lowlight enhance: --engine ray needs an extra: pip install 'lowlight[archive]'\n"
+    )
+
+
+def told(stdout: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return what --json says of the files and of all, without times and with no output's folder."""
+    answer = json.loads(stdout)
+    files = [{**file, "target": Path(file["target"]).name, "seconds": 0} for file in answer["files"]]
+    return files, {**answer["summary"], "seconds": 0}
+
+
+@pytest.mark.slow
+def test_an_archive_equals_the_plain_run_and_resumes(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    (source / "deeper").mkdir(parents=True)
+    for seed in range(12):
+        Image.fromarray(photograph(seed) // 5).save(source / ("deeper" if seed % 3 else "") / f"{seed}.png")
+    Image.fromarray(photograph(12)).save(source / "bright.png")
+    (source / "broken.png").write_bytes(b"no image")
+    settings = ["--method", "lime", "--strength", "0.8", "--json"]
+    plain = lowlight("enhance", str(source), "--out", str(tmp_path / "plain"), *settings, folder=tmp_path)
+    # relative paths, which workers may not resolve as the command does
+    by_ray = ["enhance", str(source), "--out", "ray", *settings, "--engine", "ray", "--actors", "2"]
+    archive = lowlight(*by_ray, folder=tmp_path)
+    assert archive.returncode == plain.returncode == 1, archive.stderr
+    assert told(archive.stdout) == told(plain.stdout)
+    assert told(archive.stdout)[1]["enhanced"] == 12
+    assert archive.stderr.count("\n") < 5, archive.stderr
+    assert contents(tmp_path / "ray") == contents(tmp_path / "plain")
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "ray").rglob("*.png")}
+    lost = [tmp_path / "ray" / "0.png", tmp_path / "ray" / "deeper" / "4.png"]
+    for path in lost:
+        path.unlink()
+    again = lowlight(*by_ray, "--skip-existing", folder=tmp_path)
+    statuses = told(again.stdout)[1]
+    assert (statuses["enhanced"], statuses["skipped"], statuses["failed"]) == (2, 11, 1)
+    assert contents(tmp_path / "ray") == contents(tmp_path / "plain")
+    assert all(path.stat().st_mtime_ns == at for path, at in before.items() if path not in lost)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
