@@ -26,7 +26,7 @@ from lowlight.checkpoint import best_of, build, make, read
 from lowlight.data import PairDataModule
 from lowlight.evaluation import keep_profile, score
 from lowlight.methods import Classical, Method
-from lowlight.run_folder import LAST
+from lowlight.run_folder import BEST, LAST
 from lowlight.tuning import find_lr
 
 log = logging.getLogger(__name__)
@@ -206,8 +206,16 @@ def _check_fit(config: DictConfig, method: Method) -> None:
     """Say what would fail, or go worse than it looks, in words of the config.
 
     Raises:
-        ValueError: If gradients are to be clipped or accumulated in a way that nobody would.
+        ValueError: If no best checkpoint would be kept, or gradients are to be clipped or accumulated in a
+            way that nobody would.
     """
+    callbacks = config.callbacks or {}
+    if not any(callback.get("filename") == Path(BEST).stem for callback in callbacks.values()):
+        given = ",".join(callbacks)
+        raise ValueError(
+            f"callbacks=[{given}] keeps no {BEST}, which is tested at the end: set "
+            f"callbacks=[{','.join(['default', *callbacks])}]"
+        )
     clip, accumulate = config.trainer.get("gradient_clip_val"), config.trainer.get("accumulate_grad_batches")
     if clip is not None and clip <= 0:
         raise ValueError(f"trainer.gradient_clip_val={clip} must be positive, or null to clip nothing")

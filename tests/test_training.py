@@ -81,6 +81,18 @@ def test_a_loss_that_is_infinite_at_once_says_that_nothing_is_kept(lol: Path, tm
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
+@pytest.mark.parametrize(
+    ("callbacks", "remedy"), [("[ema]", "[default,ema]"), ("[early_stopping]", "[default,early_stopping]")]
+)
+def test_callbacks_that_would_keep_no_best_checkpoint_are_refused_before_training(
+    callbacks: str, remedy: str, lol: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"keeps no best\.ckpt") as stop:
+        run("autoencoder", lol, tmp_path / "run", f"callbacks={callbacks}")
+    assert str(stop.value).endswith(f": set callbacks={remedy}")
+    assert not (tmp_path / "run").exists()
+
+
 EMA = ["callbacks=[default,ema]", "callbacks.ema.decay=0.8"]
 STAGES = ("{epochs: 1, patch_size: 16, batch_size: 4}", "{epochs: 2, patch_size: 24, batch_size: 3}")
 PROGRESSIVE = f"data.progressive=[{', '.join(STAGES)}]"
