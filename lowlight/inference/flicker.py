@@ -21,7 +21,7 @@ _BLACK = 1 / 255  # keeps ratios finite
 
 def mean_luminance(image: Tensor) -> float:
     """Return the mean BT.601 luminance, in [0, 1], of an image of shape (1, 3, H, W) in [0, 1]."""
-    return float(luminance(image).mean())
+    return float(luminance(image.float().mean((2, 3), keepdim=True)))
 
 
 class SceneCuts:
@@ -36,7 +36,7 @@ class SceneCuts:
 
     def __call__(self, low: Tensor) -> bool:
         """Say whether a frame, of shape (1, 3, H, W) in [0, 1], begins a scene."""
-        thumbnail = F.adaptive_avg_pool2d(luminance(low), (9, 16))
+        thumbnail = luminance(F.adaptive_avg_pool2d(low, (9, 16)))
         last, self._last = self._last, thumbnail
         if last is None:
             return True

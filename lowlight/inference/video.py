@@ -85,7 +85,8 @@ def enhance_video(
     Frames keep their times, rotation, shape of pixels and colour tags, and pass in 8 bits. They are written
     as H.264, which needs even sides (an odd one is extended by repeating its last row or column), in WebM as
     VP9. Sound, subtitles, chapters and titles are copied. Of several videos in a file the main one is taken;
-    attachments and data are left out. What can be read of a damaged file is enhanced, with a warning.
+    attachments and data are left out. What can be read of a damaged file is enhanced, with a warning where
+    the damage shows.
 
     Args:
         enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape, in [0, 1].

@@ -7,12 +7,11 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
 
 from tests.conftest import photograph
 
 MILLISECOND = Fraction(1, 1000)
-ACCURATE = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+ACCURATE = 0x4 | 0x2000 | 0x40000  # bicubic, chroma at every pixel, rounded
 
 
 def still(brightness: Sequence[float], seed: int = 1, height: int = 48, width: int = 64) -> list[np.ndarray]:
