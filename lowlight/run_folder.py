@@ -29,6 +29,9 @@ _SPEED = frozenset(
 )
 """Last parts of keys that change how fast a run goes or what it shows, not what it computes."""
 
+OVERRIDES = "overrides.yaml"
+"""The overrides of the finished run: Hydra's own are those of the latest job there, refused or not."""
+
 WANDB_ID = "wandb_id.txt"
 """The file that holds the id of a run's W&B run."""
 
@@ -47,12 +50,16 @@ _RESULTS = (
     "lr_find.csv",
     "fit-profile.txt",
     "test-profile.txt",
+    OVERRIDES,
 )
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 """The checkpoint with the best objective, that of the last epoch, and that of the epoch before."""
 
 FAILURE = "failed.json"
 """Why a job of a sweep ended without results; gone once it has them."""
+
+REFUSAL = "refused.json"
+"""Why a job failed in a folder that holds a finished run; gone once the sweep has told it."""
 
 _WEIGHTS = (BEST, LAST, PREVIOUS)
 _PACKAGES = (

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from lowlight.run_folder import FAILURE, read_json, write_table, write_text
+from lowlight.run_folder import FAILURE, OVERRIDES, read_json, write_table, write_text
 
 Status = Literal["done", "resumed", "unfinished", "failed"]
 """``resumed`` is done too, in several sittings; ``unfinished`` still runs or was stopped."""
@@ -101,7 +101,10 @@ def _natural(name: str) -> list[Any]:
 
 
 def _read_job(folder: Path, sweep: Path) -> Job:
-    given = cast(list[str], OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml")))
+    finished = (folder / "manifest.json").exists()
+    of_run = finished and (folder / OVERRIDES).exists()
+    source = folder / OVERRIDES if of_run else folder / ".hydra" / OVERRIDES
+    given = cast(list[str], OmegaConf.to_container(OmegaConf.load(source)))
     overrides = {key.lstrip("+~"): value for key, _, value in (line.partition("=") for line in given)}
     config = cast(DictConfig, OmegaConf.load(folder / ".hydra" / "config.yaml"))
     aim = config.get("objective") or {"metric": "test/psnr", "mode": "max"}
@@ -109,7 +112,7 @@ def _read_job(folder: Path, sweep: Path) -> Job:
     status: Status = "unfinished"
     if (folder / FAILURE).exists():
         status, facts["reason"] = "failed", str(read_json(folder / FAILURE)["reason"])
-    elif (folder / "manifest.json").exists():
+    elif finished:
         manifest, metrics = read_json(folder / "manifest.json"), read_json(folder / "metrics.json")
         status = "resumed" if manifest.get("sittings", 1) > 1 else "done"
         facts["objective"] = float(metrics.get(aim["metric"], math.nan))

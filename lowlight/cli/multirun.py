@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from lowlight.config import register_resolvers
-from lowlight.run_folder import FAILURE, write_json
+from lowlight.run_folder import FAILURE, OVERRIDES, REFUSAL, read_json, write_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ def run_job(task: Callable[[DictConfig], float | None], config: DictConfig) -> f
     """Call a verb's function as a job of a sweep.
 
     Whatever it fails by, the job leaves ``failed.json`` and the sweep goes on: None is a value that every
-    sweeper takes, Optuna's as a failed trial.
+    sweeper takes, Optuna's as a failed trial. A finished run that is in its folder stays one.
     """
-    record = Path(config.output_dir) / FAILURE
+    folder = Path(config.output_dir)
     try:
         _refuse_repeated_sweep(config)
         value = task(config)
@@ -58,17 +58,22 @@ def run_job(task: Callable[[DictConfig], float | None], config: DictConfig) -> f
         sys.exit(130)
     except Exception as error:
         log.error("failed: %s", one_line(error))
-        _record(error, config, record)
+        _record(error, config)
         return None
-    record.unlink(missing_ok=True)
+    (folder / FAILURE).unlink(missing_ok=True)
+    if (hydras := folder / ".hydra" / OVERRIDES).exists():
+        write_text(folder / OVERRIDES, hydras.read_text(encoding="utf-8"))
     return None if value is None or math.isnan(value) else value
 
 
-def _record(error: Exception, config: DictConfig, record: Path) -> None:
+def _record(error: Exception, config: DictConfig) -> None:
     """Write why a job failed, and tell W&B; what fails of that is told and ends nothing."""
+    folder = Path(config.output_dir)
+    finished = (folder / "manifest.json").exists()
     try:
-        write_json(record, {"reason": one_line(error), "traceback": traceback.format_exc()})
-        if config.get("logger"):
+        record = {"reason": one_line(error), "traceback": traceback.format_exc()}
+        write_json(folder / (REFUSAL if finished else FAILURE), record)
+        if config.get("logger") and not finished:
             from lowlight.tracking import report_failure
 
             report_failure(config, one_line(error))
@@ -117,6 +122,10 @@ class SweepSummary(Callback):
         write_summary(folder, jobs)
         print(as_text(jobs))
         print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` writes it anew.")
+        refusals = [job.folder / REFUSAL for job in jobs if (job.folder / REFUSAL).exists()]
+        for record in refusals:
+            print(f"failed, beside the finished run in its folder: {read_json(record)['reason']}")
+            record.unlink()
         failures = [job.folder / FAILURE for job in jobs if job.status == "failed"]
-        if any(record.stat().st_mtime >= self.started for record in failures):
+        if refusals or any(record.stat().st_mtime >= self.started for record in failures):
             sys.exit(1)

@@ -112,6 +112,29 @@ def test_the_summary_ends_with_status_1_only_for_failures_of_this_sweep(
     assert (tmp_path / "sweep.csv").exists()
 
 
+def test_a_refused_job_leaves_the_finished_run_in_its_folder_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: DictConfig) -> float:
+        raise ValueError("a-0 already holds a run")
+
+    sweep = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}})
+    folder = job(tmp_path / "a-0", "seed=0")
+    finish(folder, 18.0)
+    assert run_job(lambda _: 18.0, config(folder)) == 18.0
+    summary = SweepSummary()
+    summary.on_multirun_start(config=sweep)
+    (folder / ".hydra" / "overrides.yaml").write_text("- method=autoencoder\n- seed=2\n")  # Hydra, at once
+    assert run_job(refuse, config(folder)) is None
+    with pytest.raises(SystemExit) as stop:
+        summary.on_multirun_end(config=sweep)
+    assert stop.value.code == 1
+    assert "failed, beside the finished run in its folder: a-0 already holds a run" in capsys.readouterr().out
+    (kept,) = read_sweep(tmp_path)
+    assert (kept.status, kept.objective, kept.overrides["seed"]) == ("done", 18.0, "0")
+    summary.on_multirun_end(config=sweep)  # told once
+
+
 def study_config(folder: Path, trials: int, method: str = "gan", mode: str = "max") -> DictConfig:
     sweeper = {
         "storage": f"sqlite:///{folder}/new/study.db",
