@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 Resume = Literal["never", "auto", "restart"]
 
-_LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictures"})
+_LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictures", "find_lr"})
 """Sections of a config that say where and how a run is launched, not what it computes."""
 
 _SPEED = frozenset(
@@ -101,6 +101,7 @@ def prepare(config: DictConfig) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for partial in folder.glob(".*.ckpt.*"):  # of a process that was killed while it wrote
             partial.unlink()
+        (folder / FAILURE).unlink(missing_ok=True)  # that of a job repeated alone
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     except OSError as error:
         raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
@@ -133,7 +134,7 @@ def finished(config: DictConfig) -> dict[str, Any] | None:
         ValueError: If the folder holds a run of another recipe.
     """
     folder = Path(config.output_dir)
-    if config.resume != "auto" or not (folder / "manifest.json").exists():
+    if config.resume != "auto" or config.get("find_lr") or not (folder / "manifest.json").exists():
         return None
     _refuse_other_recipe(config, folder)
     return read_json(folder / "metrics.json")

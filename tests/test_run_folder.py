@@ -50,6 +50,24 @@ def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
     assert finished(run) == {"test/psnr": 20.0}
 
 
+def test_a_run_that_begins_again_has_not_failed_yet(tmp_path: Path) -> None:
+    prepare(config(tmp_path, "auto"))
+    (tmp_path / "failed.json").touch()
+    with pytest.raises(ValueError, match="another recipe"):
+        prepare(config(tmp_path, "auto", seed=1))
+    assert (tmp_path / "failed.json").exists()
+    prepare(config(tmp_path, "auto"))
+    assert not (tmp_path / "failed.json").exists()
+
+
+def test_a_learning_rate_may_be_sought_where_a_run_is_finished(tmp_path: Path) -> None:
+    prepare(config(tmp_path, "auto", find_lr=False))
+    write_json(tmp_path / "metrics.json", {"test/psnr": 20.0})
+    write_json(tmp_path / "manifest.json", {})
+    assert finished(config(tmp_path, "auto", find_lr=True)) is None
+    assert finished(config(tmp_path, "auto", find_lr=False))
+
+
 def test_a_strangers_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").touch()
     prepare(config(tmp_path, "never"))
