@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lowlight import run_folder, tracking
 from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, MovedFolder, Stopwatch, TestPictures
@@ -93,6 +95,9 @@ def _run(
         trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
+    except ProcessRaisedException as error:
+        _tell(error)
+        raise
     if trainer.interrupted:
         raise KeyboardInterrupt
     best = read(best_of(folder))
@@ -121,6 +126,18 @@ def _run(
         about = {objective: metrics[objective], "best_epoch": best["epoch"] + 1}
         tracking.log_best(trainer.loggers, folder / "best.ckpt", about)
     return metrics
+
+
+def _tell(error: ProcessRaisedException) -> None:
+    """Say in one line what ended a spawned process, where a user can mend it: its traceback's last line.
+
+    Raises:
+        ValueError: If it is such.
+    """
+    last = str(error).strip().splitlines()[-1]
+    said = re.match(r"(?:[\w.]+\.)?(?:ValueError|OSError|MisconfigurationException): (.+)", last)
+    if said:
+        raise ValueError(said[1]) from error
 
 
 def _newest_whole(checkpoints: Sequence[Path]) -> Path | None:
@@ -153,7 +170,7 @@ def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:
     ]
     running = EarlyStoppingReason.NOT_STOPPED.value
     epochs, most = checkpoint["epoch"] + 1, config.trainer.max_epochs
-    if most is not None and epochs >= most:
+    if most is not None and 0 <= most <= epochs:
         stopped = "finished"
     elif any(state.get("stopping_reason", running) != running for state in states.values()):
         stopped = "early_stopping"

@@ -90,3 +90,8 @@ def test_the_overfit_preset_learns_one_batch_by_heart(lol: Path, tmp_path: Path)
     assert all(torch.equal(batch["low"], first["low"]) for _, batch in KeptBatches.batches)
     rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
     assert float(rows[-1]["train/psnr"]) > float(rows[0]["train/psnr"]) + 5
+
+
+def test_a_run_without_a_last_epoch_is_marked_by_its_cap_on_the_time(lol: Path, tmp_path: Path) -> None:
+    run("autoencoder", lol, tmp_path, "trainer.max_epochs=-1", "trainer.max_time=00:00:00:01")
+    assert manifest(tmp_path)["stopped"] == "max_time"

@@ -2,10 +2,12 @@
 
 import csv
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lowlight.averaging import ExponentialAverage
 from lowlight.checkpoint import build, load, make
@@ -91,6 +93,24 @@ def test_callbacks_that_would_keep_no_best_checkpoint_are_refused_before_trainin
         run("autoencoder", lol, tmp_path / "run", f"callbacks={callbacks}")
     assert str(stop.value).endswith(f": set callbacks={remedy}")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "told"),
+    [
+        ("ValueError: its loss is nan", ValueError, "its loss is nan"),
+        ("a.b.MisconfigurationException: no such device", ValueError, "no such device"),
+        ("ZeroDivisionError: division by zero", ProcessRaisedException, "\n\n-- Process 1"),
+    ],
+)
+def test_what_ends_a_spawned_process_is_told_as_if_it_were_this_one(
+    line: str, kind: type[Exception], told: str, lol: Path, tmp_path: Path
+) -> None:
+    text = f"\n\n-- Process 1 terminated with the following error:\nTraceback:\n{line}\n"
+    error = ProcessRaisedException(text, 1, 1)
+    with patch.object(pl.Trainer, "fit", side_effect=error), pytest.raises(kind) as stop:
+        run("autoencoder", lol, tmp_path)
+    assert str(stop.value).startswith(told)
 
 
 EMA = ["callbacks=[default,ema]", "callbacks.ema.decay=0.8"]
