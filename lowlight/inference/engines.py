@@ -57,9 +57,12 @@ class TorchEnhancer:
 
 def halo_of(method: Method) -> int | None:
     """Return the radius of a method's receptive field in pixels, or None when it sees the whole image."""
-    from lowlight.inference.tiles import receptive_radius
-
-    return receptive_radius(method.net, method.stride)
+    try:
+        from lowlight.inference.tiles import receptive_radius  # type: ignore[attr-defined]
+    except ImportError:
+        return None
+    radius: int | None = receptive_radius(method.net, method.stride)
+    return radius
 
 
 def load_engine(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> Enhancer:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -99,24 +100,24 @@ def compare(method: Method, path: Path) -> dict[str, float]:
     return differences
 
 
+_ANSI = re.compile("\x1b\\[[0-9;]*m")
+
+
 @contextmanager
 def _said_in_one_line(what: str) -> Iterator[None]:
     """Say what the exporters raise, of any type and length, in one line; keep their warnings back."""
-    chatter = logging.getLogger("torch.onnx")
-    level = chatter.level
-    chatter.setLevel(logging.ERROR)
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except ImportError as error:
-        raise ValueError(
-            f"{what}: {error.name} is missing: pip install 'lowlight[export,openvino]'"
-        ) from error
+        remedy = "pip install 'lowlight[export,openvino]'"
+        raise ValueError(f"{what}: {error.name} is not installed: {remedy}") from error
     except Exception as error:
-        raise ValueError(f"{what}: {first_line(error)}") from error
+        raise ValueError(f"{what}: {_ANSI.sub('', first_line(error))}") from error
     finally:
-        chatter.setLevel(level)
+        logging.disable(logging.NOTSET)
 
 
 def _trace(method: Method) -> ExportedProgram:

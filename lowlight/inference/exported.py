@@ -78,13 +78,13 @@ def _open_onnx(path: Path, device: str) -> Opened:
     try:
         import onnxruntime
     except ImportError:
-        raise ValueError(f"{path}: needs onnxruntime: pip install 'lowlight[export]'") from None
+        raise ValueError(f"{path}: onnxruntime is not installed: pip install 'lowlight[export]'") from None
     provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}.get(device)
     if provider not in onnxruntime.get_available_providers():
         raise ValueError(f"{path}: this onnxruntime does not run on {device!r}; try cpu, or onnxruntime-gpu")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors
+    options.log_severity_level = 4  # what fails is raised anyway
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:  # its exceptions share no base
@@ -101,7 +101,7 @@ def _open_openvino(path: Path, device: str) -> Opened:
     try:
         import openvino
     except ImportError:
-        raise ValueError(f"{path}: needs openvino: pip install 'lowlight[openvino]'") from None
+        raise ValueError(f"{path}: openvino is not installed: pip install 'lowlight[openvino]'") from None
     if not path.with_suffix(".bin").is_file():
         raise ValueError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
     core = openvino.Core()

@@ -1,0 +1,88 @@
+"""How near exported networks come to torch, and how fast they are beside it.
+
+The weights are drawn from a seed: neither accuracy nor speed depends on training.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import openvino
+import torch
+
+from lowlight.checkpoint import build
+from lowlight.config import load_config
+from lowlight.inference.engines import TorchEnhancer, load_engine
+from lowlight.inference.export import WRITERS, export
+from lowlight.report.timing import time_methods
+from lowlight.run_folder import provenance, write_json
+
+METHODS = ("mirnet", "autoencoder", "gan")
+
+
+def measure(overrides: list[str], size: tuple[int, int], rounds: int, budget: float) -> dict[str, Any]:
+    """Export to every format; return differences, sizes of files, and times in one interleaved run."""
+    torch.manual_seed(0)
+    method = build(load_config(overrides).method).eval()
+    result: dict[str, Any] = {
+        "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+        "stride": method.stride,
+        "formats": {},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        engines = {"torch": TorchEnhancer(method)}
+        for kind, (suffix, _) in WRITERS.items():
+            out = Path(folder) / kind / f"net{suffix}"
+            begin = time.perf_counter()
+            differences = export(method, out, kind, tolerance=1e-3)
+            result["formats"][kind] = {
+                "max_abs_difference": differences,
+                "export_and_check_s": round(time.perf_counter() - begin, 1),
+                "mebibytes": round(sum(path.stat().st_size for path in out.parent.iterdir()) / 2**20, 2),
+            }
+            engines[kind] = load_engine(out, trust=["torch.export"])
+        low = torch.rand(1, 3, *size)
+        functions = {name: engine.enhance for name, engine in engines.items()}
+        timing = time_methods(functions, low, rounds=rounds, budget=budget)
+    torch_ms = timing.milliseconds["torch"]
+    result["timing"] = {
+        "torch_ms": round(torch_ms, 1),
+        "times_faster_than_torch": {
+            kind: round(torch_ms / milliseconds, 2) for kind, milliseconds in timing.milliseconds.items()
+        },
+        "rounds": timing.rounds,
+        "size": f"{size[1]}x{size[0]}",
+    }
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="where to write the figures, as JSON")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--full", action="store_true", help="the published sizes too; minutes and gigabytes")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    found: dict[str, Any] = {
+        "threads": arguments.threads,
+        "seed": 0,
+        "onnxruntime": onnxruntime.__version__,
+        "openvino": openvino.__version__,
+        "study": {},
+        "published": {},
+    }
+    for name in METHODS:
+        found["study"][name] = measure([f"experiment=study/{name}"], (400, 600), 15, 60)
+        print(name, json.dumps(found["study"][name]), flush=True)
+        if arguments.full:
+            found["published"][name] = measure([f"method={name}"], (256, 256), 7, 90)
+            print(name, json.dumps(found["published"][name]), flush=True)
+    write_json(arguments.out, found | provenance())
+
+
+if __name__ == "__main__":
+    main()

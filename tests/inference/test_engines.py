@@ -1,0 +1,145 @@
+"""Whatever of ours enhances is loaded by its path; what is not ours is refused in one line."""
+
+import io
+import json
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lowlight.checkpoint import build
+from lowlight.config import load_config
+from lowlight.inference.engines import TorchEnhancer, load_engine
+from lowlight.methods import Method, Supervised
+from lowlight.pretrained import save_pretrained
+from tests.tiny import TINY
+
+
+def tiny(name: str) -> Method:
+    torch.manual_seed(0)
+    return build(load_config([f"method={name}", *TINY[name]]).method).eval()
+
+
+def test_a_run_a_checkpoint_and_a_pretrained_folder_enhance_alike(tmp_path: Path) -> None:
+    method = tiny("autoencoder")
+    torch.save({"state_dict": method.state_dict(), "recipe": method.recipe}, tmp_path / "best.ckpt")
+    save_pretrained(method, tmp_path / "pretrained")
+    low = torch.rand(2, 3, 33, 7)
+    for path in (tmp_path, tmp_path / "best.ckpt", tmp_path / "pretrained"):
+        engine = load_engine(path)
+        assert engine.enhance(low).equal(method.enhance(low))
+        assert (engine.stride, engine.name) == (32, "autoencoder")
+
+
+def test_a_run_that_learns_nothing_is_loaded_too(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "method:\n  _target_: lowlight.methods.Classical\n  name: gamma\n"
+        "  function: {_target_: lowlight.methods.classical.gamma, _partial_: true, exponent: 0.5}\n"
+    )
+    engine = load_engine(tmp_path)
+    assert engine.enhance(torch.full((1, 3, 1, 1), 0.25)).allclose(torch.tensor(0.5))
+    assert (engine.stride, engine.name) == (1, "gamma")
+
+
+def test_a_method_built_by_hand_is_named_by_its_network() -> None:
+    assert TorchEnhancer(Supervised(nn.Conv2d(3, 3, 1))).name == "Conv2d"
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    for name in ("net.onnx", "net.xml", "net.pt2", "net.ckpt", "runs"):
+        with pytest.raises(ValueError, match=f"{name}: no such"):
+            load_engine(tmp_path / name, trust=["torch.export"])
+    with pytest.raises(ValueError, match="no run here"):
+        load_engine(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".pt2", ".ckpt"])
+@pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04 cut"])
+def test_what_is_no_model_is_refused_in_one_line(suffix: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    (tmp_path / "a.bin").write_bytes(b"")
+    with pytest.raises(ValueError, match=rf"a\{suffix}: (not a|refused)") as caught:
+        load_engine(tmp_path / f"a{suffix}", trust=["torch.export"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_foreign_onnx_file_is_refused(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    low, high = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, 4, 4]) for name in "ab"
+    )
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["a"], ["b"])], "g", [low], [high])
+    opset = [onnx.helper.make_opsetid("", 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match=r"a\.onnx: not written by `lowlight export`"):
+        load_engine(tmp_path / "a.onnx")
+
+
+def test_weights_that_are_not_beside_an_openvino_file_are_missed(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    (tmp_path / "a.xml").write_text("<net/>")
+    with pytest.raises(ValueError, match=r"a\.bin, are not beside it"):
+        load_engine(tmp_path / "a.xml")
+
+
+@pytest.mark.parametrize(("package", "name"), [("onnxruntime", "a.onnx"), ("openvino", "a.xml")])
+def test_a_missing_package_is_named_with_its_extra(
+    package: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_text("x")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ValueError, match=rf"{package} is not installed: pip install 'lowlight\["):
+        load_engine(tmp_path / name)
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    save_pretrained(tiny("autoencoder"), tmp_path)
+    with pytest.raises(ValueError, match="device 'quantum' is not available"):
+        load_engine(tmp_path, device="quantum")
+
+
+class Payload:
+    """Would write a file if unpickled as code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (self.path,))
+
+
+def poisoned(folder: Path) -> Path:
+    """Write a torch.export file that touches ``harm`` when it is opened, and is whole otherwise."""
+    program = torch.export.export(nn.Conv2d(3, 3, 1), (torch.rand(1, 3, 4, 4),))
+    torch.export.save(program, folder / "good.pt2")
+    harm = io.BytesIO()
+    torch.save(Payload(folder / "harm"), harm)
+    with zipfile.ZipFile(folder / "good.pt2") as good, zipfile.ZipFile(folder / "a.pt2", "w") as bad:
+        for name in good.namelist():
+            content = good.read(name)
+            if name.endswith("model_weights_config.json"):
+                config = json.loads(content)
+                for weight in config["config"].values():
+                    weight |= {"use_pickle": True, "path_name": "weight_0"}
+                content = json.dumps(config).encode()
+            elif name.endswith("weights/weight_0"):
+                content = harm.getvalue()
+            bad.writestr(name, content)
+    return folder / "a.pt2"
+
+
+def test_a_torch_export_file_which_can_run_code_is_opened_on_trust_only(tmp_path: Path) -> None:
+    path = poisoned(tmp_path)
+    for trust in ((), ["mypackage"]):
+        with pytest.raises(ValueError, match=r"can run code when it is opened; .*--trust torch\.export"):
+            load_engine(path, trust=trust)
+    assert not (tmp_path / "harm").exists()
+    with pytest.raises((ValueError, pickle.UnpicklingError)):
+        load_engine(path, trust=["torch.export"])
+    assert (tmp_path / "harm").exists()  # that torch does run it is why the trust is asked for

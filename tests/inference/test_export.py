@@ -1,0 +1,184 @@
+"""Exports give what torch gives, at any size, or nothing is written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+from lowlight.checkpoint import build
+from lowlight.cli.export import app
+from lowlight.config import load_config
+from lowlight.inference.engines import load_engine
+from lowlight.inference.export import WRITERS, export
+from lowlight.methods import Method, Supervised
+from tests.tiny import LEARNT, TINY
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+openvino = pytest.importorskip("openvino")
+
+
+def tiny(name: str) -> Method:
+    torch.manual_seed(0)
+    return build(load_config([f"method={name}", *TINY[name]]).method).eval()
+
+
+class Halving(nn.Module):
+    """A network whose sides must be even, of one convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stride = 2
+        self.conv = nn.Conv2d(3, 12, 2, stride=2)
+
+    def forward(self, low: Tensor) -> Tensor:
+        return 3 * nn.functional.pixel_shuffle(self.conv(low), 2)
+
+
+def halving() -> Method:
+    torch.manual_seed(0)
+    return Supervised(Halving()).eval()
+
+
+def assert_same(method: Method, path: Path) -> None:
+    engine = load_engine(path, trust=["torch.export"])
+    assert engine.stride == method.stride
+    assert engine.name == method.name
+    for shape in ((1, 3, 1, 1), (3, 3, 2, 41), (2, 3, 37, 5), (1, 3, 32, 64)):
+        low = torch.rand(shape)
+        enhanced = engine.enhance(low)
+        torch.testing.assert_close(enhanced, method.enhance(low), rtol=0, atol=1e-5)
+        assert enhanced.min() >= 0
+        assert enhanced.max() <= 1
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_an_export_gives_what_torch_gives_at_any_size(kind: str, tmp_path: Path) -> None:
+    method = halving()
+    out = tmp_path / f"net{WRITERS[kind][0]}"
+    differences = export(method, out, kind)
+    assert list(differences) == ["1x3x1x1", "2x3x21x35", "1x3x48x32"]
+    assert max(differences.values()) < 1e-5
+    assert sorted(path.name for path in tmp_path.iterdir()) == (
+        ["net.bin", "net.xml"] if kind == "openvino" else [out.name]
+    )
+    assert_same(method, out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("name", [*LEARNT, "identity", "gamma", "histogram"])
+def test_every_learned_method_can_be_exported(name: str, kind: str, tmp_path: Path) -> None:
+    out = tmp_path / f"net{WRITERS[kind][0]}"
+    export(tiny(name), out, kind)
+    assert_same(tiny(name), out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("name", ["bilateral", "clahe", "lime", "msrcr"])
+def test_what_cannot_be_exported_for_any_size_is_said_in_one_line(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}(,| cannot be) exported to {kind}") as caught:
+        export(tiny(name), tmp_path / f"net{WRITERS[kind][0]}", kind)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_beyond_the_tolerance_leaves_the_target_as_it_was(tmp_path: Path) -> None:
+    out = tmp_path / "net.pt2"
+    out.write_text("earlier")
+    with pytest.raises(ValueError, match="more than the tolerance"):
+        export(halving(), out, "torch_export", tolerance=-1.0)
+    assert out.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_difference_that_is_no_number_is_beyond_the_tolerance(tmp_path: Path) -> None:
+    method = halving()
+    nn.init.constant_(method.net.conv.weight, float("nan"))
+    with pytest.raises(ValueError, match="differs from torch by nan"):
+        export(method, tmp_path / "net.pt2", "torch_export")
+
+
+def test_the_file_alone_says_what_it_takes_and_gives(tmp_path: Path) -> None:
+    export(halving(), tmp_path / "net.onnx", "onnx", commit="abc")
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
+    about = json.loads(session.get_modelmeta().custom_metadata_map["lowlight"])
+    assert about["contract"].startswith("RGB float32 (B, 3, H, W) in [0, 1]")
+    assert (about["stride"], about["method"], about["parameters"], about["commit"]) == (
+        2,
+        "Halving",
+        156,
+        "abc",
+    )
+    (low,), (enhanced,) = session.get_inputs(), session.get_outputs()
+    assert (low.name, low.shape) == ("low", ["batch", 3, "height", "width"])
+    assert (enhanced.name, enhanced.shape) == ("enhanced", ["batch", 3, "height", "width"])
+    image = np.random.default_rng(0).random((2, 3, 10, 6), dtype=np.float32)
+    (raw,) = session.run(None, {"low": image})
+    expected = halving().net(torch.from_numpy(image)).detach().numpy()
+    np.testing.assert_allclose(raw, expected, atol=1e-5)
+    assert raw.max() > 1  # what is clamped is said in the contract
+
+
+@pytest.mark.parametrize(("kind", "name"), [("onnx", "a.pt2"), ("openvino", "a.onnx"), ("torch_export", "a")])
+def test_a_suffix_that_load_engine_would_read_otherwise_is_refused(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"must end in \\{WRITERS[kind][0]}"):
+        export(halving(), tmp_path / name, kind)
+    with pytest.raises(ValueError, match="none of onnx, openvino, torch_export"):
+        export(halving(), tmp_path / name, "tflite")
+
+
+def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ValueError, match=r"onnx is not installed: pip install 'lowlight\[export"):
+        export(halving(), tmp_path / "net.onnx", "onnx")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    config = OmegaConf.create({"method": tiny("gamma").recipe})
+    OmegaConf.save(config, tmp_path / "config.yaml")
+    (tmp_path / "manifest.json").write_text('{"commit": "0123abc"}')
+    return tmp_path
+
+
+def test_the_verb_exports_a_run_and_prints_the_differences(run: Path) -> None:
+    out = run / "files" / "net.pt2"
+    result = CliRunner().invoke(app, [str(run), "--out", str(out), "--format", "torch_export"])
+    assert result.exit_code == 0, result.output
+    assert "2x3x21x35: differs from torch by at most" in result.output
+    engine = load_engine(out, trust=["torch.export"])
+    assert engine.about["commit"] == "0123abc"
+    assert engine.name == "gamma"
+
+
+def test_the_verb_fails_in_one_line(run: Path) -> None:
+    out = run / "net.pt2"
+    arguments = ["--out", str(out), "--format", "torch_export"]
+    for source, extra, reason in (
+        (run, ["--tolerance", "-1"], "more than the tolerance"),
+        (run / "no.ckpt", [], "no such file"),
+    ):
+        result = CliRunner().invoke(app, [str(source), *arguments, *extra])
+        assert result.exit_code == 1
+        assert reason in result.output
+        assert result.output.startswith("lowlight export: ")
+        assert result.output.count("\n") == 1
+        assert not out.exists()
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys; from lowlight.cli.export import app; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
