@@ -49,10 +49,10 @@ def test_colours_survive_with_their_tags(tmp_path: Path, matrix: int, values: in
     assert {name: getattr(frame, name) for name in tags} == tags
 
 
-@pytest.mark.parametrize(("codec", "pix_fmt"), [("libx264rgb", "rgb24"), ("ffv1", "gray")])
-def test_sources_without_chroma_become_ordinary_video(tmp_path: Path, codec: str, pix_fmt: str) -> None:
+@pytest.mark.parametrize("pix_fmt", ["bgr0", "gray"])
+def test_sources_without_chroma_become_ordinary_video(tmp_path: Path, pix_fmt: str) -> None:
     frames = still([0.2, 0.6], height=96, width=128)
-    clip = write_clip(tmp_path / "clip.mkv", frames, codec=codec, pix_fmt=pix_fmt)
+    clip = write_clip(tmp_path / "clip.mkv", frames, codec="ffv1", pix_fmt=pix_fmt)
     seen: list[Tensor] = []
     enhance_video(lambda low: seen.append(low) or low, clip, tmp_path / "out.mp4", smoothing=0)
     handed = torch.cat(seen).movedim(1, -1).numpy() * 255
