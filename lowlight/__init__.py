@@ -11,14 +11,18 @@ if TYPE_CHECKING:
     from lowlight.config import available as available
     from lowlight.inference.library import enhance as enhance
     from lowlight.inference.library import load as load
+    from lowlight.pretrained import from_pretrained as from_pretrained
+    from lowlight.pretrained import save_pretrained as save_pretrained
 
 __version__ = "0.1.0"
-__all__ = ["available", "enhance", "load"]
+__all__ = ["available", "enhance", "from_pretrained", "load", "save_pretrained"]
 
 _HOMES = {
     "available": "lowlight.config",
     "enhance": "lowlight.inference.library",
     "load": "lowlight.inference.library",
+    "from_pretrained": "lowlight.pretrained",
+    "save_pretrained": "lowlight.pretrained",
 }
 
 

@@ -17,7 +17,7 @@ TENSOR = torch.from_numpy(DARK).movedim(-1, 0).float() / 255
 
 
 def test_the_public_names_are_these() -> None:
-    assert lowlight.__all__ == ["available", "enhance", "load"]
+    assert lowlight.__all__ == ["available", "enhance", "from_pretrained", "load", "save_pretrained"]
     assert set(lowlight.__all__) <= set(dir(lowlight))
     for name in lowlight.__all__:
         assert callable(getattr(lowlight, name))
