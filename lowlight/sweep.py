@@ -85,8 +85,10 @@ def expand(folders: Sequence[Path]) -> list[Path]:
 
 
 def _job_folders(folder: Path) -> list[Path]:
-    found = (path.parent.parent for path in folder.rglob(".hydra/overrides.yaml"))
-    return sorted(path for path in found if path != folder)
+    """Return the folders of a sweep's jobs, without those of other sweeps in it."""
+    others = [path.parent for path in folder.rglob("multirun.yaml") if path.parent != folder]
+    found = {path.parent.parent for path in folder.rglob(".hydra/overrides.yaml")} - {folder}
+    return sorted(path for path in found if not any(path.is_relative_to(other) for other in others))
 
 
 def _rank(job: Job) -> tuple[Any, ...]:

@@ -68,6 +68,14 @@ def test_a_minimised_objective_ranks_the_least_first(tmp_path: Path) -> None:
     assert [one.objective for one in read_sweep(tmp_path)] == [0.1, 0.2, 0.3]
 
 
+def test_a_sweep_within_another_is_one_of_its_own(sweep: Path) -> None:
+    finish(job(sweep / "evaluation" / "evaluation-0", "seed=7"), 30.0)
+    (sweep / "evaluation" / "multirun.yaml").touch()
+    (sweep / "multirun.yaml").touch()
+    assert len(read_sweep(sweep)) == 5
+    assert [one.overrides["seed"] for one in read_sweep(sweep / "evaluation")] == ["7"]
+
+
 def test_the_summary_holds_what_differs(sweep: Path) -> None:
     jobs = read_sweep(sweep)
     write_summary(sweep, jobs)

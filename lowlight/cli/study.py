@@ -38,6 +38,7 @@ class ContinuedStudy(Callback):
 
         folder, sweeper = Path(config.hydra.sweep.dir), config.hydra.sweeper
         folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, folder / "multirun.yaml")  # as Hydra's own sweeper does: a sweep of its own
         names = {"study_name": sweeper.study_name, "storage": sweeper.storage}
         try:
             study = optuna.create_study(**names, direction=sweeper.direction, load_if_exists=True)

@@ -157,6 +157,7 @@ def start(config: DictConfig) -> int:
 def test_a_study_goes_on_to_its_number_of_trials_and_repeats_those_without_a_result(tmp_path: Path) -> None:
     optuna = pytest.importorskip("optuna")
     assert start(study_config(tmp_path, 5)) == 5  # nothing there yet
+    assert (tmp_path / "new" / "multirun.yaml").exists()
     storage = study_config(tmp_path, 5).hydra.sweeper.storage
     study = optuna.load_study(storage=storage, study_name="s")
     distribution = {"lr": optuna.distributions.LogUniformDistribution(1e-5, 1e-2)}
