@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import pickle
+import socket
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -47,8 +48,8 @@ def run_jobs_on_ray(
         address: A running cluster's HOST:PORT; by default Ray is started on this machine, and ended.
 
     Raises:
-        ValueError: If Ray Data is not installed.
-        ConnectionError: If there is no cluster at the address.
+        ValueError: If Ray Data is not installed, or nothing answers at the address.
+        ConnectionError: If what answers is no cluster that lets us in.
     """
     _start(address)
     return _stream(jobs, model, settings, skip_existing, actors)
@@ -60,6 +61,8 @@ def _start(address: str | None) -> None:
         import ray.data
     except ImportError:
         raise ValueError("--engine ray needs an extra: pip install 'lowlight[archive]'") from None
+    if address is not None:
+        _check(address)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     # Only names pass through Ray's memory, of which it would take a third of the machine's.
     memory = 2**28 if address is None else None
@@ -70,6 +73,17 @@ def _start(address: str | None) -> None:
         logging_level=logging.ERROR,
         object_store_memory=memory,
     )
+
+
+def _check(address: str) -> None:
+    """Refuse an address where nothing answers, which Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError):
+        raise ValueError(
+            f"--ray-address {address}: no cluster answers; give a head node's HOST:PORT"
+        ) from None
 
 
 def _stream(

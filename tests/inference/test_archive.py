@@ -35,6 +35,16 @@ def test_missing_ray_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest
     )
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense"])
+def test_an_address_without_a_cluster_is_refused_at_once(address: str, tmp_path: Path) -> None:
+    Image.fromarray(photograph(0) // 5).save(tmp_path / "a.png")
+    arguments = [str(tmp_path), "--out", str(tmp_path / "out"), "--engine", "ray", "--ray-address", address]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert f"--ray-address {address}: no cluster answers" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 def told(stdout: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return what --json says of the files and of all, without times and with no output's folder."""
     answer = json.loads(stdout)
