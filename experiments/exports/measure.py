@@ -5,6 +5,7 @@ The weights are drawn from a seed: neither accuracy nor speed depends on trainin
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -24,8 +25,8 @@ from lowlight.run_folder import provenance, write_json
 METHODS = ("mirnet", "autoencoder", "gan")
 
 
-def measure(overrides: list[str], size: tuple[int, int], rounds: int, budget: float) -> dict[str, Any]:
-    """Export to every format; return differences, sizes of files, and times in one interleaved run."""
+def measure(overrides: list[str], size: tuple[int, int], repeats: int) -> dict[str, Any]:
+    """Export to every format; return differences, sizes of files, and times, all engines in turn."""
     torch.manual_seed(0)
     method = build(load_config(overrides).method).eval()
     result: dict[str, Any] = {
@@ -47,15 +48,16 @@ def measure(overrides: list[str], size: tuple[int, int], rounds: int, budget: fl
             engines[kind] = load_engine(out, trust=["torch.export"])
         low = torch.rand(1, 3, *size)
         functions = {name: engine.enhance for name, engine in engines.items()}
-        timing = time_methods(functions, low, rounds=rounds, budget=budget)
-    torch_ms = timing.milliseconds["torch"]
+        timings = [time_methods(functions, low, rounds=15, budget=15) for _ in range(repeats)]
     result["timing"] = {
-        "torch_ms": round(torch_ms, 1),
+        "torch_ms": [round(timing.milliseconds["torch"], 1) for timing in timings],
         "times_faster_than_torch": {
-            kind: round(torch_ms / milliseconds, 2) for kind, milliseconds in timing.milliseconds.items()
+            kind: [round(one.milliseconds["torch"] / one.milliseconds[kind], 2) for one in timings]
+            for kind in WRITERS
         },
-        "rounds": timing.rounds,
+        "rounds": [timing.rounds for timing in timings],
         "size": f"{size[1]}x{size[0]}",
+        "load_average": os.getloadavg()[0],
     }
     return result
 
@@ -76,10 +78,10 @@ def main() -> None:
         "published": {},
     }
     for name in METHODS:
-        found["study"][name] = measure([f"experiment=study/{name}"], (400, 600), 15, 60)
+        found["study"][name] = measure([f"experiment=study/{name}"], (400, 600), 3)
         print(name, json.dumps(found["study"][name]), flush=True)
         if arguments.full:
-            found["published"][name] = measure([f"method={name}"], (256, 256), 7, 90)
+            found["published"][name] = measure([f"method={name}"], (256, 256), 1)
             print(name, json.dumps(found["published"][name]), flush=True)
     write_json(arguments.out, found | provenance())
 
