@@ -48,6 +48,10 @@ def enhance(
     ] = True,
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Do what is not done yet.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over earlier outputs.")] = False,
+    max_memory: Annotated[
+        str | None, typer.Option(help="What the process may hold, as 3GB or 1500MB; 2GB if it can.")
+    ] = None,
+    tile: Annotated[int | None, typer.Option(help="Side of the tiles, pixels; the memory decides.")] = None,
     max_pixels: Annotated[float, typer.Option(help="Refuse larger images, in pixels.")] = 250e6,
     smoothing: Annotated[float, typer.Option(help="Seconds to smooth a video's exposure over.")] = 0.5,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; a GPU if there is one.")] = "auto",
@@ -75,7 +79,7 @@ def enhance(
     from lowlight.inference.work import choose, enhance_job
 
     try:
-        settings = Settings(strength, fail_safe, int(max_pixels), smoothing)
+        settings = Settings(strength, fail_safe, int(max_pixels), smoothing, _bytes(max_memory), tile)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
         model: dict[str, Any] = {"checkpoint": checkpoint, "method": method, "trust": trust or ()}
@@ -126,6 +130,22 @@ def _listed(paths: Sequence[Path]) -> list[Path]:
         else:
             listed.append(path)
     return listed
+
+
+def _bytes(text: str | None) -> int | None:
+    """Read ``3GB``, ``1500MB`` or a plain number of bytes.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if text is None:
+        return None
+    units = {"GB": 10**9, "MB": 10**6, "G": 10**9, "M": 10**6, "": 1}
+    number = text.upper().rstrip("GMB")
+    try:
+        return int(float(number) * units[text.upper()[len(number) :].strip()])
+    except (ValueError, KeyError):
+        raise ValueError(f"--max-memory={text} is no size; write it as 3GB or 1500MB") from None
 
 
 def _watched(outcomes: Iterable["Outcome"], total: int) -> Iterable["Outcome"]:

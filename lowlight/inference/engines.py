@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lowlight.checkpoint import load, load_run
 from lowlight.inference.exported import OPENERS, open_exported
+from lowlight.inference.receptive import receptive_radius
 from lowlight.methods import Method
 from lowlight.pretrained import WEIGHTS, from_pretrained
 
@@ -57,12 +58,7 @@ class TorchEnhancer:
 
 def halo_of(method: Method) -> int | None:
     """Return the radius of a method's receptive field in pixels, or None when it sees the whole image."""
-    try:
-        from lowlight.inference.tiles import receptive_radius  # type: ignore[attr-defined]
-    except ImportError:
-        return None
-    radius: int | None = receptive_radius(method.net, method.stride)
-    return radius
+    return receptive_radius(method.net, method.stride)
 
 
 def load_engine(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> Enhancer:

@@ -31,7 +31,7 @@ def load(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> En
         trust: Packages beyond torch and lowlight that a recipe may call.
 
     Returns:
-        An object with ``enhance(low)``, ``stride`` and ``name``; one on torch has the ``method``
+        An object with ``enhance(low)``, ``stride``, ``halo`` and ``name``; one on torch has the ``method``
         too, a LightningModule whose ``net`` is a plain torch module.
 
     Raises:
@@ -46,6 +46,7 @@ def enhance(
     *,
     strength: float = 1.0,
     fail_safe: bool = True,
+    max_memory: int | None = None,
     device: str = "auto",
 ) -> ImageT:
     """Enhance an image and return one of its kind.
@@ -57,13 +58,15 @@ def enhance(
             default.
         strength: Share of the enhancement, from 0 to 1, mixed in linear light.
         fail_safe: Return what is not dark, or whose enhancement is ruined, as it is (not of tensors).
+        max_memory: Bytes that the process may hold; a picture or an array that needs more is enhanced in
+            tiles, a tensor always whole. By default 2 GB, or 1 GB more than it holds already.
         device: Where to work, if ``model`` is not loaded yet.
 
     Raises:
         ValueError: If the image is of another shape or type, or the model is unusable.
     """
     enhancer = _enhancer(model, device)
-    settings = Settings(strength, fail_safe)
+    settings = Settings(strength, fail_safe, max_memory=max_memory)
     if isinstance(image, Tensor):
         return _tensor(enhancer, image, strength)
     if isinstance(image, Image.Image):

@@ -7,9 +7,10 @@ from pathlib import Path
 from torch import Tensor
 
 from lowlight.inference.engines import Enhancer
+from lowlight.inference.memory import resident
 from lowlight.inference.photo import Photo, Pixels, read_photo
 from lowlight.inference.safety import blend, why_not_dark, why_not_sane
-from lowlight.inference.tiles import enhance_array
+from lowlight.inference.tiles import MAX_MEMORY, enhance_array
 from lowlight.inference.video import SMOOTHING, VideoSummary
 from lowlight.inference.writing import copy_photo, write_photo
 
@@ -22,6 +23,8 @@ class Settings:
         strength: Share of the enhancement, from 0 to 1, mixed in linear light.
         fail_safe: Leave what is not dark, or whose enhancement fails a check, as it is.
         max_pixels: Larger photographs are refused.
+        max_memory: Bytes that the process may hold; by default 2 GB, or 1 GB more than it holds already.
+        tile: Side of the tiles in pixels; by default the memory decides.
         smoothing: Seconds over which the exposure of a video is smoothed; 0 leaves it.
     """
 
@@ -29,6 +32,8 @@ class Settings:
     fail_safe: bool = True
     max_pixels: int = 250_000_000
     smoothing: float = SMOOTHING
+    max_memory: int | None = None
+    tile: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a strength that is none."""
@@ -79,7 +84,7 @@ def enhance_pixels(
         ``not_finite``, ``clipped`` or ``colour_cast``.
 
     Raises:
-        ValueError: Without the fail-safe, if the result is not finite.
+        ValueError: If the memory is too small; without the fail-safe, if the result is not finite.
     """
 
     def finish(low: Tensor, enhanced: Tensor) -> Tensor:
@@ -90,7 +95,8 @@ def enhance_pixels(
     if settings.fail_safe and (reason := why_not_dark(pixels)):
         return pixels, reason
     try:
-        enhanced = enhance_array(enhancer, pixels, finish=finish)
+        limit = settings.max_memory or max(MAX_MEMORY, resident() + 10**9)
+        enhanced = enhance_array(enhancer, pixels, max_memory=limit, tile=settings.tile, finish=finish)
     except _NotFiniteError:
         if not settings.fail_safe:
             raise ValueError(f"the output of {enhancer.name} is not finite") from None

@@ -1,29 +1,185 @@
-"""Enhancing the pixels of a photograph."""
+"""Enhancing the pixels of a photograph of any size in bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from lowlight.inference.engines import Enhancer
+from lowlight.inference.engines import Enhancer, TorchEnhancer
+from lowlight.inference.geometry import Grid, finished
+from lowlight.inference.memory import release
 from lowlight.inference.photo import Pixels
+from lowlight.inference.planning import check_memory, largest_side, needed_in_tiles, needed_whole
+from lowlight.inference.receptive import poolings, receptive_radius, recorded, replayed
+
+MAX_MEMORY = 2 * 10**9
+"""Bytes that the process may hold while it enhances, unless it is told otherwise."""
+
+OVERVIEW = 512
+"""Pixels: the longer side of the small copy of an image that statistics of the whole are taken from."""
+
+POOLED_HALO = 64
+"""Pixels: the largest halo of networks that pool over the image, which are not exact in tiles anyway."""
+
+Finish = Callable[[Tensor, Tensor], Tensor]
 
 
 def enhance_array(
-    enhancer: Enhancer, pixels: Pixels, *, finish: Callable[[Tensor, Tensor], Tensor]
+    enhancer: Enhancer,
+    pixels: Pixels,
+    *,
+    max_memory: int = MAX_MEMORY,
+    tile: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    finish: Finish | None = None,
 ) -> Pixels:
-    """Enhance RGB pixels of shape (H, W, 3), uint8 or uint16, whole.
+    """Enhance RGB pixels of shape (H, W, 3), uint8 or uint16, whole if that fits the memory, else in tiles.
+
+    Tiles start on the network's stride, throw away the rim that lacks what lies beyond it, and are blended
+    over a ramp. Where the receptive field is bounded the result is the one of the whole image. A network
+    that pools over the image pools over a small copy of it once for all tiles, so that none is brighter than
+    its neighbour; the result is then near the one of the whole image, not equal.
+
+    When a GPU runs out of memory, the tile's side is halved and the work goes on with the next rows.
 
     Args:
         enhancer: What enhances.
         pixels: The photograph.
-        finish: Makes what is rounded from the image and its enhancement, both (1, 3, H, W).
+        max_memory: Bytes that the whole process may hold, this photograph and its result included.
+        tile: Side of the tiles in pixels, rounded to what the network can do; by default the memory decides.
+        progress: Called with the number of pixels that have been enhanced since the last call.
+        finish: Makes what is rounded from an image or a part of it and its enhancement, both (1, 3, H, W).
 
     Returns:
         Pixels of the same shape and type.
+
+    Raises:
+        ValueError: If the memory is too small even for the smallest tile, or for the whole image where an
+            output depends on all of it.
     """
+    run = partial(_enhance, enhancer, finish)
+    longest = max(pixels.shape[:2])
+    output = np.empty(pixels.shape, pixels.dtype)
+    if needed_whole(enhancer, pixels) <= max_memory if tile is None else tile >= longest:
+        try:
+            _store(run(pixels), output)
+        except torch.OutOfMemoryError:
+            if not _can_be_cut(enhancer):
+                raise
+            tile = longest // 2
+        else:
+            progress(pixels.shape[0] * pixels.shape[1])
+            return output
+    if not _can_be_cut(enhancer):
+        check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
+    _free()
+    if tile is None and enhancer.halo is None:
+        check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, OVERVIEW), max_memory)
+    with _seeing_the_whole(enhancer, pixels) as halo:
+        grid = Grid(enhancer.stride, halo)
+        if tile is None:
+            check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, grid.smallest), max_memory)
+            tile = largest_side(enhancer, pixels, grid, max_memory)
+        _in_tiles(run, pixels, output, grid, max(tile, grid.smallest), progress)
+    return output
+
+
+def _enhance(enhancer: Enhancer, finish: Finish | None, window: Pixels) -> Tensor:
+    """Return the enhancement of some pixels, (H, W, 3), as a float image of shape (3, H, W) in [0, 1]."""
+    white = int(np.iinfo(window.dtype).max)
+    low = torch.from_numpy(window.astype(np.float32)).movedim(-1, 0)[None].div_(white)
+    enhanced = enhancer.enhance(low)
+    return (finish(low, enhanced) if finish else enhanced)[0]
+
+
+def _store(image: Tensor, pixels: Pixels) -> None:
+    """Round a float image of shape (3, H, W) in [0, 1] into pixels of shape (H, W, 3)."""
     white = int(np.iinfo(pixels.dtype).max)
-    low = torch.from_numpy(pixels.astype(np.float32)).movedim(-1, 0)[None] / white
-    enhanced = finish(low, enhancer.enhance(low))
-    return enhanced[0].mul(white).round().movedim(0, -1).numpy().astype(pixels.dtype)
+    pixels[...] = image.mul(white).round_().movedim(0, -1).numpy()
+
+
+def _in_tiles(
+    run: Callable[[Pixels], Tensor],
+    pixels: Pixels,
+    output: Pixels,
+    grid: Grid,
+    side: int,
+    progress: Callable[[int], None],
+) -> None:
+    """Enhance tile by tile into ``output``, with halved tiles from where memory ran out."""
+    done = 0
+    while done < len(pixels):
+        try:
+            for rows in _bands(run, pixels, output, grid, side, done):
+                progress((rows - done) * pixels.shape[1])
+                done = rows
+        except torch.OutOfMemoryError:
+            if side <= grid.smallest:
+                raise
+            side = max(side // 2, grid.smallest)
+        if done < len(pixels):
+            _free()  # outside the except clause, whose error holds on to what did not fit
+
+
+def _bands(
+    run: Callable[[Pixels], Tensor], pixels: Pixels, output: Pixels, grid: Grid, side: int, start: int
+) -> Iterator[int]:
+    """Enhance one row of tiles after the other; yield the number of rows of the image that are done."""
+    rows = grid.spans(pixels.shape[0], side, start)
+    columns = grid.spans(pixels.shape[1], side)
+    shared = torch.zeros(3, 0, pixels.shape[1])
+    for number, row in enumerate(rows):
+        band = torch.zeros(3, row.kept.stop - row.kept.start, pixels.shape[1])
+        band[:, : shared.shape[1]] = shared
+        for column in columns:
+            enhanced = run(pixels[row.window, column.window])[:, row.inner, column.inner]
+            band[:, :, column.kept] += enhanced * row.weights[:, None] * column.weights
+        end = finished(rows, number)
+        _store(band[:, : end - row.kept.start], output[row.kept.start : end])
+        shared = band[:, end - row.kept.start :].clone()
+        yield end
+
+
+@contextmanager
+def _seeing_the_whole(enhancer: Enhancer, pixels: Pixels) -> Iterator[int]:
+    """Let a network that pools over the image do so in each tile; give the halo that tiles need."""
+    if enhancer.halo is not None or not isinstance(enhancer, TorchEnhancer):
+        yield enhancer.halo or 0
+        return
+    net = enhancer.method.net
+    with recorded(net) as statistics:
+        enhancer.enhance(_overview(pixels, enhancer.stride))
+    with replayed(net, statistics):
+        radius = receptive_radius(net, enhancer.stride, longest=4 * POOLED_HALO)
+        yield POOLED_HALO if radius is None else min(radius, POOLED_HALO)
+
+
+def _overview(pixels: Pixels, stride: int) -> Tensor:
+    """Shrink pixels to a float image of shape (1, 3, H, W) on the stride, by averaging and then resizing."""
+    factor = max(1, max(pixels.shape[:2]) // (2 * OVERVIEW))
+    height, width = (length // factor for length in pixels.shape[:2])
+    small = np.zeros((height, width, 3), np.float32)
+    for down in range(factor):
+        for across in range(factor):
+            small += pixels[down::factor, across::factor][:height, :width]
+    image = torch.from_numpy(small).movedim(-1, 0)[None] / (factor**2 * int(np.iinfo(pixels.dtype).max))
+    scale = min(1.0, OVERVIEW / max(height, width))
+    size = [max(stride, round(length * scale / stride) * stride) for length in (height, width)]
+    return F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1)
+
+
+def _can_be_cut(enhancer: Enhancer) -> bool:
+    """Tell whether a part of an image can be enhanced as a part of the whole."""
+    if enhancer.halo is not None:
+        return True
+    return isinstance(enhancer, TorchEnhancer) and bool(poolings(enhancer.method.net))
+
+
+def _free() -> None:
+    """Give back what earlier passes left behind."""
+    release()
+    torch.cuda.empty_cache()

@@ -90,12 +90,13 @@ class SKFF(nn.Module):
     def __init__(self, channels: int, branches: int, reduction: int = 8) -> None:
         super().__init__()
         hidden = max(channels // reduction, 4)
+        self.pool = nn.AdaptiveAvgPool2d(1)
         self.squeeze = nn.Sequential(_conv(channels, hidden, 1), nn.PReLU())
         self.excite = nn.ModuleList(_conv(hidden, channels, 1) for _ in range(branches))
 
     def forward(self, branches: list[Tensor]) -> Tensor:
         """Fuse features of one shape (B, C, H, W), one tensor a branch, to a single such tensor."""
-        summary = self.squeeze(sum(branches[1:], branches[0]).mean(dim=(2, 3), keepdim=True))
+        summary = self.squeeze(self.pool(sum(branches[1:], branches[0])))
         weights = torch.stack([excite(summary) for excite in self.excite]).softmax(dim=0)
         return sum((w * b for w, b in zip(weights[1:], branches[1:], strict=True)), weights[0] * branches[0])
 
@@ -106,13 +107,14 @@ class ChannelAttention(nn.Module):
     def __init__(self, channels: int, reduction: int) -> None:
         super().__init__()
         hidden = max(channels // reduction, 1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
         self.weigh = nn.Sequential(
             _conv(channels, hidden, 1), nn.ReLU(), _conv(hidden, channels, 1), nn.Sigmoid()
         )
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape (B, C, H, W)."""
-        return cast(Tensor, features * self.weigh(features.mean(dim=(2, 3), keepdim=True)))
+        return cast(Tensor, features * self.weigh(self.pool(features)))
 
 
 class SpatialAttention(nn.Module):

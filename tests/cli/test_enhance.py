@@ -101,6 +101,7 @@ def test_what_exists_is_kept_unless_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--max-memory", "much"], "--max-memory=much is no size"),
         (["--strength", "2"], "strength must be from 0 to 1"),
         (["--method", "gama"], "no method 'gama'; there are"),
         (["--method", "mirnet"], "mirnet must be trained first"),

@@ -16,7 +16,7 @@ DARK = photograph(4) // 6
 class Stand:
     """An enhancer that does what a test wants."""
 
-    stride, name = 1, "stand"
+    stride, halo, name = 1, 0, "stand"
 
     def __init__(self, function) -> None:  # type: ignore[no-untyped-def]
         self.function = function

@@ -1,0 +1,300 @@
+"""Tiles: the result of the whole image, in bounded memory."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from lowlight.inference import planning, tiles
+from lowlight.inference.engines import Enhancer, TorchEnhancer
+from lowlight.inference.geometry import Grid, finished
+from lowlight.inference.memory import release, resident, taken_by
+from lowlight.inference.receptive import receptive_radius, recorded, replayed
+from lowlight.inference.tiles import enhance_array
+from lowlight.methods import Classical, Supervised
+from lowlight.methods.classical import bilateral, clahe, gamma, histogram, identity
+from lowlight.methods.retinex import lime, msrcr
+from lowlight.networks import Autoencoder, MIRNet, UNet
+from tests.conftest import photograph
+
+ON_LINUX = sys.platform == "linux"
+
+
+def noisy(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, 6, (height, width, 3))
+    dark = np.clip(photograph(1, height, width) / 3 + noise, 0, 255)
+    return (dark * (np.iinfo(dtype).max / 255)).astype(dtype)
+
+
+def settled(net: nn.Module) -> TorchEnhancer:
+    """Wrap a network whose norms have seen other statistics than those they begin with."""
+    torch.manual_seed(0)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 2)
+    if isinstance(net, Autoencoder):  # whose output is not clamped by itself
+        net.conv_out[1].weight.data *= 0.3
+        net.conv_out[1].bias.data += 0.5
+    return TorchEnhancer(Supervised(net))
+
+
+def whole(enhancer: Enhancer, pixels: np.ndarray) -> np.ndarray:
+    return enhance_array(enhancer, pixels, tile=max(pixels.shape))
+
+
+def levels_apart(one: np.ndarray, other: np.ndarray) -> int:
+    return int(np.abs(one.astype(int) - other.astype(int)).max())
+
+
+class Blur:
+    """Averages over 9x9 pixels on torch, and fails where an image is larger than a card would hold."""
+
+    stride, name = 4, "blur"
+
+    def __init__(self, halo: int | None = 4, largest: int = 10**9) -> None:
+        self.halo = halo
+        self.largest = largest
+        self.seen: list[tuple[int, int]] = []
+
+    def enhance(self, low: Tensor) -> Tensor:
+        self.seen.append((low.shape[-2], low.shape[-1]))
+        if low[0, 0].numel() > self.largest:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return torch.nn.functional.avg_pool2d(low, 9, 1, 4, count_include_pad=False)
+
+
+@pytest.mark.parametrize(
+    ("net", "stride", "radius"),
+    [
+        (nn.Conv2d(3, 3, 7, padding=3), 1, 3),
+        (nn.Conv2d(3, 3, 3, padding=60, dilation=60), 1, 60),
+        (nn.Conv2d(3, 3, (1, 401), padding=(0, 200)), 1, 200),
+        (Classical(identity).net, 1, 0),
+        (Classical(gamma).net, 1, 0),
+        (Classical(bilateral).net, 1, 3),
+        (Classical(histogram).net, 1, None),
+        (Classical(clahe).net, 1, None),
+        (Classical(lime).net, 1, None),
+        (MIRNet(4, groups=1, blocks=1), 4, None),
+        (UNet(2, 3, norm="instance"), 8, None),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
+)
+def test_radius(net: nn.Module, stride: int, radius: int | None) -> None:
+    assert receptive_radius(net.train(), stride) == radius
+    assert net.training
+
+
+@pytest.mark.slow
+def test_radius_of_a_function_of_the_whole_that_is_slow() -> None:
+    assert receptive_radius(Classical(msrcr).net, 1) is None
+
+
+@pytest.mark.parametrize(
+    "net",
+    [Autoencoder([4] * 3), Autoencoder([4] * 5), UNet(4, 3), UNet(4, 5)],
+    ids=["ae3", "ae5", "u3", "u5"],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiles_give_the_whole_image(net: nn.Module, dtype: type) -> None:
+    """Sides off the stride, so that the padding is met too."""
+    enhancer, pixels = settled(net), noisy(331, 457, dtype)
+    expected = whole(enhancer, pixels)
+    assert expected.std() > np.iinfo(dtype).max / 50
+    in_tiles = enhance_array(enhancer, pixels, tile=1)
+    assert in_tiles.dtype == pixels.dtype
+    assert levels_apart(in_tiles, expected) <= np.iinfo(dtype).max // 255
+
+
+def test_the_halo_is_needed() -> None:
+    """A radius too small by a few pixels shows: the equality above is not for want of difference."""
+    enhancer, pixels = settled(Autoencoder([4] * 5)), noisy(331, 457)
+    expected = whole(enhancer, pixels)
+    enhancer.__dict__["halo"] = 0
+    assert levels_apart(enhance_array(enhancer, pixels, tile=1), expected) > 1
+
+
+@pytest.mark.parametrize("net", [MIRNet(6, groups=1, blocks=1), UNet(4, 3, norm="instance")])
+def test_networks_that_pool_show_no_seams(net: nn.Module) -> None:
+    """Against the same statistics without tiles: what differs then is the tiles' own doing."""
+    enhancer, pixels = settled(net), noisy(300, 420)
+    in_tiles = enhance_array(enhancer, pixels, tile=1)
+    with tiles._seeing_the_whole(enhancer, pixels):
+        untiled = whole(enhancer, pixels)
+    assert untiled.std() > 5
+    assert levels_apart(in_tiles, untiled) <= 1
+
+
+def test_pooling_is_replayed() -> None:
+    net, low = MIRNet(4, groups=1, blocks=1).eval(), torch.rand(1, 3, 16, 24)
+    with torch.inference_mode(), recorded(net) as statistics:
+        expected = net(low)
+    with torch.inference_mode(), replayed(net, statistics):
+        torch.testing.assert_close(net(low), expected)
+        other = net(torch.rand(2, 3, 8, 8))
+    assert len(statistics) == 10  # 6 attentions, 3 exchanges and the last fusion
+    torch.testing.assert_close(expected, net(low))
+    assert other.shape == (2, 3, 8, 8)
+
+
+def test_a_bright_corner_does_not_change_its_tile_alone() -> None:
+    """Without the shared statistics each tile would be exposed for itself."""
+    flat = noisy(300, 400)
+    flat[:100, :100] = 250
+
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool = nn.AdaptiveAvgPool2d(1)
+
+        def forward(self, low: Tensor) -> Tensor:
+            return self.pool(low).expand_as(low)
+
+    enhanced = enhance_array(TorchEnhancer(Supervised(Mean())), flat, tile=1)
+    assert levels_apart(enhanced, np.broadcast_to(flat.mean((0, 1)).round(), flat.shape)) <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    stride=st.sampled_from([1, 4, 32]),
+    halo=st.integers(0, 70),
+    length=st.integers(1, 2000),
+    larger=st.integers(0, 300),
+    start=st.integers(0, 1999),
+)
+def test_spans_cover_once(stride: int, halo: int, length: int, larger: int, start: int) -> None:
+    grid, start = Grid(stride, halo), min(start, length - 1)
+    side = grid.smallest + larger
+    spans = grid.spans(length, side, start)
+    weights = torch.zeros(length)
+    for number, span in enumerate(spans):
+        assert span.window.start % stride == 0
+        assert span.window.stop == length or (span.window.stop - span.window.start) % stride == 0
+        assert span.window.stop - span.window.start <= side
+        weights[span.kept] += span.weights
+        assert span.window.start == 0 or span.kept.start - span.window.start >= halo
+        assert span.window.stop == length or span.window.stop - span.kept.stop >= halo
+        assert finished(spans, number) > span.kept.start
+    torch.testing.assert_close(weights[start:], torch.ones(length - start))
+    assert not weights[:start].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 3), (37, 41)])
+def test_any_shape(shape: tuple[int, int]) -> None:
+    enhancer, pixels = settled(Autoencoder([4, 4])), noisy(*shape)
+    assert levels_apart(enhance_array(enhancer, pixels, tile=1), whole(enhancer, pixels)) <= 1
+
+
+def test_out_of_memory_halves_the_tile_and_goes_on() -> None:
+    pixels, expected = noisy(900, 700), whole(Blur(), noisy(900, 700))
+    small = Blur(largest=300 * 300)
+    done: list[int] = []
+    assert levels_apart(enhance_array(small, pixels, tile=900, progress=done.append), expected) <= 1
+    assert sum(done) == 900 * 700
+    too_large = [height * width for height, width in small.seen if height * width > 300 * 300]
+    assert len(too_large) == 2  # the whole and the first tile of 450; those of 225 fit
+
+
+def test_out_of_memory_in_the_middle_keeps_the_rows_that_are_done() -> None:
+    class Filling(Blur):
+        def enhance(self, low: Tensor) -> Tensor:
+            if len(self.seen) == 9:
+                self.largest = 200 * 200
+            return super().enhance(low)
+
+    pixels, filling = noisy(900, 700), Filling()
+    done: list[int] = []
+    enhanced = enhance_array(filling, pixels, tile=320, progress=done.append)
+    assert levels_apart(enhanced, whole(Blur(), pixels)) <= 1
+    assert sum(done) == 900 * 700
+    assert all(height * width > 200 * 200 for height, width in filling.seen[:4])
+
+
+def test_out_of_memory_at_the_smallest_tile_is_raised() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        enhance_array(Blur(largest=50), noisy(300, 300), tile=300)
+    with pytest.raises(torch.OutOfMemoryError):
+        enhance_array(Blur(halo=None, largest=50), noisy(300, 300), tile=300)
+
+
+def test_finish_is_applied_before_rounding() -> None:
+    pixels = noisy(300, 200)
+
+    def halfway(low: Tensor, enhanced: Tensor) -> Tensor:
+        assert low.shape == enhanced.shape
+        return (low + enhanced) / 2
+
+    in_tiles = enhance_array(TorchEnhancer(Classical(gamma)), pixels, tile=1, finish=halfway)
+    low = pixels / 255
+    assert levels_apart(in_tiles, ((low + low**0.4) / 2 * 255).round()) <= 1
+
+
+def test_what_fits_goes_through_whole() -> None:
+    enhancer, pixels = Blur(), noisy(300, 260)
+    expected = enhancer.enhance(torch.from_numpy(pixels).movedim(-1, 0)[None] / 255)[0]
+    expected = expected.mul(255).round().byte().movedim(0, -1).numpy()
+    enhancer.seen.clear()
+    assert np.array_equal(enhance_array(enhancer, pixels, max_memory=10**11), expected)
+    assert enhancer.seen[-1] == (300, 260)
+
+
+@pytest.mark.skipif(not ON_LINUX, reason="other systems do not tell a process its size")
+class TestMemory:
+    """What is measured, planned and refused."""
+
+    def test_measures_what_a_piece_of_work_takes(self) -> None:
+        def work() -> None:
+            for _ in range(20):
+                np.ones(50_000_000, np.uint8).sum()
+
+        assert 40e6 < taken_by(work) < 80e6
+
+    def test_less_memory_means_smaller_tiles(self) -> None:
+        pixels, sizes = noisy(1500, 1500), []
+        enhancer = Blur()
+        planning._measured[enhancer] = 500.0
+        for extra in (10**11, 250 * 10**6, 100 * 10**6):
+            enhancer.seen.clear()
+            release()
+            enhance_array(enhancer, pixels, max_memory=resident() + extra)
+            sizes.append(max(height * width for height, width in enhancer.seen))
+        assert sizes[0] == 1500 * 1500
+        assert sizes[0] > sizes[1] > sizes[2]
+
+    @pytest.mark.parametrize(
+        "make", [Blur, lambda: Blur(None), lambda: settled(MIRNet(4, groups=1, blocks=1))]
+    )
+    def test_refuses_too_little(self, make: Callable[[], Enhancer]) -> None:
+        message = r"needs about \d+\.\d\d GB for an image of 300x300 .* 0\.01 GB: raise --max-memory"
+        with pytest.raises(ValueError, match=message):
+            enhance_array(make(), noisy(300, 300), max_memory=10**7)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ON_LINUX, reason="other systems do not tell a process its size")
+def test_the_process_stays_within_its_memory() -> None:
+    """In a process of its own, whose peak the system notes: 12 megapixels in 1 GB."""
+    code = """
+import resource
+import numpy as np
+from lowlight.inference.engines import TorchEnhancer
+from lowlight.inference.tiles import enhance_array
+from lowlight.methods import Supervised
+from lowlight.networks import Autoencoder
+pixels = np.random.default_rng(0).integers(0, 60, (3000, 4000, 3), dtype=np.uint8)
+enhance_array(TorchEnhancer(Supervised(Autoencoder([32, 32, 64]))), pixels, max_memory=10**9)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 10**9
