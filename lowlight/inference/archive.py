@@ -56,13 +56,13 @@ def run_jobs_on_ray(
 
 
 def _start(address: str | None) -> None:
+    if address is not None:
+        _check(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray.data
     except ImportError:
         raise ValueError("--engine ray needs an extra: pip install 'lowlight[archive]'") from None
-    if address is not None:
-        _check(address)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     # Only names pass through Ray's memory, of which it would take a third of the machine's.
     memory = 2**28 if address is None else None
