@@ -35,7 +35,9 @@ def run_jobs_on_ray(
     """Do the jobs by several workers, each with the model in its memory; outcomes come in the jobs' order.
 
     The workers read and write the files themselves: on a cluster, every node must see the same disk under
-    the same paths, and have lowlight installed. Messages name files by their absolute paths. A file that
+    the same paths, and have lowlight installed. Messages name files by their absolute paths.
+    Files equal those of the plain run under as many threads as a worker has; with another number, sums are
+    rounded otherwise, and a value in a million may differ by one. A file that
     kills its worker, as by taking all memory, is tried once more; it has then failed, and is told of last.
 
     Args:
