@@ -48,7 +48,7 @@ def measure(overrides: list[str], size: tuple[int, int], repeats: int) -> dict[s
             engines[kind] = load_engine(out, trust=["torch.export"])
         low = torch.rand(1, 3, *size)
         functions = {name: engine.enhance for name, engine in engines.items()}
-        timings = [time_methods(functions, low, rounds=15, budget=15) for _ in range(repeats)]
+        timings = [time_methods(functions, low, rounds=15, budget=8) for _ in range(repeats)]
     result["timing"] = {
         "torch_ms": [round(timing.milliseconds["torch"], 1) for timing in timings],
         "times_faster_than_torch": {

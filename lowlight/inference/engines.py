@@ -5,11 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from lowlight.checkpoint import load, load_run
-from lowlight.inference.exported import OPENERS, open_exported
+from lowlight.inference.exported import OPENERS, open_exported, torch_device
 from lowlight.inference.receptive import receptive_radius
 from lowlight.methods import Method
 from lowlight.pretrained import WEIGHTS, from_pretrained
@@ -67,7 +66,8 @@ def load_engine(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()
     Args:
         path: A checkpoint, a run folder, a folder of :func:`lowlight.pretrained.save_pretrained`, or an
             exported file: ``.onnx``, ``.xml`` (OpenVINO, its ``.bin`` beside it), ``.pt2`` (torch.export).
-        device: Where to run: ``cpu``, or for torch and ONNX ``cuda``, for OpenVINO ``gpu``.
+        device: Where to run: ``cpu``, for torch and ONNX ``cuda``, for OpenVINO ``gpu``; ``auto`` for a CUDA
+            device that the runtime can use, else the CPU.
         trust: Packages beyond torch and lowlight that a recipe may call, such as ``["mypackage"]``. A
             ``.pt2`` file can run code when it is opened, so it needs ``["torch.export"]``.
 
@@ -102,6 +102,6 @@ def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
 
 def _to_device(method: Method, device: str) -> Method:
     try:
-        return method.to(torch.device(device))
+        return method.to(torch_device(device))
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         raise ValueError(f"device {device!r} is not available ({str(error).splitlines()[0]})") from error

@@ -60,7 +60,8 @@ def open_exported(path: Path, device: str = "cpu") -> ExportedEnhancer:
 
     Args:
         path: A file ending in ``.onnx``, ``.xml`` or ``.pt2``.
-        device: Where to run: ``cpu``, or for torch and ONNX ``cuda``, for OpenVINO ``gpu``.
+        device: Where to run: ``cpu``, for torch and ONNX ``cuda``, for OpenVINO ``gpu``; ``auto`` for a CUDA
+            device that the file's runtime can use, else the CPU.
 
     Raises:
         ValueError: If the file is missing, broken or not ours, the device is not available, or the package
@@ -79,8 +80,12 @@ def _open_onnx(path: Path, device: str) -> Opened:
         import onnxruntime
     except ImportError:
         raise ValueError(f"{path}: onnxruntime is not installed: pip install 'lowlight[export]'") from None
-    provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}.get(device)
-    if provider not in onnxruntime.get_available_providers():
+    providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+    there = onnxruntime.get_available_providers()
+    if device == "auto":
+        device = "cuda" if providers["cuda"] in there else "cpu"
+    provider = providers.get(device)
+    if provider not in there:
         raise ValueError(f"{path}: this onnxruntime does not run on {device!r}; try cpu, or onnxruntime-gpu")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
@@ -104,6 +109,7 @@ def _open_openvino(path: Path, device: str) -> Opened:
         raise ValueError(f"{path}: openvino is not installed: pip install 'lowlight[openvino]'") from None
     if not path.with_suffix(".bin").is_file():
         raise ValueError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
+    device = "cpu" if device == "auto" else device
     core = openvino.Core()
     if device.upper() not in {name.split(".")[0] for name in core.available_devices}:
         known = ", ".join(core.available_devices).lower()
@@ -128,6 +134,7 @@ def _open_openvino(path: Path, device: str) -> Opened:
 def _open_torch_export(path: Path, device: str) -> Opened:
     from torch.export.passes import move_to_device_pass
 
+    device = torch_device(device)
     try:
         with zipfile.ZipFile(path) as archive:
             found = [name for name in archive.namelist() if name.endswith(f"/extra/{METADATA}.json")]
@@ -143,6 +150,11 @@ def _open_torch_export(path: Path, device: str) -> Opened:
         return enhanced
 
     return Opened(run, metadata)
+
+
+def torch_device(device: str) -> str:
+    """Return the device that ``auto`` means to torch, or what it is given."""
+    return device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def first_line(error: BaseException) -> str:

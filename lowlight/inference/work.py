@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from lowlight.checkpoint import build
@@ -37,8 +36,6 @@ def choose(
     Raises:
         ValueError: If both are given, or one is unusable.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     if checkpoint is not None:
         if method is not None:
             raise ValueError("give --checkpoint or --method, not both")

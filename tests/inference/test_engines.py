@@ -104,6 +104,21 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_engine(tmp_path, device="quantum")
 
 
+def test_auto_is_a_device_that_the_runtime_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("onnx", "onnxruntime", "openvino"):
+        pytest.importorskip(package)
+    from lowlight.inference.export import export
+
+    method = Supervised(nn.Conv2d(3, 3, 1))
+    for kind, name in {"onnx": "a.onnx", "openvino": "a.xml"}.items():
+        export(method, tmp_path / name, kind)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # torch's GPU is not theirs
+        low = torch.rand(1, 3, 4, 4)
+        enhanced = load_engine(tmp_path / name, device="auto").enhance(low)
+        monkeypatch.undo()
+        torch.testing.assert_close(enhanced, method.enhance(low), rtol=0, atol=1e-5)
+
+
 class Payload:
     """Would write a file if unpickled as code."""
 
