@@ -73,6 +73,7 @@ def test_networks_import_torch_only() -> None:
         "import lowlight.cli.train",
         "import lowlight.cli.compare",
         "import lowlight.cli.export",
+        "import lowlight.cli.demo",
         "import lowlight.cli.sweep",
     ],
 )

@@ -11,6 +11,7 @@ VERBS = {
     "export": "write a method's network for ONNX Runtime, OpenVINO or torch.export, and check it",
     "sweep": "tell what became of a sweep's jobs, the best first",
     "enhance": "make dark photographs and videos bright",
+    "demo": "show a web page that enhances photographs",
     "data": "check a set of pairs for leaks and damage, download LOL, write the no-learning control",
 }
 HYDRA_VERBS = ("train", "evaluate")

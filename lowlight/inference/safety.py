@@ -41,7 +41,7 @@ def _to_linear(image: Tensor) -> Tensor:
 
 def why_not_dark(pixels: Pixels) -> str | None:
     """Return ``not_dark`` where a photograph of shape (H, W, 3) needs no enhancement."""
-    luma = _sample(pixels) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    luma = sample(pixels) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     return "not_dark" if luma.mean() >= BRIGHT else None
 
 
@@ -52,7 +52,7 @@ def why_not_sane(pixels: Pixels, enhanced: Pixels) -> str | None:
         pixels: The photograph, of shape (H, W, 3).
         enhanced: Its enhancement, of the same shape and type.
     """
-    before, after = _sample(pixels), _sample(enhanced)
+    before, after = sample(pixels), sample(enhanced)
     if _clipped(after) - _clipped(before) > CLIPPED:
         return "clipped"
     if np.abs(_shares(after) - _shares(before)).max() > CAST:
@@ -60,7 +60,7 @@ def why_not_sane(pixels: Pixels, enhanced: Pixels) -> str | None:
     return None
 
 
-def _sample(pixels: Pixels) -> NDArray[np.float32]:
+def sample(pixels: Pixels) -> NDArray[np.float32]:
     """Return about a million pixels on a grid, of shape (N, 3) in [0, 1]."""
     step = max(int((pixels.shape[0] * pixels.shape[1] / _SAMPLES) ** 0.5), 1)
     white = np.float32(np.iinfo(pixels.dtype).max)

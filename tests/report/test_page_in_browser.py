@@ -2,14 +2,14 @@
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.chromium import chromium
 
 pytestmark = pytest.mark.browser
 
@@ -70,15 +70,6 @@ report({
   wide: wide.map((element) => element.tagName + "." + element.className),
 });
 """
-
-
-def chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    if "CI" not in os.environ:
-        pytest.skip("no Chromium here")
-    raise AssertionError("CI needs Chromium")
 
 
 def drive(report: Path, folder: Path, script: str, width: int = 1280) -> Any:
