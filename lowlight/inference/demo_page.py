@@ -78,7 +78,7 @@ def _launch(page: Any, host: str, port: int, max_upload: int) -> None:
     from gradio.themes import Default
 
     page.launch(
-        server_name=host,
+        server_name=f"[{host}]" if ":" in host else host,  # IPv6
         server_port=port,
         max_file_size=max_upload,
         share=False,
@@ -162,7 +162,11 @@ def build(
             buttons=["fullscreen"],
         )
         downloads = gr.File(
-            label="Download in full resolution", file_count="multiple", elem_id="downloads", visible=False
+            label="Download in full resolution",
+            file_count="multiple",
+            interactive=False,
+            elem_id="downloads",
+            visible=False,
         )
 
         def enhance(path: str | None, chosen: list[str], share: float, safe: bool) -> list[Any]:
