@@ -36,12 +36,13 @@ ROOT = Path(__file__).parents[1]
 CLASSICAL: dict[str, Path | None] = {"gamma": None, "lime": None}
 
 
-@dataclass
+@dataclass(eq=False)
 class Fixed:
     """Makes every photograph one colour."""
 
     colour: tuple[float, float, float]
     stride = 1
+    halo = 0
     name = "fixed"
 
     def enhance(self, low: Tensor) -> Tensor:
@@ -78,6 +79,13 @@ def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch
     assert models["gamma"] is None
     assert next(iter(find_models(tmp_path / "a").items())) == ("a", tmp_path / "a")
     assert list(find_models(None)) == ["gamma", "lime"]
+
+
+def test_exports_and_pretrained_folders_are_models_too(tmp_path: Path) -> None:
+    for name in ("net.onnx", "net.xml", "net.bin", "handed/model.safetensors", "handed/config.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [name for name, path in find_models(tmp_path).items() if path] == ["handed", "net.onnx", "net.xml"]
 
 
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from lowlight.inference.photographs import Settings, enhance_photo
 from lowlight.inference.safety import sample
 from lowlight.inference.work import choose, untrained
 from lowlight.inference.writing import to_pillow, write_photo
+from lowlight.pretrained import WEIGHTS
 from lowlight.run_folder import BEST, LAST
 
 KEPT = 3
@@ -76,21 +77,24 @@ def find_models(runs: Path | None) -> dict[str, Path | None]:
     """Name what may enhance: what was trained, by its place below a folder, then what learns nothing.
 
     Args:
-        runs: A folder of run folders and checkpoints, at any depth; hidden ones are passed over.
+        runs: A folder of run folders, checkpoints, pretrained folders and exports, at any depth; hidden
+            ones are passed over.
 
     Returns:
-        The run folder or checkpoint of each name, None where nothing is learnt.
+        The folder or file of each name, None where nothing is learnt.
 
     Raises:
         ValueError: If the folder holds neither.
     """
     found: dict[str, Path | None] = {}
-    for path in sorted(runs.rglob("*.ckpt")) if runs else []:
+    for path in sorted(runs.rglob("*")) if runs else []:
+        if path.suffix not in (".ckpt", ".onnx", ".xml") and path.name != WEIGHTS:
+            continue
         below = path.relative_to(runs or path)
         if any(part.startswith(".") for part in below.parts):
             continue
-        is_run = any((path.parent / name).exists() for name in (BEST, LAST))
-        model = path.parent if is_run else path
+        is_run = path.suffix == ".ckpt" and any((path.parent / name).exists() for name in (BEST, LAST))
+        model = path.parent if is_run or path.name == WEIGHTS else path
         found[model.name if model == runs else model.relative_to(runs or path).as_posix()] = model
     if runs and not found:
         raise ValueError(f"{runs}: no run folder and no checkpoint in it; give another --runs, or none")

@@ -4,10 +4,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from lowlight.checkpoint import build
-from lowlight.config import available, load_config
+from lowlight.config import available, config_folder, load_config
 from lowlight.inference.engines import Enhancer, TorchEnhancer, load_engine
 from lowlight.inference.folders import Job
 from lowlight.inference.photographs import Outcome, Settings, enhance_file
@@ -17,6 +18,9 @@ from lowlight.methods import Classical
 
 DEFAULT = "gamma"
 """The method that enhances where none is named."""
+
+CLASSICAL = "lowlight.methods.Classical"
+"""The class of what learns nothing, as the configs of the methods name it."""
 
 
 def choose(
@@ -60,9 +64,10 @@ def classical(name: str) -> Classical:
 
 
 def untrained() -> list[str]:
-    """Return the names of the methods that learn nothing."""
-    configs = {name: load_config([f"method={name}"]).method for name in available("method")}
-    return [name for name, config in configs.items() if config["_target_"].endswith(".Classical")]
+    """Return the names of the methods that learn nothing, by their files; composing each takes long."""
+    folder = config_folder() / "method"
+    configs = {name: OmegaConf.load(folder / f"{name}.yaml") for name in available("method")}
+    return [name for name, config in configs.items() if OmegaConf.select(config, "_target_") == CLASSICAL]
 
 
 def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
