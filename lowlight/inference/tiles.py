@@ -13,17 +13,14 @@ from lowlight.inference.engines import Enhancer, TorchEnhancer
 from lowlight.inference.geometry import Grid, finished
 from lowlight.inference.memory import release
 from lowlight.inference.photo import Pixels
-from lowlight.inference.planning import check_memory, largest_side, needed_in_tiles, needed_whole
-from lowlight.inference.receptive import poolings, receptive_radius, recorded, replayed
+from lowlight.inference.planning import FASTEST, check_memory, largest_side, needed_in_tiles, needed_whole
+from lowlight.inference.receptive import poolings, recorded, replayed
 
 MAX_MEMORY = 2 * 10**9
 """Bytes that the process may hold while it enhances, unless it is told otherwise."""
 
-OVERVIEW = 512
-"""Pixels: the longer side of the small copy of an image that statistics of the whole are taken from."""
-
 POOLED_HALO = 64
-"""Pixels: the largest halo of networks that pool over the image, which are not exact in tiles anyway."""
+"""Pixels: the halo of networks that pool over the image, which are not exact in tiles anyway."""
 
 Finish = Callable[[Tensor, Tensor], Tensor]
 
@@ -77,13 +74,13 @@ def enhance_array(
     if not _can_be_cut(enhancer):
         check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
     _free()
-    if tile is None and enhancer.halo is None:
-        check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, OVERVIEW), max_memory)
-    with _seeing_the_whole(enhancer, pixels) as halo:
-        grid = Grid(enhancer.stride, halo)
-        if tile is None:
-            check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, grid.smallest), max_memory)
-            tile = largest_side(enhancer, pixels, grid, max_memory)
+    grid = Grid(enhancer.stride, POOLED_HALO if enhancer.halo is None else enhancer.halo)
+    if tile is None:
+        check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, grid.smallest), max_memory)
+        tile = overview = largest_side(enhancer, pixels, grid, max_memory)
+    else:
+        overview = FASTEST
+    with _seeing_the_whole(enhancer, pixels, overview):
         _in_tiles(run, pixels, output, grid, max(tile, grid.smallest), progress)
     return output
 
@@ -145,30 +142,30 @@ def _bands(
 
 
 @contextmanager
-def _seeing_the_whole(enhancer: Enhancer, pixels: Pixels) -> Iterator[int]:
-    """Let a network that pools over the image do so in each tile; give the halo that tiles need."""
+def _seeing_the_whole(enhancer: Enhancer, pixels: Pixels, longest: int) -> Iterator[None]:
+    """Let a network that pools over the image see a small copy of all of it there, in each tile."""
     if enhancer.halo is not None or not isinstance(enhancer, TorchEnhancer):
-        yield enhancer.halo or 0
+        yield
         return
     net = enhancer.method.net
     with recorded(net) as statistics:
-        enhancer.enhance(_overview(pixels, enhancer.stride))
+        enhancer.enhance(_overview(pixels, longest))
     with replayed(net, statistics):
-        radius = receptive_radius(net, enhancer.stride, longest=4 * POOLED_HALO)
-        yield POOLED_HALO if radius is None else min(radius, POOLED_HALO)
+        yield
 
 
-def _overview(pixels: Pixels, stride: int) -> Tensor:
-    """Shrink pixels to a float image of shape (1, 3, H, W) on the stride, by averaging and then resizing."""
-    factor = max(1, max(pixels.shape[:2]) // (2 * OVERVIEW))
-    height, width = (length // factor for length in pixels.shape[:2])
+def _overview(pixels: Pixels, longest: int) -> Tensor:
+    """Shrink pixels to a float image of shape (1, 3, H, W), by whole factors first, which copies little."""
+    factor = max(1, max(pixels.shape[:2]) // (2 * longest))
+    height, width = (max(1, length // factor) for length in pixels.shape[:2])
     small = np.zeros((height, width, 3), np.float32)
-    for down in range(factor):
-        for across in range(factor):
+    for down in range(min(factor, pixels.shape[0])):
+        for across in range(min(factor, pixels.shape[1])):
             small += pixels[down::factor, across::factor][:height, :width]
-    image = torch.from_numpy(small).movedim(-1, 0)[None] / (factor**2 * int(np.iinfo(pixels.dtype).max))
-    scale = min(1.0, OVERVIEW / max(height, width))
-    size = [max(stride, round(length * scale / stride) * stride) for length in (height, width)]
+    parts = min(factor, pixels.shape[0]) * min(factor, pixels.shape[1])
+    image = torch.from_numpy(small).movedim(-1, 0)[None] / (parts * int(np.iinfo(pixels.dtype).max))
+    scale = min(1.0, longest / max(height, width))
+    size = [max(1, round(length * scale)) for length in (height, width)]
     return F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1)
 
 
