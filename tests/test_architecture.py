@@ -72,6 +72,7 @@ def test_networks_import_torch_only() -> None:
         "import lowlight",
         "import lowlight.cli.train",
         "import lowlight.cli.compare",
+        "import lowlight.cli.enhance",
         "import lowlight.cli.export",
         "import lowlight.cli.demo",
         "import lowlight.cli.sweep",
