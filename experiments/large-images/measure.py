@@ -56,8 +56,8 @@ def enhancer_of(name: str, checkpoints: dict[str, str]) -> Watched:
     """Make a small network of the study, with the weights of a checkpoint or drawn from a fixed seed."""
     torch.manual_seed(0)
     if name in checkpoints:
-        return Watched(load(checkpoints[name]), name)
-    return Watched(build(load_config([f"experiment=study/{name}"]).method), name)
+        return Watched(load(checkpoints[name]))
+    return Watched(build(load_config([f"experiment=study/{name}"]).method))
 
 
 def enhance_large(name: str, megapixels: int, checkpoints: dict[str, str]) -> dict[str, object]:
