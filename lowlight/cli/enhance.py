@@ -108,6 +108,8 @@ def enhance(
             f"No --checkpoint given: {enhancer.name}, which learns nothing, enhances.",
             file=sys.stderr,
         )
+    for outcome in outcomes:
+        print(*_lines(outcome), sep="\n", file=sys.stderr)
     try:
         for outcome in _watched(done, len(jobs)):
             outcomes.append(outcome)

@@ -50,11 +50,14 @@ def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome
 
 
 def _below(folder: Path, out: Path) -> Iterator[Path]:
+    root, end = folder.resolve(), out.resolve()
+    earlier = end.relative_to(root) if end.is_relative_to(root) and end != root else None
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES and path.is_file() and not hidden:
-            if out != folder and path.is_relative_to(out):
-                continue
+        below = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in below.parts)
+        if hidden or (earlier and below.is_relative_to(earlier)):
+            continue
+        if path.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES and path.is_file():
             yield path
 
 
@@ -97,7 +100,7 @@ def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) 
         return Outcome(job.source, job.target, "skipped", "exists")
     try:
         return enhance(job)
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, MemoryError, RuntimeError) as error:  # torch's lack of memory is the last
         message = " ".join(str(error).split()) or type(error).__name__
         reason = message if str(job.source) in message else f"{job.source}: {message}"
         return Outcome(job.source, job.target, "failed", reason)

@@ -75,6 +75,14 @@ def test_a_video_among_photographs_is_enhanced_too(tmp_path: Path) -> None:
     assert "flicker" in result.stderr
 
 
+def test_what_is_refused_before_the_work_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run(tmp_path / "empty", folder_of(tmp_path / "in", 1), "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert f"failed: {tmp_path / 'empty'}: no images or videos in this folder" in result.stderr
+    assert "1 enhanced, 1 failed" in result.stdout
+
+
 @pytest.mark.parametrize("separator", ["\n", "\0"])
 def test_a_list_comes_on_standard_input(separator: str, tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in", 3)

@@ -24,6 +24,17 @@ def test_a_folder_is_searched_to_the_ground_but_for_hidden_files_and_the_output(
     assert targets == {"a.png", "b c.JPG", "deep/er/ü.webp", "clip.mp4", "old.wmv.mkv", "raw.heic.png"}
 
 
+def test_the_output_is_known_by_any_of_its_names_and_may_lie_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "dark/a.png", tmp_path / "bright/a.png")
+    monkeypatch.chdir(tmp_path)
+    for folder, out in [(tmp_path, Path("bright")), (Path(), tmp_path / "bright"), (Path("dark"), tmp_path)]:
+        (job,), refused = find_jobs([folder], out)
+        assert refused == []
+        assert job.source.samefile(tmp_path / "dark/a.png")
+
+
 def test_equal_stems_do_not_meet_but_equal_names_are_refused(tmp_path: Path) -> None:
     files = [tmp_path / "x/a.png", tmp_path / "x/a.jpg", tmp_path / "y/a.png"]
     touch(*files)
@@ -51,13 +62,14 @@ def test_what_exists_is_not_overwritten_unless_asked_and_a_source_never(tmp_path
         check_targets([Job(tmp_path / "a.png", tmp_path / "a.png")], skip_existing=False, overwrite=True)
 
 
-def test_a_bad_file_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [OSError("disk\n on fire"), RuntimeError("disk on fire")])
+def test_a_bad_file_is_named_and_the_rest_is_done(error: Exception, tmp_path: Path) -> None:
     jobs = [Job(tmp_path / name, tmp_path / "out" / name) for name in ("a.png", "bad.png", "c.png", "d.png")]
     touch(jobs[3].target)
 
     def work(job: Job) -> Outcome:
         if job.source.stem == "bad":
-            raise OSError("disk\n on fire")
+            raise error
         return Outcome(job.source, job.target, "enhanced")
 
     outcomes = list(run_jobs(jobs, work, skip_existing=True))
