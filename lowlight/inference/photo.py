@@ -5,7 +5,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ Pixels = NDArray[np.unsignedinteger[Any]]
 
 PHOTO_SUFFIXES = SUFFIXES | {".avif", ".heic", ".heif"}
 """File name endings, in lower case, of what a folder is searched for."""
+
+_KEPT_DEEP = ("RGB", "RGBA", "L", "LA")
+"""Pillow's modes of what is decoded to 16 bits; it decodes grey without opacity by itself."""
 
 # How the pixels lie in a file, which is ours to say anew, is no property of the photograph.
 _STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 284, 317, 318, 319}
@@ -45,7 +48,7 @@ class Photo:
     is_grey: bool = False
     exif: bytes | None = None
     icc: bytes | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def read_photo(path: Path, max_pixels: int = 250_000_000) -> Photo:
@@ -70,7 +73,7 @@ def read_photo(path: Path, max_pixels: int = 250_000_000) -> Photo:
             return _decode(image, path)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         raise ValueError(f"{path}: more than {max_pixels / 1e6:g} megapixels; see --max-pixels") from None
     except UnidentifiedImageError:
         if path.suffix.lower() in (".heic", ".heif") and not _register_heif():
@@ -91,7 +94,8 @@ def _decode(image: Image.Image, path: Path) -> Photo:
     exif = image.getexif()  # after decoding: Pillow itself turns TIFF, and then drops the orientation
     turn = _TURNS.get(exif.get(ExifTags.Base.Orientation, 1), _as_is)
     if photo.pixels.dtype == np.uint8 and _bits(image, path) > 8:
-        notes.append("more than 8 bits a channel read as 8; to keep them: pip install 'lowlight[photo]'")
+        remedy = "; to keep them: pip install 'lowlight[photo]'" if image.mode in _KEPT_DEEP else ""
+        notes.append(f"more than 8 bits a channel read as 8{remedy}")
     return replace(
         photo,
         pixels=np.ascontiguousarray(turn(photo.pixels)),
@@ -141,7 +145,7 @@ def _from_cmyk(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 def _deep(image: Image.Image, path: Path) -> Photo | None:
     """Decode colour of 16 bits, which Pillow would cut to 8; None where there is none or no package."""
-    if _bits(image, path) <= 8 or image.mode.startswith(("I", "F")):
+    if _bits(image, path) <= 8 or image.mode not in _KEPT_DEEP:
         return None
     icc = image.info.get("icc_profile") or None
     if image.format == "HEIF":
@@ -225,8 +229,7 @@ def _limit(max_pixels: int) -> Iterator[None]:
     Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of broken metadata
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of broken metadata, and of sizes up to twice the limit
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before

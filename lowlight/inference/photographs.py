@@ -1,7 +1,7 @@
 """Enhancing one photograph, in memory or as a file."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -66,7 +66,7 @@ class Outcome:
     reason: str | None = None
     megapixels: float = 0.0
     seconds: float = 0.0
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     video: VideoSummary | None = None
 
 

@@ -81,6 +81,32 @@ def test_inks_become_srgb(tmp_path: Path) -> None:
     assert photo.icc is None
 
 
+def test_inks_of_16_bits_are_not_taken_for_opacity(tmp_path: Path) -> None:
+    inks = np.asarray(Image.fromarray(RGB).convert("CMYK")).astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "inks.tif", inks, photometric="separated")
+    photo = read_photo(tmp_path / "inks.tif")
+    assert photo.alpha is None
+    assert np.abs(photo.pixels.astype(int) - RGB).mean() < 3
+    assert photo.notes == ("more than 8 bits a channel read as 8",)
+
+
+def test_avif_is_read(tmp_path: Path) -> None:
+    photo = read_photo(save(RGB, tmp_path / "in.avif", quality=95, exif=exif(6)))
+    assert photo.pixels.shape == (34, 21, 3)
+    assert np.abs(photo.pixels.astype(int) - np.rot90(RGB, -1)).mean() < 8
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_16_bits_are_turned_too(orientation: int, tmp_path: Path) -> None:
+    tag = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "deep.tif", DEEP, photometric="rgb", extratags=tag)
+    photo = read_photo(tmp_path / "deep.tif")
+    upright = np.rot90(DEEP, {3: 2, 6: -1}[orientation])
+    assert np.array_equal(photo.pixels, upright)
+    write_photo(photo, tmp_path / "out.tif")
+    assert np.array_equal(read_photo(tmp_path / "out.tif").pixels, upright)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_orientation_is_applied_once(orientation: int, suffix: str, tmp_path: Path) -> None:
