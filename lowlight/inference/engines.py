@@ -41,7 +41,7 @@ class TorchEnhancer:
     """
 
     def __init__(self, method: Method) -> None:
-        self.method = method.eval()
+        self.method = method
         self.stride = method.stride
         self.name = method.name
 

@@ -95,7 +95,9 @@ def enhance_pixels(
     if settings.fail_safe and (reason := why_not_dark(pixels)):
         return pixels, reason
     try:
-        limit = settings.max_memory or max(MAX_MEMORY, resident() + 10**9)
+        limit = settings.max_memory
+        if limit is None:
+            limit = max(MAX_MEMORY, resident() + 10**9)
         enhanced = enhance_array(enhancer, pixels, max_memory=limit, tile=settings.tile, finish=finish)
     except _NotFiniteError:
         if not settings.fail_safe:

@@ -4,7 +4,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from lowlight.inference.engines import Enhancer
+from lowlight.inference.engines import Enhancer, TorchEnhancer
 from lowlight.inference.geometry import Grid, round_up
 from lowlight.inference.memory import resident, taken_by
 from lowlight.inference.photo import Pixels
@@ -21,18 +21,20 @@ UNKNOWN = 4000
 PROBE = 192
 """Pixels: the side of the image that a pass's memory is measured on."""
 
-_measured: WeakKeyDictionary[Enhancer, float] = WeakKeyDictionary()
+_measured: WeakKeyDictionary[object, float] = WeakKeyDictionary()
+"""Bytes a pixel, by the network; a method's is wrapped anew for each image that a program enhances."""
 
 
 def bytes_per_pixel(enhancer: Enhancer) -> float:
-    """Return what a pass takes at its height with a reserve, measured once for each enhancer."""
-    if enhancer not in _measured:
+    """Return what a pass takes at its height with a reserve, measured once for each network."""
+    measured = enhancer.method.net if isinstance(enhancer, TorchEnhancer) else enhancer
+    if measured not in _measured:
         side = round_up(PROBE, enhancer.stride)
         probe = torch.rand(1, 3, side, side)
         enhancer.enhance(probe)  # what is set up once is not a pass's
         taken = taken_by(lambda: enhancer.enhance(probe)) / side**2 or UNKNOWN
-        _measured[enhancer] = (1 + RESERVE) * taken + 3 * 12  # the image itself, and what is made of it
-    return _measured[enhancer]
+        _measured[measured] = (1 + RESERVE) * taken + 3 * 12  # the image itself, and what is made of it
+    return _measured[measured]
 
 
 def needed_whole(enhancer: Enhancer, pixels: Pixels) -> float:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -14,7 +15,7 @@ from lowlight.inference.folders import Job
 from lowlight.inference.photographs import Outcome, Settings, enhance_file
 from lowlight.inference.safety import blend
 from lowlight.inference.video import enhance_video
-from lowlight.methods import Classical
+from lowlight.methods import Method
 
 DEFAULT = "gamma"
 """The method that enhances where none is named."""
@@ -47,20 +48,17 @@ def choose(
     return TorchEnhancer(classical(method or DEFAULT))
 
 
-def classical(name: str) -> Classical:
-    """Return a method that learns nothing, by its name.
+@cache
+def classical(name: str) -> Method:
+    """Return a method that learns nothing, by its name; one for all, as it holds nothing that changes.
 
     Raises:
         ValueError: If there is none of that name, or it must be trained first.
     """
-    if name not in available("method"):
-        raise ValueError(f"no method {name!r}; there are {', '.join(untrained())}")
-    method = build(load_config([f"method={name}"]).method)
-    if not isinstance(method, Classical):
-        raise ValueError(
-            f"{name} must be trained first: give --checkpoint, or one of {', '.join(untrained())}"
-        )
-    return method
+    if name not in untrained():
+        problem = "must be trained first" if name in available("method") else "is no method"
+        raise ValueError(f"{name} {problem}: give --checkpoint, or one of {', '.join(untrained())}")
+    return build(load_config([f"method={name}"]).method)
 
 
 def untrained() -> list[str]:

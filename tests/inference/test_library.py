@@ -78,3 +78,14 @@ def test_a_bright_image_is_returned_as_it_is() -> None:
     bright = photograph(2)
     assert np.array_equal(lowlight.enhance(bright), bright)
     assert not np.array_equal(lowlight.enhance(bright, fail_safe=False), bright)
+
+
+def test_a_method_is_measured_once_and_its_training_goes_on() -> None:
+    method = Supervised(Autoencoder([4, 4, 4, 4, 4]))
+    lowlight.enhance(DARK, method)
+    passes = []
+    method.net.register_forward_hook(lambda *_: passes.append(1))
+    lowlight.enhance(DARK, method)
+    assert len(passes) == 1
+    assert method.training
+    assert method.net.training
