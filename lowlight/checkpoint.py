@@ -53,7 +53,7 @@ def make(node: Any, **arguments: Any) -> Any:
         if isinstance(cause, ValueError):
             raise cause from error
         if isinstance(cause, TypeError | MisconfigurationException):
-            raise ValueError(f"{_first_line(cause)} ({_last_line(error)})") from error
+            raise ValueError(f"{first_line(cause)} ({_last_line(error)})") from error
         raise
 
 
@@ -90,7 +90,7 @@ def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = 
         method.load_state_dict(weights)
     except RuntimeError as error:
         whose = "network" if recipe is None else "recipe"
-        raise ValueError(f"{path}: weights do not fit the {whose}: {_first_line(error)}") from error
+        raise ValueError(f"{path}: weights do not fit the {whose}: {first_line(error)}") from error
     return method.eval()
 
 
@@ -133,7 +133,7 @@ def read(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise ValueError(f"{path}: refused, broken or holding objects that are no plain data") from error
     except Exception as error:  # torch raises whatever the broken bytes lead to
-        raise ValueError(f"{path}: not a checkpoint ({_first_line(error)})") from error
+        raise ValueError(f"{path}: not a checkpoint ({first_line(error)})") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path}: not a Lightning checkpoint (no state_dict)")
     return checkpoint
@@ -198,7 +198,8 @@ def _is_allowed(target: str) -> bool:
     return callable(found) and getattr(found, "__module__", "") in _OWN_FUNCTIONS
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its type where it says nothing."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from lowlight import __version__
-from lowlight.checkpoint import build, check_recipe
+from lowlight.checkpoint import build, check_recipe, first_line
 from lowlight.images import CONTRACT
 from lowlight.methods import Method
 from lowlight.run_folder import write_json
@@ -73,8 +73,7 @@ def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
     except SafetensorError as error:
         raise ValueError(f"{path / WEIGHTS}: not a safetensors file ({error})") from error
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path / WEIGHTS}: weights do not fit the recipe: {reason}") from error
+        raise ValueError(f"{path / WEIGHTS}: weights do not fit the recipe: {first_line(error)}") from error
     return method.eval()
 
 
@@ -103,5 +102,5 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
     except Exception as error:  # of the hub's, of the connection's, of the disk's
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise ValueError(f"{name}: no such folder, and not fetched from the hub: {reason}") from error

@@ -24,7 +24,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lowlight import run_folder, tracking
 from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, MovedFolder, Stopwatch, TestPictures
-from lowlight.checkpoint import best_of, build, make, read
+from lowlight.checkpoint import best_of, build, first_line, make, read
 from lowlight.data import PairDataModule
 from lowlight.evaluation import keep_profile, score
 from lowlight.methods import Classical, Method
@@ -263,8 +263,7 @@ def _compile(method: Method) -> None:
     try:
         torch.compile(lambda image: image + 1)(torch.zeros(1))
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
         raise ValueError(
-            f"compile=true: {reason}; install a C++ compiler (g++), or train with compile=false"
+            f"compile=true: {first_line(error)}; install a C++ compiler (g++), or train with compile=false"
         ) from error
     method.net.compile()

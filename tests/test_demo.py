@@ -26,6 +26,7 @@ from lowlight.inference import demo, demo_page
 from lowlight.inference.demo import PREVIEW, REASONS, enhance_upload, find_models, loader
 from lowlight.inference.photo import read_photo
 from lowlight.inference.photographs import Settings
+from lowlight.inference.safety import mean_luma
 from lowlight.inference.work import choose
 from lowlight.methods import Method
 from tests.chromium import Page, chromium
@@ -147,7 +148,7 @@ def test_an_upload_keeps_its_format_size_and_depth(tmp_path: Path) -> None:
     assert Image.open(made.before).mode == "RGB"
     assert made.caption == "before · mean 0.09"
     assert gamma.caption.startswith("gamma · ")
-    assert f"mean {demo.mean_level(enhanced.pixels):.2f}" in gamma.caption
+    assert f"mean {mean_luma(enhanced.pixels):.2f}" in gamma.caption
     assert np.asarray(Image.open(gamma.histogram)).std() > 0
     assert lime.download != gamma.download
     assert made.remarks == ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from lowlight.images import SUFFIXES
 from lowlight.inference.engines import Enhancer
 from lowlight.inference.photo import Photo, Pixels, read_photo
 from lowlight.inference.photographs import Settings, enhance_photo
-from lowlight.inference.safety import sample
+from lowlight.inference.safety import luma, mean_luma, sample
 from lowlight.inference.work import choose, untrained
 from lowlight.inference.writing import to_pillow, write_photo
 from lowlight.pretrained import WEIGHTS
@@ -90,12 +91,11 @@ def find_models(runs: Path | None) -> dict[str, Path | None]:
     for path in sorted(runs.rglob("*")) if runs else []:
         if path.suffix not in (".ckpt", ".onnx", ".xml") and path.name != WEIGHTS:
             continue
-        below = path.relative_to(runs or path)
-        if any(part.startswith(".") for part in below.parts):
-            continue
         is_run = path.suffix == ".ckpt" and any((path.parent / name).exists() for name in (BEST, LAST))
         model = path.parent if is_run or path.name == WEIGHTS else path
-        found[model.name if model == runs else model.relative_to(runs or path).as_posix()] = model
+        below = model.relative_to(cast(Path, runs))
+        if not any(part.startswith(".") for part in below.parts):
+            found[below.as_posix() if below.parts else model.name] = model
     if runs and not found:
         raise ValueError(f"{runs}: no run folder and no checkpoint in it; give another --runs, or none")
     return {**found, **{name: None for name in untrained() if name not in found}}
@@ -147,7 +147,7 @@ def enhance_upload(
             continue
         results.append(result)
         remarks += said
-    return Results(before, f"before · mean {mean_level(photo.pixels):.2f}", tuple(results), tuple(remarks))
+    return Results(before, f"before · mean {mean_luma(photo.pixels):.2f}", tuple(results), tuple(remarks))
 
 
 def _enhance(
@@ -169,7 +169,7 @@ def _enhance(
         )
     write_preview(enhanced, preview)
     draw_histogram(photo.pixels, enhanced.pixels, histogram)
-    level = f"mean {mean_level(enhanced.pixels):.2f}"
+    level = f"mean {mean_luma(enhanced.pixels):.2f}"
     caption = f"{name} · {milliseconds:.0f} ms · {level}" if reason is None else f"{name} · left as it is"
     return Result(name, caption, preview, histogram, None if reason else download), remarks
 
@@ -178,11 +178,6 @@ def refusal(source: Path, error: Exception) -> str:
     """Say to the person who uploaded a file why it is refused: its name, not its place on this machine."""
     text = str(error).removeprefix(f"{source}: ").replace(str(source), source.name)
     return f"{source.name} cannot be enhanced: {text.removesuffix('; see --max-pixels')}."
-
-
-def mean_level(pixels: Pixels) -> float:
-    """Return the mean BT.601 luma of a photograph of shape (H, W, 3), from 0 to 1."""
-    return float((sample(pixels) @ np.array([0.299, 0.587, 0.114], np.float32)).mean())
 
 
 def write_preview(photo: Photo, path: Path) -> None:
@@ -214,16 +209,16 @@ def draw_histogram(before: Pixels, after: Pixels, path: Path) -> None:
 
 def _draw_levels(axes: Axes, pixels: Pixels, title: str) -> None:
     colours = sample(pixels)
-    luma = colours @ np.array([0.299, 0.587, 0.114], np.float32)
+    light = luma(colours)
     channels = zip(("tab:red", "tab:green", "tab:blue"), colours.T, strict=True)
-    for colour, levels in (("0.5", luma), *channels):
+    for colour, levels in (("0.5", light), *channels):
         counts, edges = np.histogram(levels, bins=64, range=(0, 1))
         height = np.sqrt(counts / counts.sum())
         if colour == "0.5":
             axes.fill_between(edges[:-1], height, step="post", color="0.8", label="luma")
         else:
             axes.step(edges[:-1], height, where="post", color=colour, linewidth=1)
-    axes.axvline(float(luma.mean()), color="black", linestyle=":", linewidth=1, label="mean luma")
+    axes.axvline(float(light.mean()), color="black", linestyle=":", linewidth=1, label="mean luma")
     axes.set_title(title, loc="left", fontsize="medium")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from lowlight.checkpoint import load, load_run
+from lowlight.checkpoint import first_line, load, load_run
 from lowlight.inference.exported import OPENERS, open_exported, torch_device
 from lowlight.inference.receptive import receptive_radius
 from lowlight.methods import Method
@@ -104,4 +104,4 @@ def _to_device(method: Method, device: str) -> Method:
     try:
         return method.to(torch_device(device))
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        raise ValueError(f"device {device!r} is not available ({str(error).splitlines()[0]})") from error
+        raise ValueError(f"device {device!r} is not available ({first_line(error)})") from error

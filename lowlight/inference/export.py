@@ -14,9 +14,10 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from lowlight import __version__
+from lowlight.checkpoint import first_line
 from lowlight.images import CONTRACT
 from lowlight.inference.engines import halo_of
-from lowlight.inference.exported import METADATA, first_line, open_exported
+from lowlight.inference.exported import METADATA, open_exported
 from lowlight.methods import Method
 
 

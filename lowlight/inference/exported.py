@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from lowlight.checkpoint import first_line
 from lowlight.images import check_image, pad_to_stride
 
 METADATA = "lowlight"
@@ -155,11 +156,6 @@ def _open_torch_export(path: Path, device: str) -> Opened:
 def torch_device(device: str) -> str:
     """Return the device that ``auto`` means to torch, or what it is given."""
     return device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its type where it says nothing."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 OPENERS: Mapping[str, Callable[[Path, str], Opened]] = {

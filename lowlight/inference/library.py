@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lowlight.images import check_image
 from lowlight.inference.engines import Enhancer, TorchEnhancer
-from lowlight.inference.photo import from_pillow
-from lowlight.inference.photographs import Settings, enhance_photo, enhance_pixels
+from lowlight.inference.photo import Photo, from_pillow
+from lowlight.inference.photographs import Settings, enhance_photo
 from lowlight.inference.safety import blend
 from lowlight.inference.work import choose
 from lowlight.inference.writing import to_pillow
@@ -92,20 +92,18 @@ def _tensor(enhancer: Enhancer, image: Tensor, strength: float) -> Tensor:
 
 
 def _array(enhancer: Enhancer, image: NDArray[Any], settings: Settings) -> NDArray[Any]:
-    colour = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
-    floating = np.issubdtype(image.dtype, np.floating)
-    if colour.ndim != 3 or colour.shape[2] != 3 or not (floating or image.dtype in (np.uint8, np.uint16)):
+    is_grey, is_floating = image.ndim == 2, np.issubdtype(image.dtype, np.floating)
+    colour = np.repeat(image[..., None], 3, axis=2) if is_grey else image
+    is_known = is_floating or image.dtype in (np.uint8, np.uint16)
+    if colour.ndim != 3 or colour.shape[2] != 3 or not is_known:
         raise ValueError(
             "image must be of shape (H, W, 3) or (H, W), uint8, uint16 or floating in [0, 1], "
             f"got {image.shape} of {image.dtype}"
         )
-    if floating:
+    if is_floating:
         colour = (colour.clip(0, 1) * 65535).round().astype(np.uint16)
-    pixels, reason = enhance_pixels(enhancer, np.ascontiguousarray(colour), settings)
+    photo, reason = enhance_photo(enhancer, Photo(np.ascontiguousarray(colour), is_grey=is_grey), settings)
     if reason:
         return image
-    enhanced = pixels / np.asarray(65535, image.dtype) if floating else pixels
-    if image.ndim == 2:
-        enhanced = enhanced.mean(axis=2)
-        enhanced = enhanced if floating else enhanced.round()
-    return enhanced.astype(image.dtype)
+    pixels = photo.pixels[..., 0] if is_grey else photo.pixels
+    return (pixels / np.asarray(65535, image.dtype)).astype(image.dtype) if is_floating else pixels

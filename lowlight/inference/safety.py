@@ -41,8 +41,7 @@ def _to_linear(image: Tensor) -> Tensor:
 
 def why_not_dark(pixels: Pixels) -> str | None:
     """Return ``not_dark`` where a photograph of shape (H, W, 3) needs no enhancement."""
-    luma = sample(pixels) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return "not_dark" if luma.mean() >= BRIGHT else None
+    return "not_dark" if mean_luma(pixels) >= BRIGHT else None
 
 
 def why_not_sane(pixels: Pixels, enhanced: Pixels) -> str | None:
@@ -58,6 +57,16 @@ def why_not_sane(pixels: Pixels, enhanced: Pixels) -> str | None:
     if np.abs(_shares(after) - _shares(before)).max() > CAST:
         return "colour_cast"
     return None
+
+
+def mean_luma(pixels: Pixels) -> float:
+    """Return the mean BT.601 luma of a photograph of shape (H, W, 3), in [0, 1]."""
+    return float(luma(sample(pixels)).mean())
+
+
+def luma(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the BT.601 luma of colours of shape (N, 3)."""
+    return colours @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def sample(pixels: Pixels) -> NDArray[np.float32]:

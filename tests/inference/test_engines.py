@@ -6,7 +6,6 @@ import pickle
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,6 +16,7 @@ from lowlight.config import load_config
 from lowlight.inference.engines import TorchEnhancer, load_engine
 from lowlight.methods import Method, Supervised
 from lowlight.pretrained import save_pretrained
+from tests.test_checkpoint import Payload
 from tests.tiny import TINY
 
 
@@ -117,16 +117,6 @@ def test_auto_is_a_device_that_the_runtime_has(tmp_path: Path, monkeypatch: pyte
         enhanced = load_engine(tmp_path / name, device="auto").enhance(low)
         monkeypatch.undo()
         torch.testing.assert_close(enhanced, method.enhance(low), rtol=0, atol=1e-5)
-
-
-class Payload:
-    """Would write a file if unpickled as code."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return (Path.touch, (self.path,))
 
 
 def poisoned(folder: Path) -> Path:
