@@ -20,7 +20,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from lowlight.checkpoint import build
-from lowlight.cli.demo import _bytes, app
+from lowlight.cli.demo import app
 from lowlight.config import load_config
 from lowlight.inference import demo, demo_page
 from lowlight.inference.demo import PREVIEW, REASONS, enhance_upload, find_models, loader
@@ -104,14 +104,6 @@ def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 1
     assert result.stderr == "lowlight demo: the page needs: pip install 'lowlight[demo]'\n"
-
-
-def test_sizes_are_read() -> None:
-    assert _bytes("20MB") == 20 * 2**20
-    assert _bytes("1.5 kb") == 1536
-    assert _bytes("7") == 7
-    with pytest.raises(ValueError, match="--max-upload"):
-        _bytes("much")
 
 
 def test_the_last_few_models_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

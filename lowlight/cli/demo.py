@@ -1,15 +1,14 @@
 """`lowlight demo`: a web page that enhances photographs."""
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+from lowlight.cli.sizes import read_size
 
-_UNITS = {"": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30}
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -37,24 +36,13 @@ def demo(
         print(f"The page is {address} (Ctrl-C ends it)", flush=True)
 
     try:
-        serve(runs, host, port, _bytes(max_upload), int(max_pixels), trust or (), tell)
+        size = read_size(max_upload, "--max-upload", kilo=1024)  # as Gradio counts
+        serve(runs, host, port, size, int(max_pixels), trust or (), tell)
     except (OSError, ValueError) as error:
         if debug:
             raise
         print(f"lowlight demo: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(1) from None
-
-
-def _bytes(size: str) -> int:
-    """Read a size such as ``20MB``.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMG]B)?", size.strip().upper())
-    if found is None:
-        raise ValueError(f"--max-upload must be a size such as 20MB, got {size!r}")
-    return int(float(found[1]) * _UNITS[found[2] or ""])
 
 
 def main() -> None:

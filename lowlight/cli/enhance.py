@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lowlight.cli.sizes import read_size
+
 if TYPE_CHECKING:
     from lowlight.inference.photographs import Outcome
 
@@ -79,7 +81,8 @@ def enhance(
     from lowlight.inference.work import choose, enhance_job
 
     try:
-        settings = Settings(strength, fail_safe, int(max_pixels), smoothing, _bytes(max_memory), tile)
+        memory = None if max_memory is None else read_size(max_memory, "--max-memory")
+        settings = Settings(strength, fail_safe, int(max_pixels), smoothing, memory, tile)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
         model: dict[str, Any] = {"checkpoint": checkpoint, "method": method, "trust": trust or ()}
@@ -132,22 +135,6 @@ def _listed(paths: Sequence[Path]) -> list[Path]:
         else:
             listed.append(path)
     return listed
-
-
-def _bytes(text: str | None) -> int | None:
-    """Read ``3GB``, ``1500MB`` or a plain number of bytes.
-
-    Raises:
-        ValueError: If it is none of these.
-    """
-    if text is None:
-        return None
-    units = {"GB": 10**9, "MB": 10**6, "G": 10**9, "M": 10**6, "": 1}
-    number = text.upper().rstrip("GMB")
-    try:
-        return int(float(number) * units[text.upper()[len(number) :].strip()])
-    except (ValueError, KeyError):
-        raise ValueError(f"--max-memory={text} is no size; write it as 3GB or 1500MB") from None
 
 
 def _watched(outcomes: Iterable["Outcome"], total: int) -> Iterable["Outcome"]:
