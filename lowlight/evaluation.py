@@ -21,6 +21,7 @@ from lowlight.features import SIGMAS, opencv, study, summary
 from lowlight.images import read_image
 from lowlight.methods import Method
 from lowlight.metrics import DEFINITIONS, all_scores
+from lowlight.provenance import provenance
 from lowlight.statistics import bootstrap_interval
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
         run_folder.write_json(folder / "metrics.json", metrics)
         _copy_curves(config.checkpoint, folder)
         about = {"seed": config.seed, "data": data.describe()} | _about(config, method)
-        run_folder.write_json(folder / "manifest.json", run_folder.provenance() | about)
+        run_folder.write_json(folder / "manifest.json", provenance() | about)
     return metrics
 
 

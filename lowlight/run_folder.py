@@ -8,12 +8,8 @@ import io
 import json
 import math
 import os
-import platform
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,17 +58,6 @@ REFUSAL = "refused.json"
 """Why a job failed in a folder that holds a finished run; gone once the sweep has told it."""
 
 _WEIGHTS = (BEST, LAST, PREVIOUS)
-_PACKAGES = (
-    "lowlight",
-    "torch",
-    "pytorch-lightning",
-    "hydra-core",
-    "torchmetrics",
-    "kornia",
-    "numpy",
-    "pillow",
-    "scikit-image",
-)
 
 
 def prepare(config: DictConfig) -> None:
@@ -259,74 +244,8 @@ def _valid(value: Any) -> Any:
     return value
 
 
-def provenance() -> dict[str, Any]:
-    """Return what a number must come with: versions, commit, machine and command."""
-    commit, dirty = _commit()
-    return {
-        "versions": {"python": platform.python_version()} | dict(_versions(_PACKAGES)),
-        "commit": commit,
-        "dirty": dirty,
-        "machine": {
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "memory_gib": _memory_gib(),
-            "system": platform.system(),
-        },
-        "command": _command(),
-    }
-
-
 def commit_of(source: Path) -> str | None:
     """Return the commit that a run was made by, of its folder or a file in it; None where it is not known."""
     folder = source if source.is_dir() else source.parent
     manifests = [path for name in ("manifest.json", "config.json") if (path := folder / name).is_file()]
     return read_json(manifests[0]).get("commit") if manifests else None
-
-
-def _command() -> list[str]:
-    """Return the command line as a user would type it, whichever script it came through."""
-    verb = Path(sys.argv[0]).stem.removeprefix("lowlight-")
-    program = ["lowlight", verb] if verb in ("train", "evaluate") else [Path(sys.argv[0]).name]
-    return [*program, *sys.argv[1:]]
-
-
-def _versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:
-    for package in packages:
-        try:
-            yield package, version(package)
-        except PackageNotFoundError:
-            continue
-
-
-def _commit() -> tuple[str | None, bool]:
-    """Return the commit of the checkout this package is imported from, and whether it was changed since."""
-
-    def git(*arguments: str) -> str:
-        here = Path(__file__).parent
-        return subprocess.run(
-            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        if git("ls-files", Path(__file__).name) == "":
-            return None, False
-        return git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no") != ""
-    except (OSError, subprocess.CalledProcessError):
-        return None, False
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _memory_gib() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    except (AttributeError, ValueError, OSError):
-        return None

@@ -21,6 +21,7 @@ from lowlight.callbacks import spread
 from lowlight.checkpoint import make
 from lowlight.images import Pair, to_uint8
 from lowlight.methods import Method
+from lowlight.provenance import provenance
 
 log = logging.getLogger(__name__)
 
@@ -241,7 +242,7 @@ class Samples(Callback):
 def describe(loggers: Sequence[Logger], config: DictConfig, method: Method) -> None:
     """Tell loggers what is run: the resolved config, commit, versions, machine and number of parameters."""
     about = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
-    about |= run_folder.provenance()
+    about |= provenance()
     about["parameters"] = sum(parameter.numel() for parameter in method.net.parameters())
     for logger in loggers:
         logger.log_hyperparams(about)

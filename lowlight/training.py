@@ -28,6 +28,7 @@ from lowlight.checkpoint import best_of, build, first_line, make, read
 from lowlight.data import PairDataModule
 from lowlight.evaluation import keep_profile, score
 from lowlight.methods import Classical, Method
+from lowlight.provenance import provenance
 from lowlight.run_folder import BEST, LAST
 from lowlight.tuning import find_lr
 
@@ -108,7 +109,7 @@ def _run(
     metrics[config.objective.metric] = about.pop("objective")
     if trainer.is_global_zero:
         run_folder.write_json(folder / "metrics.json", metrics)
-        manifest = run_folder.provenance() | {
+        manifest = provenance() | {
             "method": config.method.name,
             "seed": config.seed,
             "started": started.isoformat(timespec="seconds"),

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "lowlight"
 # A part may import the parts before it in this order, and itself; methods and data never each other.
 ORDER = [
     {"images", "networks", "losses", "schedules"},
-    {"metrics", "run_folder", "config", "statistics"},
+    {"metrics", "run_folder", "config", "provenance", "statistics"},
     {"methods", "data"},
     {"averaging", "callbacks", "checkpoint", "features", "stopping", "sweep"},
     {"evaluation", "pretrained", "tracking", "tuning"},

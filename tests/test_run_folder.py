@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from lowlight.provenance import provenance
 from lowlight.run_folder import (
     finished,
     prepare,
     prepare_evaluation,
-    provenance,
     read_json,
     resumable,
     write_json,

@@ -19,8 +19,9 @@ from lowlight.checkpoint import build
 from lowlight.config import load_config
 from lowlight.inference.engines import TorchEnhancer, load_engine
 from lowlight.inference.export import WRITERS, export
+from lowlight.provenance import provenance
 from lowlight.report.timing import time_methods
-from lowlight.run_folder import provenance, write_json
+from lowlight.run_folder import write_json
 
 METHODS = ("mirnet", "autoencoder", "gan")
 
