@@ -17,7 +17,7 @@ from lowlight import __version__
 from lowlight.checkpoint import first_line
 from lowlight.images import CONTRACT
 from lowlight.inference.engines import halo_of
-from lowlight.inference.exported import METADATA, open_exported
+from lowlight.inference.exported import METADATA, open_exported, openvino_core
 from lowlight.methods import Method
 
 
@@ -166,7 +166,7 @@ def _write_openvino(program: ExportedProgram, path: Path, metadata: str) -> None
     with tempfile.TemporaryDirectory() as folder:
         onnx_path = Path(folder) / "net.onnx"
         _write_onnx(program, onnx_path, metadata)
-        model = openvino.Core().read_model(onnx_path)
+        model = openvino_core(openvino).read_model(onnx_path)
         model.set_rt_info(metadata, [METADATA])
         openvino.save_model(model, path, compress_to_fp16=False)
 

@@ -1,9 +1,11 @@
 """Networks in files of other runtimes: ONNX, OpenVINO and torch.export."""
 
+import functools
 import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -103,6 +105,12 @@ def _open_onnx(path: Path, device: str) -> Opened:
     return Opened(run, session.get_modelmeta().custom_metadata_map.get(METADATA))
 
 
+@functools.cache
+def openvino_core(openvino: ModuleType) -> Any:
+    """Return this process's one ``openvino.Core``: with several, OpenVINO may end in a segmentation fault."""
+    return openvino.Core()
+
+
 def _open_openvino(path: Path, device: str) -> Opened:
     try:
         import openvino
@@ -111,7 +119,7 @@ def _open_openvino(path: Path, device: str) -> Opened:
     if not path.with_suffix(".bin").is_file():
         raise ValueError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
     device = "cpu" if device == "auto" else device
-    core = openvino.Core()
+    core = openvino_core(openvino)
     if device.upper() not in {name.split(".")[0] for name in core.available_devices}:
         known = ", ".join(core.available_devices).lower()
         raise ValueError(f"{path}: OpenVINO does not run on {device!r} here; there are {known}")

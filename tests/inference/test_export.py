@@ -95,6 +95,15 @@ def test_what_cannot_be_exported_for_any_size_is_said_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_all_openvino_files_share_one_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(openvino, "Core", lambda core=openvino.Core: made.append(core()) or made[-1])
+    for number in range(2):
+        export(halving(), tmp_path / f"{number}.xml", "openvino")
+        load_engine(tmp_path / f"{number}.xml")
+    assert len(made) <= 1
+
+
 def test_an_export_beyond_the_tolerance_leaves_the_target_as_it_was(tmp_path: Path) -> None:
     out = tmp_path / "net.pt2"
     out.write_text("earlier")
