@@ -20,6 +20,7 @@ class WarmupCosine(LRScheduler):
         warmup: Epochs before the highest rate ``r`` is reached, with ``r / (warmup + 1)`` in the first and as
             much more in each following one; 0 begins at the highest.
         floor: Rate at the end; a group whose own rate is lower keeps that.
+        restart: Epoch in which all begins anew, for a training of two stages; 0 is none.
 
     Raises:
         ValueError: If ``epochs`` is under 1, or ``warmup`` or ``floor`` negative.
@@ -29,7 +30,9 @@ class WarmupCosine(LRScheduler):
         without restarts; Goyal et al., 2017, "Accurate, large minibatch SGD", Section 2.2 (gradual warm-up).
     """
 
-    def __init__(self, optimizer: Optimizer, epochs: int, warmup: int = 0, floor: float = 1e-6) -> None:
+    def __init__(
+        self, optimizer: Optimizer, epochs: int, warmup: int = 0, floor: float = 1e-6, restart: int = 0
+    ) -> None:
         if epochs < 1:
             raise ValueError(
                 f"a schedule over epochs={epochs} has no end to fall to; set trainer.max_epochs, or "
@@ -40,6 +43,7 @@ class WarmupCosine(LRScheduler):
         self.epochs = epochs
         self.warmup = warmup
         self.floor = floor
+        self.restart = restart
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float | Tensor]:
@@ -47,9 +51,11 @@ class WarmupCosine(LRScheduler):
         return [self._rate(rate) for rate in self.base_lrs]
 
     def _rate(self, highest: float | Tensor) -> float:
-        epoch, rate = self.last_epoch, float(highest)
+        epoch, rate, epochs = self.last_epoch, float(highest), self.restart or self.epochs
+        if epoch >= self.restart:
+            epoch, epochs = epoch - self.restart, self.epochs - self.restart
         if epoch < self.warmup:
             return rate * (epoch + 1) / (self.warmup + 1)
         floor = min(self.floor, rate)
-        progress = min((epoch - self.warmup) / max(self.epochs - self.warmup, 1), 1.0)
+        progress = min((epoch - self.warmup) / max(epochs - self.warmup, 1), 1.0)
         return floor + (rate - floor) * (1 + math.cos(math.pi * progress)) / 2

@@ -37,6 +37,13 @@ def test_the_rate_rises_in_equal_steps_then_falls_to_the_floor_and_stays_there()
     assert rates[11:] == pytest.approx([0.2] * 9)
 
 
+def test_a_restart_makes_two_trainings_of_one() -> None:
+    rates = curve(WarmupCosine(optimizer(1.0), epochs=10, warmup=1, floor=0.1, restart=4), 11)
+    first = curve(WarmupCosine(optimizer(1.0), epochs=4, warmup=1, floor=0.1), 4)
+    second = curve(WarmupCosine(optimizer(1.0), epochs=6, warmup=1, floor=0.1), 7)
+    assert rates == pytest.approx(first + second)
+
+
 def test_a_training_that_ends_within_the_warm_up_only_rises() -> None:
     assert curve(WarmupCosine(optimizer(1.0), epochs=1, warmup=4), 3) == pytest.approx([0.2, 0.4, 0.6])
 

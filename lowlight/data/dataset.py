@@ -156,22 +156,35 @@ def turn(pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[n
 
 
 class EpochSampler(DistributedSampler[Key]):
-    """A shuffled order that yields (seed, epoch, index), so that samples are a function of the three alone.
+    """A shuffled order that yields (seed, pass, index), so that samples are a function of the three alone.
 
-    It divides itself among the ranks of ``torch.distributed``. Being a ``DistributedSampler`` it is told each
-    epoch by Lightning and is not replaced under DDP, whatever ``use_distributed_sampler`` says.
+    It goes through the pairs pass after pass, each in an order of its own; an epoch is the next ``samples``
+    of them, by default one pass. It divides itself among the ranks of ``torch.distributed``. Being a
+    ``DistributedSampler`` it is told each epoch by Lightning and is not replaced under DDP, whatever
+    ``use_distributed_sampler`` says.
+
+    Args:
+        dataset: The pairs.
+        seed: Of the orders.
+        samples: Samples of an epoch, of all ranks together.
     """
 
-    def __init__(self, dataset: PairDataset, seed: int) -> None:
+    def __init__(self, dataset: PairDataset, seed: int, samples: int | None = None) -> None:
         active = dist.is_available() and dist.is_initialized()
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if active else (1, 0)
-        super().__init__(
-            cast("Dataset[Any]", dataset), num_replicas=ranks, rank=rank, shuffle=True, seed=seed
-        )
+        epoch = range(samples or len(dataset))  # of which each rank takes its share
+        super().__init__(cast("Dataset[Any]", epoch), num_replicas=ranks, rank=rank, shuffle=False, seed=seed)
+        self.pairs = len(dataset)
 
     def __iter__(self) -> Iterator[Key]:
-        indices = cast("Iterator[int]", super().__iter__())
-        return ((self.seed, self.epoch, index) for index in indices)
+        length = len(cast("range", self.dataset))
+        orders: dict[int, list[int]] = {}
+        for place in cast("Iterator[int]", super().__iter__()):
+            number, index = divmod(self.epoch * length + place, self.pairs)
+            if number not in orders:
+                generator = torch.Generator().manual_seed(self.seed + number)
+                orders[number] = torch.randperm(self.pairs, generator=generator).tolist()
+            yield self.seed, number, orders[number][index]
 
 
 def collate(pairs: Sequence[Pair]) -> Pair:

@@ -36,6 +36,8 @@ class PairDataModule(pl.LightningDataModule):
         split: How pairs are divided into training and test; see :data:`lowlight.data.splits.Protocol`.
         batch_size: Training samples a batch (and device). The last batch of an epoch is dropped if it is not
             full, unless it is the only one.
+        epoch_size: Training samples an epoch, of all devices together, which makes its time independent of
+            the number of pairs; ``None`` is each pair once.
         patch_size: Side of training crops in pixels; ``None`` trains on whole images.
         resize: Side in pixels that training images are resized to, as squares, before any crop; ``None``
             keeps their size.
@@ -64,6 +66,7 @@ class PairDataModule(pl.LightningDataModule):
         layout: Callable[[Path], PairSet] = PairedFolder,
         split: Protocol = "standard",
         batch_size: int = 16,
+        epoch_size: int | None = None,
         patch_size: int | None = 128,
         resize: int | None = None,
         progressive: Sequence[Mapping[str, Any]] | None = None,
@@ -85,6 +88,9 @@ class PairDataModule(pl.LightningDataModule):
             raise ValueError(f"data.split={split} is none of {', '.join(PROTOCOLS)}")
         self.sets = name_sets(root, sets, layout) or {"synthetic": DarkenedPhotographs()}
         self.split = split
+        if epoch_size is not None and epoch_size < 1:
+            raise ValueError(f"data.epoch_size={epoch_size} must be at least 1 sample, or null")
+        self.epoch_size = epoch_size
         self.batch_size = batch_size
         self.patch_size = patch_size
         self.resize = resize
@@ -223,7 +229,7 @@ class PairDataModule(pl.LightningDataModule):
             raise ValueError("progressive training needs Trainer(reload_dataloaders_every_n_epochs=1)")
         if stage := stage_of(self.stages, epoch):
             dataset.patch_size, batch_size = stage.patch_size, stage.batch_size
-        sampler = EpochSampler(dataset, self.seed)
+        sampler = EpochSampler(dataset, self.seed, self.epoch_size)
         sampler.set_epoch(epoch)  # Lightning does so, but after a resumed run's loader processes have begun
         return DataLoader(
             dataset,
@@ -286,6 +292,7 @@ class PairDataModule(pl.LightningDataModule):
             "scene_groups": dict(self._scenes),
             **({"leak": self._leak} if self._leak else {}),
             "batch_size": self.batch_size,
+            "epoch_size": self.epoch_size,
             "patch_size": self.patch_size,
             "resize": self.resize,
             "progressive": [asdict(stage) for stage in self.stages],

@@ -11,12 +11,12 @@ class Stage:
 
     Args:
         epochs: How many.
-        patch_size: Side of their crops in pixels.
+        patch_size: Side of their crops in pixels; ``None`` takes whole images.
         batch_size: Their samples a batch.
     """
 
     epochs: int
-    patch_size: int
+    patch_size: int | None
     batch_size: int
 
 
@@ -32,7 +32,8 @@ def read_stages(given: Sequence[Mapping[str, Any]] | None) -> list[Stage]:
         if not isinstance(stage, Mapping) or set(stage) != {"epochs", "patch_size", "batch_size"}:
             raise ValueError(f"data.progressive={given} is no list of stages such as {example}")
         for key, value in stage.items():
-            if type(value) is not int or value < 1:
+            whole_image = key == "patch_size" and value is None
+            if not whole_image and (type(value) is not int or value < 1):
                 raise ValueError(f"data.progressive: {key}={value} must be a whole number of at least 1")
         stages.append(Stage(**stage))
     return stages

@@ -117,6 +117,22 @@ def test_the_sampler_shuffles_each_epoch_and_covers_all(items: list[FilePair]) -
     assert list(sampler) == first
 
 
+def test_epochs_of_a_size_go_through_the_pairs_pass_after_pass(items: list[FilePair]) -> None:
+    dataset = PairDataset(items * 5)
+    count = len(dataset)
+    sampler = EpochSampler(dataset, seed=7, samples=count - 2)
+    keys = []
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        assert len(sampler) == count - 2
+        keys += list(sampler)
+    assert len(set(keys)) == len(keys)  # no sample, crop and turn included, comes twice
+    whole = EpochSampler(dataset, seed=7)
+    for number in range(3):
+        whole.set_epoch(number)
+        assert keys[number * count : (number + 1) * count] == list(whole)
+
+
 def test_ranks_share_an_epoch(items: list[FilePair], monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = PairDataset(items * 5)
     alone = sorted(EpochSampler(dataset, 0))

@@ -298,3 +298,11 @@ def test_the_embedded_data_trains_a_batch(tmp_path: Path) -> None:
     assert batch["low"].shape == (2, 3, 128, 128)
     assert batch["low"].mean() < batch["high"].mean()
     assert np.isfinite(batch["low"].numpy()).all()
+
+
+def test_an_epoch_has_the_size_that_is_asked_for(lol: Path) -> None:
+    data = PairDataModule(lol, epoch_size=11, batch_size=4, patch_size=16, val_fraction=0)
+    data.setup("fit")
+    assert [len(batch["name"]) for batch in data.train_dataloader()] == [4, 4]  # of 6 pairs; 3 dropped
+    with pytest.raises(ValueError, match=r"data\.epoch_size=0 must be at least 1 sample"):
+        PairDataModule(lol, epoch_size=0)

@@ -21,6 +21,7 @@ def test_stages_follow_each_other_and_end() -> None:
     stages = read_stages([first, second])
     found = [stage_of(stages, epoch) for epoch in range(5)]
     assert found == [Stage(2, 64, 8), Stage(2, 64, 8), Stage(1, 96, 4), None, None]
+    assert read_stages([first | {"patch_size": None}]) == [Stage(2, None, 8)]
     assert read_stages(None) == read_stages([]) == []
     assert stage_of([], 0) is None
 
@@ -31,6 +32,7 @@ def test_stages_follow_each_other_and_end() -> None:
         ([{"epochs": 1, "patch_size": 64}], "is no list of stages such as"),
         ([{"epochs": 1, "patch_size": 64, "batch": 1}], "is no list of stages such as"),
         ([3], "is no list of stages such as"),
+        ([{"epochs": None, "patch_size": 64, "batch_size": 1}], "epochs=None must be a whole number"),
         ([{"epochs": 0, "patch_size": 64, "batch_size": 1}], "epochs=0 must be a whole number"),
         ([{"epochs": 1, "patch_size": 6.4, "batch_size": 1}], "patch_size=6.4 must be a whole number"),
         ({"epochs": 1, "patch_size": 64, "batch_size": 1}, "is no list of stages such as"),
