@@ -72,7 +72,7 @@ class PairDataset(Dataset[Pair]):
             pixels = crop(pixels, self.patch_size, generator)
         if self.augment and generator is not None:
             pixels = turn(pixels, generator)
-        low, high = from_uint8(np.array(pixels))
+        low, high = from_uint8(pixels)
         return {"low": low, "high": high, "name": self.items[index].name}
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
