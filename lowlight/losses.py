@@ -39,6 +39,16 @@ def charbonnier(enhanced: Tensor, high: Tensor, epsilon: float = 1e-3) -> Tensor
     return torch.sqrt(difference.square() + epsilon**2).mean()
 
 
+def exposure_matched(enhanced: Tensor, high: Tensor, loss: Loss = charbonnier) -> Tensor:
+    """Compare images after each is multiplied to the mean of its reference: all but the exposure.
+
+    The factor is a constant to the gradient, so the loss leaves the exposure to other terms. It is the
+    training's side of the score GT-mean. A mean under 0.01 counts as 0.01.
+    """
+    wanted, present = (image.detach().float().mean(dim=(1, 2, 3), keepdim=True) for image in (high, enhanced))
+    return loss(enhanced.float() * (wanted / present.clamp(min=0.01)), high)
+
+
 def ssim_loss(enhanced: Tensor, high: Tensor) -> Tensor:
     """Return one minus the mean :func:`ssim`."""
     return 1 - ssim(enhanced, high).mean()

@@ -7,6 +7,19 @@ from skimage.metrics import structural_similarity
 from lowlight import losses
 
 
+def test_the_exposure_matched_loss_sees_all_but_the_exposure() -> None:
+    high = torch.rand(2, 3, 16, 16) / 2
+    enhanced = (high * torch.tensor([0.5, 1.7]).view(2, 1, 1, 1)).requires_grad_()
+    loss = losses.exposure_matched(enhanced, high, losses.l1)
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    other = torch.rand(2, 3, 16, 16)
+    scaled = other * (high.mean((1, 2, 3), keepdim=True) / other.mean((1, 2, 3), keepdim=True))
+    assert losses.exposure_matched(other, high, losses.l1).item() == pytest.approx(
+        losses.l1(scaled, high).item()
+    )
+    assert losses.exposure_matched(torch.zeros_like(high), high, losses.l1).isfinite()
+
+
 def test_l1_and_charbonnier_by_hand() -> None:
     enhanced, high = torch.zeros(1, 3, 1, 2), torch.zeros(1, 3, 1, 2)
     enhanced[..., 0] = 0.5

@@ -8,6 +8,13 @@ TINY = {
         "method.net.reduction=2",
     ],
     "autoencoder": ["method.net.channels=[8,8,8,8,8]"],
+    "coarse_to_fine": [
+        "method.net.cells=8",
+        "method.net.coarse_channels=[8,8]",
+        "method.net.fine_channels=[8,8]",
+        "method.coarse_epochs=1",
+        "method.patch_size=32",
+    ],
     "gan": [
         "method.net.channels=8",
         "method.net.depth=3",
@@ -23,4 +30,4 @@ TINY = {
     "histogram": [],
 }
 
-LEARNT = ["mirnet", "autoencoder", "gan"]
+LEARNT = ["mirnet", "autoencoder", "gan", "coarse_to_fine"]

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.coarse_to_fine import CoarseToFine, Scene
+
 LONGEST_PROBE = 2048
 """Pixels: a receptive field of half that radius or more is not told from one that is the whole image."""
 
@@ -103,6 +105,25 @@ def receptive_radius(net: nn.Module, stride: int, longest: int = LONGEST_PROBE) 
     finally:
         net.train(was_training)
     return None if across is None or down is None else max(across, down)
+
+
+def fine_radius(net: CoarseToFine) -> int:
+    """Measure the radius, in pixels, of the fine stage's receptive field, which is bounded under a scene."""
+    radius = receptive_radius(_Fine(net), net.stride)
+    assert radius is not None
+    return radius
+
+
+class _Fine(nn.Module):
+    """The fine stage where the scene is uniformly grey."""
+
+    def __init__(self, net: CoarseToFine) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, low: Tensor) -> Tensor:
+        grey = low.new_full((1, 3, self.net.cells, self.net.cells), 0.5)
+        return self.net.restore(low, Scene(grey, grey))
 
 
 def _spoiled_rim(net: nn.Module, stride: int, longest: int, axis: int) -> int | None:

@@ -1,7 +1,8 @@
 """What every method shares: enhancing images of any size, and validation and test scores."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -13,6 +14,18 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lowlight.images import Pair, check_image, pad_to_stride, round_to_8_bits
 from lowlight.metrics import ImageScores, Measure, all_scores, channel, channel_accuracy, exposure, psnr, ssim
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Let a network work as in evaluation, without gradients; its mode is left as it was."""
+    was_training = net.training
+    net.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        net.train(was_training)
 
 
 class Method(pl.LightningModule, ABC):
@@ -86,7 +99,6 @@ class Method(pl.LightningModule, ABC):
         padded = pad_to_stride(low, self.stride).contiguous(memory_format=torch.channels_last)
         return cast(Tensor, self.net(padded))[..., :height, :width]
 
-    @torch.no_grad()
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance dark images, always as in evaluation: nothing drops out, no statistics are updated.
 
@@ -99,12 +111,8 @@ class Method(pl.LightningModule, ABC):
         Raises:
             ValueError: If ``low`` breaks the image contract.
         """
-        was_training = self.net.training
-        self.net.eval()
-        try:
+        with evaluating(self.net):
             return self.restore(low).clamp(0, 1)
-        finally:
-            self.net.train(was_training)
 
     def forward(self, low: Tensor) -> Tensor:
         """Enhance dark images; see :meth:`enhance`."""
@@ -168,7 +176,7 @@ class Method(pl.LightningModule, ABC):
         detached = {name: loss.detach() for name, loss in losses.items()}
         if not torch.stack(list(detached.values())).isfinite().all():
             name, value = next((name, float(loss)) for name, loss in detached.items() if not loss.isfinite())
-            images = ", ".join(batch["name"])
+            images = ", ".join(dict.fromkeys(batch["name"]))
             raise ValueError(self._stop(f"its {name} is {value} on the images {images}"))
         logged = {f"train/{name}": loss for name, loss in detached.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch["low"]))

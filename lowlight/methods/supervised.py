@@ -13,7 +13,7 @@ from lowlight.images import Pair
 from lowlight.losses import Loss, charbonnier
 from lowlight.methods.base import Method
 
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+MakeOptimizer = Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
 
 

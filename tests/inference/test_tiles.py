@@ -17,10 +17,10 @@ from lowlight.inference.geometry import Grid, finished
 from lowlight.inference.memory import release, resident, taken_by
 from lowlight.inference.receptive import receptive_radius, recorded, replayed
 from lowlight.inference.tiles import enhance_array
-from lowlight.methods import Classical, Supervised
+from lowlight.methods import Classical, Supervised, TwoStages
 from lowlight.methods.classical import bilateral, clahe, gamma, histogram, identity
 from lowlight.methods.retinex import lime, msrcr
-from lowlight.networks import Autoencoder, MIRNet, UNet
+from lowlight.networks import Autoencoder, CoarseToFine, MIRNet, UNet
 from tests.conftest import photograph
 
 ON_LINUX = sys.platform == "linux"
@@ -115,6 +115,18 @@ def test_tiles_give_the_whole_image(net: nn.Module, dtype: type) -> None:
     in_tiles = enhance_array(enhancer, pixels, tile=1)
     assert in_tiles.dtype == pixels.dtype
     assert levels_apart(in_tiles, expected) <= np.iinfo(dtype).max // 255
+
+
+def test_tiles_share_the_exposure_of_the_whole() -> None:
+    torch.manual_seed(0)
+    net = CoarseToFine(cells=16, coarse_channels=(8, 8), fine_channels=(8, 8)).train()
+    enhancer, pixels = TorchEnhancer(TwoStages(net, coarse_epochs=1)), noisy(331, 457, np.uint16)
+    assert enhancer.halo is None
+    expected = whole(enhancer, pixels)
+    assert levels_apart(enhance_array(enhancer, pixels, tile=1), expected) <= 25
+    assert net.training
+    top = whole(enhancer, pixels[:100])
+    assert levels_apart(top, expected[:100]) > 257
 
 
 def test_the_halo_is_needed() -> None:

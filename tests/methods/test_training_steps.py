@@ -83,7 +83,8 @@ def half() -> MixedPrecision:
 @pytest.mark.parametrize("name", LEARNT)
 def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
     rate = "method.optimizer.lr=3e-3"
-    method = build_tiny(name, rate, *(["method.net.norm=instance"] if name == "gan" else []))
+    more = {"gan": ["method.net.norm=instance"], "coarse_to_fine": ["method.coarse_epochs=30"]}
+    method = build_tiny(name, rate, *more.get(name, []))
     data = pairs(lol, batch_size=1, patch_size=None, augment=False, val_fraction=0)
     data.setup("fit")
     batch = data.datasets["train"][0]
@@ -104,7 +105,7 @@ def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
 def test_mixed_precision_trains(name: str, options: dict[str, str], lol: Path) -> None:
     method = build_tiny(name)
     before = [weight.clone() for weight in method.parameters()]
-    fit(method, pairs(lol), epochs=20 if "gpu" in options.values() else 1, **options)
+    fit(method, pairs(lol), epochs=20 if "gpu" in options.values() else 2, **options)
     after = [weight.cpu() for weight in method.parameters()]
     assert all(weight.isfinite().all() for weight in after)
     assert all(weight.dtype == torch.float32 for weight in after)

@@ -1,0 +1,153 @@
+"""A network of two stages, trained one after the other: the exposure first, the restoration under it."""
+
+from functools import partial
+from typing import Any, cast, final
+
+import torch
+from torch import Tensor
+from torch.distributions import Beta
+from torch.optim import Optimizer
+
+from lowlight.images import Pair, pad_to_stride
+from lowlight.losses import Loss, charbonnier, exposure_matched
+from lowlight.methods.base import Method, evaluating
+from lowlight.methods.supervised import MakeOptimizer, MakeScheduler
+from lowlight.networks.coarse_to_fine import DARK, CoarseToFine, Window
+
+
+@final
+class TwoStages(Method):
+    """Train a :class:`lowlight.networks.CoarseToFine`: its exposure first, then its restoration under it.
+
+    Batches are whole images of one size. In the first ``coarse_epochs`` the coarse stage learns the averages
+    of the references, from dark images that are mixed and whose exposure is changed at random: the exposure
+    of a reference can hardly be told from its dark image, and would soon be known by heart. Its loss is
+    Charbonnier, the same of all but the exposure, and a little of the squared error of logarithms, which
+    minds the dark parts. Then it is left as it is, and the
+    fine stage learns on crops under the exposure that the coarse stage gives the whole image. A crop alone
+    does not show how bright it should be.
+
+    In half of the batches rows and columns are exchanged, so that upright photographs are seen, too.
+
+    Args:
+        net: The network.
+        coarse_epochs: The first epochs, in which the coarse stage is trained.
+        loss: The fine stage's, of its raw output and the reference, both crops.
+        log_weight: Weight of the squared error of logarithms in the coarse stage's loss.
+        matched_weight: Weight of :func:`lowlight.losses.exposure_matched` in it.
+        exposure: Standard deviation of the logarithm of the factor by which its dark images are made
+            brighter or darker; 0 leaves them.
+        mixup: Its averages are mixed with those of another image by a weight from Beta(mixup, mixup); None
+            mixes nothing.
+        patch_size: Side of the fine stage's crops in pixels; smaller images are not cropped.
+        patches: Crops taken of each image of a batch.
+        optimizer: Makes the optimizer of both stages from their parameters.
+        coarse_decay: Weight decay of the coarse stage; the optimizer's own is the fine one's.
+        scheduler: Makes the learning-rate schedule, stepped each epoch; None keeps the rate.
+    """
+
+    net: CoarseToFine
+
+    def __init__(
+        self,
+        net: CoarseToFine,
+        coarse_epochs: int,
+        loss: Loss = charbonnier,
+        log_weight: float = 0.02,
+        matched_weight: float = 2.0,
+        exposure: float = 0.15,
+        mixup: float | None = 0.5,
+        patch_size: int = 160,
+        patches: int = 4,
+        optimizer: MakeOptimizer = partial(torch.optim.AdamW, lr=1e-3),
+        coarse_decay: float = 0.2,
+        scheduler: MakeScheduler | None = None,
+    ) -> None:
+        super().__init__(net)
+        if coarse_epochs < 0 or patches < 1:
+            raise ValueError(
+                f"coarse_epochs={coarse_epochs} must be at least 0 and patches={patches} at least 1"
+            )
+        if patch_size < 1 or patch_size % self.stride:
+            raise ValueError(
+                f"patch_size={patch_size} must be a multiple of the network's stride, {self.stride}"
+            )
+        self.coarse_epochs = coarse_epochs
+        self.loss_function = loss
+        self.log_weight = log_weight
+        self.matched_weight = matched_weight
+        self.exposure = exposure
+        self.mixup = mixup
+        self.patch_size = patch_size
+        self.patches = patches
+        self.make_optimizer = optimizer
+        self.coarse_decay = coarse_decay
+        self.make_scheduler = scheduler
+
+    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
+        """Compare the raw output of shape (B, 3, H, W) with the reference."""
+        return self.loss_function(restored, batch["high"])
+
+    def training_step(self, batch: Pair, batch_idx: int) -> Tensor:
+        """Return the loss of a batch of whole images, of the stage whose turn it is."""
+        low, high = batch["low"], batch["high"]
+        if torch.rand(()) < 0.5:
+            low, high = low.mT, high.mT
+        step = self._expose if self.current_epoch < self.coarse_epochs else self._restore
+        return step(low, high, list(batch["name"]))
+
+    def _expose(self, low: Tensor, high: Tensor, name: list[str]) -> Tensor:
+        """Train the coarse stage on averages."""
+        low, high = self.net.average(low), self.net.average(high)
+        if self.mixup is not None:
+            weight = Beta(self.mixup, self.mixup).sample((len(low), 1, 1, 1)).to(low)
+            low, high = (torch.lerp(image.roll(1, 0), image, weight) for image in (low, high))
+        factor = (self.exposure * torch.randn(len(low), 1, 1, 1, device=low.device)).exp()
+        low = (low * factor).clamp(max=1)
+        bright = self.net.expose(low).bright
+        log_error = ((bright + DARK) / (high + DARK)).log().square().mean()
+        loss = (
+            charbonnier(bright, high)
+            + self.matched_weight * exposure_matched(bright, high)
+            + self.log_weight * log_error
+        )
+        self.record(bright, cast(Pair, {"low": low, "high": high, "name": name}), {"loss": loss})
+        return loss
+
+    def _restore(self, low: Tensor, high: Tensor, name: list[str]) -> Tensor:
+        """Train the fine stage on crops, all images of the batch cut at the same places."""
+        low, high = (pad_to_stride(image, self.stride) for image in (low, high))
+        with evaluating(self.net.coarse):
+            scene = self.net.scene(low)
+        crops = []
+        for _ in range(self.patches):
+            rows, columns = (self._place(length) for length in low.shape[-2:])
+            dark, bright = (image[..., slice(*rows[:2]), slice(*columns[:2])] for image in (low, high))
+            crops.append((dark, bright, *self.net.prepare(dark, scene, rows, columns)))
+        dark, bright, features, base = (torch.cat(parts) for parts in zip(*crops, strict=True))
+        restored = self.net.refine(features, base)
+        part = cast(Pair, {"low": dark, "high": bright, "name": name * self.patches})
+        loss = self.loss(restored, part)
+        self.record(restored, part, {"loss": loss})
+        return loss
+
+    def _place(self, length: int) -> Window:
+        """Choose where a crop lies along an axis."""
+        side = min(self.patch_size, length)
+        start = int(torch.randint(length - side + 1, ()))
+        return Window(start, start + side, length)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Log the norm of the gradient that the network is about to follow, before any clipping."""
+        self.log_gradient_norm(self.net, "gradient_norm")
+
+    def configure_optimizers(self) -> Any:
+        """Make the optimizer of both stages and, if wanted, its schedule."""
+        groups: list[dict[str, Any]] = [
+            {"params": list(self.net.coarse.parameters()), "weight_decay": self.coarse_decay},
+            {"params": list(self.net.fine.parameters())},
+        ]
+        optimizer = self.make_optimizer(groups)
+        if self.make_scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}

@@ -1,0 +1,274 @@
+"""Exposure decided coarsely on the whole image, then detail and noise restored finely under it."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+DARK = 0.004
+"""About one level of 255: what keeps logarithms and ratios finite where an image is black."""
+
+USUAL = 0.05
+"""The level of a dark photograph, about that of LOL's: logarithms are taken in its proportion."""
+
+SLOPE = 0.1
+"""Of the leaky rectifiers, for negative values."""
+
+
+class Scene(NamedTuple):
+    """What the coarse stage saw and decided: two small images of shape (B, 3, cells, cells)."""
+
+    low: Tensor
+    """The dark image, averaged over the cells of a grid."""
+    bright: Tensor
+    """How bright each cell should be, in [0, 1]."""
+
+
+class Window(NamedTuple):
+    """A part of one axis of an image, in pixels."""
+
+    start: int
+    stop: int
+    length: int
+    """Of the whole axis."""
+
+
+class CoarseToFine(nn.Module):
+    """Decide the exposure of the whole image on a small grid, then restore the pixels under it.
+
+    The *coarse* stage averages the image over a grid of ``cells`` by ``cells``, whatever its size, and maps
+    that to the averages of the bright image, by a U-Net whose bottom is pooled to one vector that modulates
+    it. The *fine* stage sees the *ratio image*, the dark image times the coarse gain, as sharp and as noisy
+    as before, four pixels as the channels of one, beside both grids. Its U-Net adds to the coarse image what
+    that lacks. It sees a bounded neighbourhood, so a large photograph can be cut into tiles that share one
+    :meth:`scene`.
+
+    Args:
+        cells: Cells of the grid along each axis.
+        coarse_channels: Channels of the coarse U-Net's levels, each half the size of the one before.
+        fine_channels: The same of the fine one, whose first level has half the resolution.
+        coarse_blocks: Residual blocks of each level of the coarse U-Net, on the way down and up.
+        fine_blocks: The same of the fine one.
+        dropout: Probability of dropping a channel at the bottom of the coarse U-Net.
+
+    Attributes:
+        stride: Sides of the input must be multiples of this many pixels, ``2**len(fine_channels)``.
+
+    Raises:
+        ValueError: If there is no level, or the grid cannot be halved from level to level.
+
+    Reference:
+        Ronneberger et al., 2015, "U-Net"; He et al., 2016, "Identity mappings in deep residual networks";
+        Perez et al., 2018, "FiLM", Equation 1 (the modulation). The division of labour is our own.
+    """
+
+    def __init__(
+        self,
+        cells: int = 32,
+        coarse_channels: Sequence[int] = (48, 96, 128),
+        fine_channels: Sequence[int] = (32, 64, 96),
+        coarse_blocks: int = 1,
+        fine_blocks: int = 1,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if not coarse_channels or not fine_channels or cells % 2 ** (len(coarse_channels) - 1):
+            raise ValueError(
+                f"cells={cells} must be a multiple of 2**(levels - 1), of at least one level each, got "
+                f"coarse_channels={tuple(coarse_channels)} and fine_channels={tuple(fine_channels)}"
+            )
+        self.cells = cells
+        self.stride = 2 ** len(fine_channels)
+        self.coarse = _UNet(6, 3, coarse_channels, coarse_blocks, dropout)
+        self.fine = _UNet(4 * 3 + 6, 4 * 3, fine_channels, fine_blocks)
+
+    def forward(self, low: Tensor) -> Tensor:
+        """Enhance images.
+
+        Args:
+            low: Images of shape (B, 3, H, W) in [0, 1], H and W multiples of ``stride``.
+
+        Returns:
+            Images of the same shape, not clamped.
+        """
+        return self.restore(low, self.scene(low))
+
+    def scene(self, low: Tensor) -> Scene:
+        """Decide the exposure of whole images of shape (B, 3, H, W) in [0, 1], of any size."""
+        return self.expose(self.average(low))
+
+    def average(self, image: Tensor, rows: Window | None = None, columns: Window | None = None) -> Tensor:
+        """Average images over the cells of the grid.
+
+        A pixel between cells counts for each by its share in it, so any size will do.
+
+        Args:
+            image: Images of shape (B, 3, H, W), whole or a part.
+            rows: Which rows of the whole they are; all by default.
+            columns: Which columns.
+
+        Returns:
+            Averages of shape (B, 3, cells, cells); of a part, its share of them.
+        """
+        down, across = (
+            _averaging(window or Window(0, length, length), self.cells, image)
+            for window, length in zip((rows, columns), image.shape[-2:], strict=True)
+        )
+        return _product(down, image, across.mT)
+
+    def expose(self, low: Tensor) -> Scene:
+        """Decide the exposure of averaged images of shape (B, 3, cells, cells)."""
+        mean = low.mean(dim=(1, 2, 3), keepdim=True)
+        features = torch.cat([_logarithm(low), ((low + DARK) / (mean + DARK)).log()], dim=1)
+        return Scene(low, self.coarse(features).float().sigmoid())
+
+    def restore(
+        self, low: Tensor, scene: Scene, rows: Window | None = None, columns: Window | None = None
+    ) -> Tensor:
+        """Restore images whose scene is known, or a part of them.
+
+        Args:
+            low: Images of shape (B, 3, H, W) in [0, 1], H and W multiples of ``stride``.
+            scene: What :meth:`scene` decided on the whole of them.
+            rows: Which rows of the whole they are; all by default.
+            columns: Which columns.
+
+        Returns:
+            Images of the same shape, not clamped.
+        """
+        return self.refine(*self.prepare(low, scene, rows, columns))
+
+    def prepare(
+        self, low: Tensor, scene: Scene, rows: Window | None = None, columns: Window | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return what the fine U-Net sees, (B, 18, H / 2, W / 2), and what it adds to, (B, 3, H, W).
+
+        The arguments are those of :meth:`restore`.
+        """
+        down, across = (
+            _interpolation(window or Window(0, length, length), self.cells, low)
+            for window, length in zip((rows, columns), low.shape[-2:], strict=True)
+        )
+        dark, bright = (_product(down, grid, across.mT) for grid in scene)
+        ratio = low * bright / (dark + DARK)
+        smooth = F.avg_pool2d(torch.cat([bright, _logarithm(dark)], dim=1), 2)
+        return torch.cat([F.pixel_unshuffle(ratio, 2), smooth], dim=1), bright
+
+    def refine(self, features: Tensor, coarse: Tensor) -> Tensor:
+        """Restore images of shape (B, 3, H, W) from what :meth:`prepare` returns."""
+        return coarse + F.pixel_shuffle(self.fine(features), 2)
+
+
+def _logarithm(dark: Tensor) -> Tensor:
+    """Return the logarithm of dark averages, centred and scaled to about one."""
+    return ((dark + DARK) / USUAL).log() / 2
+
+
+def _product(left: Tensor, image: Tensor, right: Tensor) -> Tensor:
+    """Multiply an image by a matrix on either side, in full precision also where autocast would not."""
+    device = image.device.type
+    if not torch.is_autocast_enabled(device):
+        return left @ image @ right
+    with torch.autocast(device, enabled=False):
+        return left @ image @ right
+
+
+def _averaging(window: Window, cells: int, like: Tensor) -> Tensor:
+    """Return the matrix, (cells, pixels), that averages a window of an axis over the axis' equal cells."""
+    pixel = torch.arange(window.start, window.stop, device=like.device, dtype=like.dtype)
+    size = window.length / cells
+    cell = torch.arange(cells, device=like.device, dtype=like.dtype)[:, None] * size
+    shared = torch.minimum(pixel + 1, cell + size) - torch.maximum(pixel, cell)
+    return shared.clamp(min=0) / size
+
+
+def _interpolation(window: Window, cells: int, like: Tensor) -> Tensor:
+    """Return the matrix, (pixels, cells), that interpolates between the centres of cells; constant beyond."""
+    pixel = torch.arange(window.start, window.stop, device=like.device, dtype=like.dtype)[:, None]
+    place = ((pixel + 0.5) * (cells / window.length) - 0.5).clamp(0, cells - 1)
+    cell = torch.arange(cells, device=like.device, dtype=like.dtype)
+    return (1 - (place - cell).abs()).clamp(min=0)
+
+
+class _Residual(nn.Module):
+    """Two convolutions, whose result is added to what they were given."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        added = self.conv2(F.leaky_relu(self.conv1(features), SLOPE))
+        return F.leaky_relu(features + added, SLOPE)
+
+
+class _Modulation(nn.Module):
+    """Scale and shift the channels by a vector pooled over the image."""
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.vector = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(channels, channels),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(channels, 2 * channels),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        vector: Tensor = self.vector(features.mean(dim=(2, 3)))
+        scale, shift = vector[..., None, None].chunk(2, dim=1)
+        return features * (1 + scale) + shift
+
+
+class _UNet(nn.Module):
+    """Residual blocks on levels of half the size each, and back up with the skipped features added.
+
+    With ``dropout`` its bottom is modulated by a vector pooled over the image, and drops channels.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, channels: Sequence[int], blocks: int, dropout: float | None = None
+    ) -> None:
+        super().__init__()
+        steps = list(pairwise(channels))
+
+        def level(width: int) -> nn.Sequential:
+            return nn.Sequential(*(_Residual(width) for _ in range(blocks)))
+
+        self.first = nn.Conv2d(inputs, channels[0], 3, padding=1)
+        self.down = nn.ModuleList(level(upper) for upper, _ in steps)
+        self.shrink = nn.ModuleList(nn.Conv2d(upper, lower, 2, stride=2) for upper, lower in steps)
+        bottom = [] if dropout is None else [nn.Dropout2d(dropout), _Modulation(channels[-1], dropout)]
+        self.bottom = nn.Sequential(level(channels[-1]), *bottom, level(channels[-1]))
+        self.grow = nn.ModuleList(nn.Conv2d(lower, 4 * upper, 1) for upper, lower in reversed(steps))
+        self.up = nn.ModuleList(level(upper) for upper, _ in reversed(steps))
+        self.last = nn.Conv2d(channels[0], outputs, 3, padding=1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Begin with blocks near the identity and little to add: without, training sat still for minutes."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=SLOPE)
+                nn.init.zeros_(cast(Tensor, module.bias))
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, _Residual):
+                    module.conv2.weight *= 0.2
+            self.last.weight *= 0.05
+
+    def forward(self, features: Tensor) -> Tensor:
+        features = self.first(features.contiguous(memory_format=torch.channels_last))
+        skips = []
+        for level, shrink in zip(self.down, self.shrink, strict=True):
+            features = level(features)
+            skips.append(features)
+            features = shrink(features)
+        features = self.bottom(features)
+        for grow, level in zip(self.grow, self.up, strict=True):
+            features = level(F.pixel_shuffle(grow(features), 2) + skips.pop())
+        return cast(Tensor, self.last(features))

@@ -1,0 +1,80 @@
+"""The grid, its matrices, and the fine stage under it."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from lowlight.networks import CoarseToFine
+from lowlight.networks.coarse_to_fine import Scene, Window
+
+
+def tiny(**options: object) -> CoarseToFine:
+    torch.manual_seed(0)
+    sizes = {"cells": 8, "coarse_channels": (8, 8), "fine_channels": (8, 8)}
+    return CoarseToFine(**(sizes | options)).eval()  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_the_grid_keeps_the_mean_of_an_image_of_any_size(height: int, width: int) -> None:
+    image = torch.rand(2, 3, height, width)
+    cells = tiny().average(image)
+    assert cells.shape == (2, 3, 8, 8)
+    torch.testing.assert_close(cells.mean(dim=(2, 3)), image.mean(dim=(2, 3)))
+
+
+def test_the_grid_averages_as_torch_does_where_cells_are_whole_pixels() -> None:
+    image = torch.rand(1, 3, 32, 48)
+    torch.testing.assert_close(tiny().average(image), F.avg_pool2d(image, (4, 6)))
+
+
+def test_parts_of_an_image_add_up_to_its_averages() -> None:
+    image, net = torch.rand(1, 3, 37, 53), tiny()
+    columns = [Window(0, 20, 53), Window(20, 53, 53)]
+    parts = [net.average(image[..., a:b], None, Window(a, b, c)) for a, b, c in columns]
+    torch.testing.assert_close(sum(parts), net.average(image))
+
+
+def test_the_grid_is_spread_as_torch_interpolates() -> None:
+    low, net = torch.rand(1, 3, 36, 20), tiny()
+    grid = torch.rand(1, 3, 8, 8)
+    _, bright = net.prepare(low, Scene(grid, grid))
+    torch.testing.assert_close(bright, F.interpolate(grid, (36, 20), mode="bilinear"))
+
+
+def test_averages_are_exact_under_autocast() -> None:
+    image, net = torch.rand(1, 3, 32, 48), tiny()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert net.average(image).equal(net.average(image.float()))
+        assert net.average(image).dtype == torch.float32
+    torch.testing.assert_close(net.average(image), F.avg_pool2d(image, (4, 6)))
+
+
+def test_a_part_is_restored_as_in_the_whole() -> None:
+    low, net = torch.rand(1, 3, 128, 64) / 5, tiny()
+    with torch.no_grad():
+        whole, scene = net(low), net.scene(low)
+        part = net.restore(low[:, :, 32:], scene, Window(32, 128, 128))
+    torch.testing.assert_close(part[:, :, 40:], whole[:, :, 72:], rtol=0, atol=1e-5)
+    assert (part - net(low[:, :, 32:])).abs().max() > 1e-3  # of which it is no whole of its own
+
+
+def test_a_black_image_stays_finite() -> None:
+    net = tiny()
+    black = torch.zeros(1, 3, 8, 8, requires_grad=True)
+    net(black).sum().backward()
+    assert black.grad is not None
+    assert black.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("sizes", [{"cells": 9}, {"coarse_channels": ()}, {"fine_channels": ()}])
+def test_sizes_that_cannot_be_are_refused(sizes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"cells=\d must be a multiple"):
+        tiny(**sizes)
+
+
+def test_the_published_sizes() -> None:
+    net = CoarseToFine()
+    assert sum(weight.numel() for weight in net.parameters()) == 1_786_703
+    assert net.stride == 8
