@@ -17,6 +17,7 @@ ORDER = [
     {"averaging", "callbacks", "checkpoint", "features", "stopping", "sweep"},
     {"evaluation", "pretrained", "tracking", "tuning"},
     {"training", "report", "inference"},
+    {"benchmark"},
     {"cli"},
 ]
 

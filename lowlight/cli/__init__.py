@@ -8,6 +8,7 @@ VERBS = {
     "train": "fit a method, then test its best checkpoint (Hydra overrides; -m sweeps)",
     "evaluate": "score a checkpoint, or a method that learns nothing (Hydra overrides)",
     "compare": "write the report of several runs: tables, curves, pictures, HTML",
+    "benchmark": "time methods in turn, count parameters, multiply-accumulates and memory",
     "export": "write a method's network for ONNX Runtime, OpenVINO or torch.export, and check it",
     "sweep": "tell what became of a sweep's jobs, the best first",
     "enhance": "make dark photographs and videos bright",

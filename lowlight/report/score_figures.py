@@ -79,10 +79,7 @@ def draw_tradeoff(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -
                 across, value, yerr=error, fmt=MARKERS[index % len(MARKERS)], markersize=6, capsize=2,
                 color=COLOURS[index % len(COLOURS)], elinewidth=1,
             )  # fmt: skip
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
-        axes.xaxis.set_major_formatter(_plain)
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        _scale_by_factors(axes)
         _dress(axes, axis, "PSNR, dB", theme)
     if legend:
         canvas.legend(
@@ -90,6 +87,26 @@ def draw_tradeoff(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -
             labelcolor=theme.ink,
         )  # fmt: skip
     return png(canvas)
+
+
+def draw_latency(points: Sequence[tuple[str, float, float]], theme: Theme) -> bytes:
+    """Draw PSNR in dB against the milliseconds an image takes: ``(label, milliseconds, psnr)`` each."""
+    canvas = _canvas((6.4, 3.8), theme)
+    axes = canvas.add_subplot()
+    for index, (label, milliseconds, psnr) in enumerate(points):
+        style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+        axes.plot(milliseconds, psnr, linestyle="", markersize=6, label=label, **style)
+    _scale_by_factors(axes)
+    _dress(axes, "Time, ms an image", "PSNR, dB", theme)
+    axes.legend(loc="best", frameon=False, fontsize=8, labelcolor=theme.ink)
+    return png(canvas)
+
+
+def _scale_by_factors(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+    axes.xaxis.set_major_formatter(_plain)
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _plain(value: float, _: float) -> str:

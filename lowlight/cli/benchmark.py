@@ -1,0 +1,119 @@
+"""`lowlight benchmark`: how fast methods are and what they take."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def benchmark(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="Methods (random weights), runs, checkpoints, pretrained folders; the baseline first.",
+            show_default="the small ones",
+        ),
+    ] = None,
+    size: Annotated[list[str] | None, typer.Option(help="Width and height, pixels; may be repeated.")] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="torch, bf16, compile, onnx, openvino; may be repeated.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=2, help="How often each is timed.")] = 10,
+    train: Annotated[
+        str | None, typer.Option(help="Time training steps, too: batch and side of the crops, as 8x128.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU; as many as torch takes.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "cpu",
+    trust: Annotated[
+        list[str] | None, typer.Option(help="A package that a checkpoint may call, as mypackage.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for benchmark.json and the plot.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Time methods in turn, in one process, and count what they take.
+
+    Prints a table; multiply-accumulates and sizes are in decimal units. Where a run has test scores, the plot
+    shows PSNR against time.
+    """
+    import torch
+
+    from lowlight import benchmark as measuring
+
+    try:
+        sizes = [_pair(text, "--size") for text in size or ["600x400"]]
+        steps = None if train is None else _pair(train, "--train")
+        if threads:
+            torch.set_num_threads(threads)
+        result = measuring.benchmark(
+            models or ["coarse_to_fine", "autoencoder", "gamma"],
+            sizes=sizes,
+            engines=engine or ["torch"],
+            rounds=rounds,
+            train=steps,
+            device=device,
+            trust=trust or (),
+        )
+        if out:
+            measuring.write(result, out)
+    except (OSError, ValueError) as error:
+        if debug:
+            raise
+        print(f"lowlight benchmark: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print(json.dumps(result, indent=2) if as_json else _text(result))
+
+
+def _pair(text: str, option: str) -> tuple[int, int]:
+    """Return the two numbers of such as ``600x400``."""
+    first, _, second = text.partition("x")
+    if not (first.isdecimal() and second.isdecimal() and int(first) and int(second)):
+        raise ValueError(f"{option}={text} is no pair of numbers such as 600x400")
+    return int(first), int(second)
+
+
+def _text(result: dict[str, Any]) -> str:
+    """Lay the measurements out for a terminal."""
+    lines = [
+        f"{'model':<28}{'engine':<10}{'size':>10}{'M params':>10}{'GMAC':>9}{'ms':>10}{'quartiles':>18}"
+        f"{'ratio':>8}{'MB':>8}{'MP/s':>8}"
+    ]
+    for row in result["rows"]:
+        low, high = row["quartiles"]
+        lines.append(
+            f"{row['model'][-27:]:<28}{row['engine']:<10}{row['width']:>5}x{row['height']:<4}"
+            f"{row['parameters'] / 1e6:>10.2f}{row['gmac']:>9.2f}{row['milliseconds']:>10.1f}"
+            f"{low:>9.1f}-{high:<8.1f}{row['ratio']:>8.2f}{row['memory_mb']:>8.0f}{row['megapixels_per_s']:>8.2f}"
+        )
+    for row in result["training"]:
+        lines.append(
+            f"training {row['model']}: {row['images_per_s']:.1f} images/s ({row['batch']} crops of "
+            f"{row['side']} pixels, {row['milliseconds']:.0f} ms a step, {row['memory_mb']:.0f} MB)"
+        )
+    lines += [f"not run: {row['model']}, {row['engine']}: {row['reason']}" for row in result["failed"]]
+    about = result["about"]
+    lines.append(
+        f"Medians of {about['rounds']} rounds in turn after a warm-up, {about['threads']} threads, "
+        f"{about['device']}; ratio to the first, round by round."
+    )
+    if about["noisy"]:
+        lines.append(
+            f"THE MACHINE WAS NOISY: constant work spread by {about['spread_of_constant_work']:.0%}; "
+            "believe the ratios, not the times."
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the command."""
+    app(prog_name="lowlight benchmark")
+
+
+if __name__ == "__main__":
+    main()

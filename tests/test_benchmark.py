@@ -1,0 +1,100 @@
+"""What `lowlight benchmark` measures, on small networks."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+from lowlight import benchmark as measuring
+from lowlight.benchmark import benchmark
+from lowlight.checkpoint import build
+from lowlight.cli.benchmark import app
+from lowlight.config import load_config
+from lowlight.pretrained import save_pretrained
+from tests.tiny import TINY
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> list[str]:
+    """Return pretrained folders of small networks, the first with a test score."""
+    for name in ("coarse_to_fine", "autoencoder"):
+        save_pretrained(build(load_config([f"method={name}", *TINY[name]]).method), tmp_path / name)
+    (tmp_path / "coarse_to_fine" / "metrics.json").write_text('{"test/psnr": 20.5}')
+    return [str(tmp_path / name) for name in ("coarse_to_fine", "autoencoder")]
+
+
+def test_every_model_is_measured_in_every_engine_at_every_size(models: list[str]) -> None:
+    result = benchmark(models, sizes=[(64, 32), (40, 24)], engines=["torch", "bf16"], rounds=3)
+    rows = result["rows"]
+    measured = [(row["model"], row["engine"], row["width"]) for row in rows]
+    assert measured == [(m, e, w) for w in (64, 40) for m in models for e in ("torch", "bf16")]
+    for row in rows:
+        assert 0 < row["quartiles"][0] <= row["milliseconds"] <= row["quartiles"][1]
+        assert row["megapixels_per_s"] == pytest.approx(
+            row["width"] * row["height"] / 1000 / row["milliseconds"]
+        )
+    assert rows[0]["ratio"] == rows[4]["ratio"] == 1
+    assert rows[0]["gmac"] == rows[1]["gmac"] > rows[4]["gmac"] > 0
+    assert [row["psnr"] for row in rows[:4]] == [20.5, 20.5, None, None]
+    assert result["failed"] == result["training"] == []
+    assert result["about"]["noisy"] == (result["about"]["spread_of_constant_work"] > measuring.NOISY)
+
+
+def test_multiply_accumulates_are_counted_by_hand() -> None:
+    from lowlight.methods import Supervised
+
+    method = Supervised(nn.Conv2d(3, 5, 3, padding=1))
+    assert measuring._gmac(method, (20, 10)) == pytest.approx(20 * 10 * 3 * 5 * 9 / 1e9)
+
+
+def test_training_steps_are_timed_of_what_learns(models: list[str]) -> None:
+    training = benchmark([*models, "gamma"], sizes=[(32, 32)], rounds=2, train=(2, 32))["training"]
+    assert [row["model"] for row in training] == models
+    for row in training:
+        assert row["images_per_s"] == pytest.approx(2000 / row["milliseconds"])
+
+
+def test_an_engine_that_cannot_run_a_method_is_told_of_and_the_rest_done() -> None:
+    pytest.importorskip("onnx")
+    result = benchmark(["gamma", "lime"], sizes=[(32, 32)], engines=["torch", "onnx"], rounds=2)
+    assert [(row["model"], row["engine"]) for row in result["rows"]] == [
+        ("gamma", "torch"),
+        ("gamma", "onnx"),
+        ("lime", "torch"),
+    ]
+    assert [(row["model"], row["engine"]) for row in result["failed"]] == [("lime", "onnx")]
+    assert "lime" in result["failed"][0]["reason"]
+
+
+def test_the_verb_prints_a_table_and_writes_json_and_the_plot(models: list[str], tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    arguments = [*models, "gamma", "--size", "32x24", "--rounds", "2", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*arguments, "--threads", "1"])
+    torch.set_num_threads(threads)
+    assert result.exit_code == 0, result.output
+    assert "GMAC" in result.output
+    assert result.output.count("32x24") == 3
+    written = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert len(written["rows"]) == 3
+    assert written["about"]["threads"] == 1
+    assert (tmp_path / "out" / "latency.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["absent"], "absent is no method, no run and no checkpoint"),
+        (["gamma", "--size", "600"], "--size=600 is no pair of numbers such as 600x400"),
+        (["gamma", "--engine", "tpu"], "no engine tpu; there are torch, bf16"),
+        (["gamma", "--train", "0x3"], "--train=0x3 is no pair"),
+    ],
+)
+def test_the_verb_fails_in_one_line(arguments: list[str], reason: str) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert result.output.startswith("lowlight benchmark: ")
+    assert reason in result.output
+    assert result.output.count("\n") == 1
