@@ -27,7 +27,7 @@ from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, MovedFolder, Stopw
 from lowlight.checkpoint import best_of, build, first_line, make, read
 from lowlight.data import PairDataModule
 from lowlight.evaluation import keep_profile, score
-from lowlight.methods import Classical, Method
+from lowlight.methods import Classical, Method, TwoStages
 from lowlight.provenance import provenance
 from lowlight.run_folder import BEST, LAST
 from lowlight.tuning import find_lr
@@ -246,6 +246,13 @@ def _check_fit(config: DictConfig, method: Method) -> None:
                     f"trainer's setting of {value} would do nothing"
                 )
     stride, patch = getattr(method.net, "stride", 1), config.data.get("patch_size")
+    if isinstance(method, TwoStages) and patch is not None:
+        log.warning(
+            "crops of %s pixels do not show the exposure of the whole, which method=%s learns: set "
+            "data.patch_size=null",
+            patch,
+            config.method.name,
+        )
     if isinstance(stride, int) and patch is not None and patch % stride:
         log.warning(
             "crops of %s pixels are padded to the network's stride of %s; data.patch_size=%s would not be",
