@@ -18,7 +18,7 @@ from lowlight.run_folder import write_json
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def save_pretrained(method: Method, folder: Path | str, **about: Any) -> None:
+def save_pretrained(method: Method, folder: Path | str, *, half: bool = False, **about: Any) -> None:
     """Write what enhancing needs: the image network's weights, and the recipe in plain JSON; no pickle.
 
     What only training needs, as a discriminator or an optimizer's state, is left out.
@@ -26,6 +26,7 @@ def save_pretrained(method: Method, folder: Path | str, **about: Any) -> None:
     Args:
         method: A method with a recipe.
         folder: Is made where it is missing; an earlier one's files are replaced.
+        half: Whether weights are stored in 16 bits, in half the space; they are loaded in 32.
         about: What else ``config.json`` should say, such as ``commit`` or ``metrics``; plain values.
 
     Raises:
@@ -37,8 +38,10 @@ def save_pretrained(method: Method, folder: Path | str, **about: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Copies, since safetensors refuses weights that share memory, as MIRNet's one activation does.
     weights = {
-        name: weight.detach().cpu().contiguous().clone() for name, weight in method.net.state_dict().items()
+        name: (weight.half() if half and weight.is_floating_point() else weight).detach().cpu().contiguous()
+        for name, weight in method.net.state_dict().items()
     }
+    weights = {name: weight.clone() for name, weight in weights.items()}
     partial = folder / f".{WEIGHTS}"
     save_file(weights, partial, metadata={"format": "pt"})
     partial.replace(folder / WEIGHTS)

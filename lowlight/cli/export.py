@@ -16,6 +16,7 @@ class Format(StrEnum):
     ONNX = "onnx"
     OPENVINO = "openvino"
     TORCH_EXPORT = "torch_export"
+    PRETRAINED = "pretrained"
 
 
 @app.command()
@@ -28,10 +29,13 @@ def export(
     ],
     out: Annotated[
         Path,
-        typer.Option(help="The file: .onnx, .xml (its .bin goes beside it) or .pt2.", show_default=False),
+        typer.Option(
+            help="The file: .onnx, .xml (its .bin goes beside it), .pt2; or a folder.", show_default=False
+        ),
     ],
     kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.ONNX,
     tolerance: Annotated[float, typer.Option(help="Greatest difference of a value to torch's.")] = 1e-4,
+    half: Annotated[bool, typer.Option("--half", help="Weights of 16 bits (pretrained only).")] = False,
     trust: Annotated[
         list[str] | None, typer.Option(help="A package that the checkpoint may call, as mypackage.")
     ] = None,
@@ -39,7 +43,8 @@ def export(
 ) -> None:
     """Write a method's network for images of any size, after comparing its outputs with torch's.
 
-    Padding to the network's stride and clamping to [0, 1] are not in the file; its metadata state both.
+    Padding to the network's stride and clamping to [0, 1] are not in the file; its metadata state both. A
+    pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
     """
     from lowlight.inference import export as exporting  # it imports torch, which --help need not wait for
     from lowlight.inference.engines import load_method
@@ -47,7 +52,15 @@ def export(
 
     try:
         method = load_method(source, trust or ())
-        differences = exporting.export(method, out, kind, tolerance=tolerance, commit=commit_of(source))
+        commit = commit_of(source)
+        if kind is Format.PRETRAINED:
+            differences = exporting.export_pretrained(
+                method, out, half=half, tolerance=tolerance, commit=commit
+            )
+        elif half:
+            raise ValueError("--half is for --format pretrained")
+        else:
+            differences = exporting.export(method, out, kind, tolerance=tolerance, commit=commit)
     except (OSError, ValueError) as error:
         if debug:
             raise

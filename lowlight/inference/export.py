@@ -17,8 +17,9 @@ from lowlight import __version__
 from lowlight.checkpoint import first_line
 from lowlight.images import CONTRACT
 from lowlight.inference.engines import halo_of
-from lowlight.inference.exported import METADATA, open_exported, openvino_core
+from lowlight.inference.exported import METADATA, ExportedEnhancer, open_exported, openvino_core
 from lowlight.methods import Method
+from lowlight.pretrained import from_pretrained, save_pretrained
 
 
 def export(
@@ -66,27 +67,56 @@ def export(
         with _said_in_one_line(f"{method.name} cannot be exported to {kind}"):
             write(_trace(method.eval()), partial, json.dumps(about))
         with _said_in_one_line(f"{method.name}, exported to {kind}, fails"):
-            differences = compare(method, partial)
-        worst = max(differences, key=lambda shape: differences[shape])
-        if not differences[worst] <= tolerance:
-            raise ValueError(
-                f"{method.name}, exported to {kind}, differs from torch by {differences[worst]:.1e} on "
-                f"{worst}, more than the tolerance of {tolerance:.0e}; nothing was written"
-            )
+            differences = compare(method, open_exported(partial))
+        _check(differences, tolerance, f"{method.name}, exported to {kind},")
         for path in sorted(Path(folder).iterdir()):  # .bin before .xml
             path.replace(out.parent / path.name)
     return differences
 
 
-def compare(method: Method, path: Path) -> dict[str, float]:
-    """Return the greatest difference of an exported file's raw outputs to a method's, by shape of the images.
+def export_pretrained(
+    method: Method, out: Path | str, *, half: bool = False, tolerance: float = 1e-4, commit: str | None = None
+) -> dict[str, float]:
+    """Write a folder that :func:`lowlight.from_pretrained` reads, after comparing what it gives.
+
+    Args:
+        method: What to write, with a recipe.
+        out: The folder; files of an earlier one are replaced.
+        half: Whether weights are stored in 16 bits.
+        tolerance: Greatest difference of a value to the method's.
+        commit: The commit of lowlight that trained the method.
+
+    Returns:
+        The greatest difference of the raw outputs by the shape of the images.
+
+    Raises:
+        ValueError: If a difference exceeds the tolerance; nothing is then written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        save_pretrained(method, folder, half=half)
+        differences = compare(method.eval(), from_pretrained(folder))
+    _check(differences, tolerance, f"{method.name}, saved,")
+    save_pretrained(method, out, half=half, commit=commit)
+    return differences
+
+
+def _check(differences: Mapping[str, float], tolerance: float, what: str) -> None:
+    worst = max(differences, key=lambda shape: differences[shape])
+    if not differences[worst] <= tolerance:
+        raise ValueError(
+            f"{what} differs from torch by {differences[worst]:.1e} on {worst}, more than the tolerance of "
+            f"{tolerance:.0e}; nothing was written"
+        )
+
+
+def compare(method: Method, engine: ExportedEnhancer | Method) -> dict[str, float]:
+    """Return the greatest difference of an exported network's raw outputs to a method's, by image shape.
 
     The shapes are a single pixel, an odd size in a batch of two, and one that needs no padding.
 
     Raises:
         ValueError: If the file cannot be run, or gives images of another shape.
     """
-    engine = open_exported(path)
     side = max(method.stride, 16)
     generator = torch.Generator().manual_seed(0)
     differences = {}

@@ -18,6 +18,7 @@ from lowlight.config import load_config
 from lowlight.inference.engines import load_engine
 from lowlight.inference.export import WRITERS, export
 from lowlight.methods import Method, Supervised
+from lowlight.pretrained import save_pretrained
 from tests.tiny import LEARNT, TINY
 
 onnx = pytest.importorskip("onnx")
@@ -173,6 +174,25 @@ def test_the_verb_exports_a_run_and_prints_the_differences(run: Path) -> None:
     engine = load_engine(out, trust=["torch.export"])
     assert engine.about["commit"] == "0123abc"
     assert engine.name == "gamma"
+
+
+def test_the_verb_writes_a_pretrained_folder_in_half_the_space(tmp_path: Path) -> None:
+    save_pretrained(tiny("coarse_to_fine"), tmp_path / "whole")
+    arguments = [str(tmp_path / "whole"), "--format", "pretrained", "--half", "--out"]
+    refused = CliRunner().invoke(app, [*arguments, str(tmp_path / "half"), "--tolerance", "1e-9"])
+    assert refused.exit_code == 1
+    assert "saved, differs from torch by" in refused.output
+    assert not (tmp_path / "half").exists()
+    result = CliRunner().invoke(app, [*arguments, str(tmp_path / "half"), "--tolerance", "4e-3"])
+    assert result.exit_code == 0, result.output
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.7 * sizes[0]
+    method = load_engine(tmp_path / "half").method
+    assert {weight.dtype for weight in method.parameters()} == {torch.float32}
+    no_folder = CliRunner().invoke(
+        app, [str(tmp_path / "whole"), "--half", "--out", str(tmp_path / "a.onnx")]
+    )
+    assert "--half is for --format pretrained" in no_folder.output
 
 
 def test_the_verb_fails_in_one_line(run: Path) -> None:
