@@ -233,7 +233,7 @@ def _gmac(method: Method, size: tuple[int, int]) -> float:
     low = torch.rand(1, 3, size[1], size[0], device=method.device)
     with FlopCounterMode(display=False) as counter, torch.no_grad():  # in inference mode it counts nothing
         method.restore(low)
-    return counter.get_total_flops() / 2e9
+    return float(counter.get_total_flops()) / 2e9
 
 
 class _StepTimes(Callback):

@@ -73,8 +73,8 @@ def to_uint8(image: Tensor) -> Tensor:
 
 
 def round_to_8_bits(image: Tensor) -> Tensor:
-    """Return the float image in [0, 1] that an 8-bit file of ``image`` would hold."""
-    return to_uint8(image).float().div(255)
+    """Return the float image in [0, 1] that an 8-bit file of ``image`` would hold, laid out as one read."""
+    return to_uint8(image).contiguous().float().div(255)
 
 
 def read_image(path: Path | str) -> Tensor:

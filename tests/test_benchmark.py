@@ -57,6 +57,7 @@ def test_training_steps_are_timed_of_what_learns(models: list[str]) -> None:
         assert row["images_per_s"] == pytest.approx(2000 / row["milliseconds"])
 
 
+@pytest.mark.slow
 def test_an_engine_that_cannot_run_a_method_is_told_of_and_the_rest_done() -> None:
     pytest.importorskip("onnx")
     result = benchmark(["gamma", "lime"], sizes=[(32, 32)], engines=["torch", "onnx"], rounds=2)

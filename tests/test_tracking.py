@@ -412,6 +412,7 @@ def test_samples_are_shown_first_last_and_every_so_many_epochs(
     assert seen == due
 
 
+@pytest.mark.slow
 def test_training_with_the_csv_alone_imports_neither() -> None:
     code = "import sys, lowlight.training; sys.exit(bool({'wandb', 'tensorboard'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -244,7 +244,7 @@ class _UNet(nn.Module):
         self.shrink = nn.ModuleList(nn.Conv2d(upper, lower, 2, stride=2) for upper, lower in steps)
         bottom = [] if dropout is None else [nn.Dropout2d(dropout), _Modulation(channels[-1], dropout)]
         self.bottom = nn.Sequential(level(channels[-1]), *bottom, level(channels[-1]))
-        self.grow = nn.ModuleList(nn.Conv2d(lower, 4 * upper, 1) for upper, lower in reversed(steps))
+        self.grow = nn.ModuleList(nn.Conv2d(lower, upper, 1) for upper, lower in reversed(steps))
         self.up = nn.ModuleList(level(upper) for upper, _ in reversed(steps))
         self.last = nn.Conv2d(channels[0], outputs, 3, padding=1)
         self._initialise()
@@ -270,5 +270,7 @@ class _UNet(nn.Module):
             features = shrink(features)
         features = self.bottom(features)
         for grow, level in zip(self.grow, self.up, strict=True):
-            features = level(F.pixel_shuffle(grow(features), 2) + skips.pop())
+            # Smoothly: pixels shuffled into place left a pattern of the grid in photographs unlike LOL's.
+            larger = F.interpolate(grow(features), scale_factor=2, mode="bilinear", align_corners=False)
+            features = level(larger + skips.pop())
         return cast(Tensor, self.last(features))

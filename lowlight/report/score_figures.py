@@ -94,8 +94,8 @@ def draw_latency(points: Sequence[tuple[str, float, float]], theme: Theme) -> by
     canvas = _canvas((6.4, 3.8), theme)
     axes = canvas.add_subplot()
     for index, (label, milliseconds, psnr) in enumerate(points):
-        style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
-        axes.plot(milliseconds, psnr, linestyle="", markersize=6, label=label, **style)
+        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+        axes.scatter(milliseconds, psnr, s=36, color=colour, marker=marker, label=label)
     _scale_by_factors(axes)
     _dress(axes, "Time, ms an image", "PSNR, dB", theme)
     axes.legend(loc="best", frameon=False, fontsize=8, labelcolor=theme.ink)

@@ -52,6 +52,7 @@ def test_a_run_leaves_what_compare_reads_and_is_not_done_twice(lol: Path, tmp_pa
     assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["test/psnr"] == metrics["test/psnr"]
 
 
+@pytest.mark.slow
 def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
     (tmp_path / "only").mkdir()
     (tmp_path / "only" / "eval15").symlink_to(lol / "eval15")

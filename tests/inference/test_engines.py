@@ -104,6 +104,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_engine(tmp_path, device="quantum")
 
 
+@pytest.mark.slow
 def test_auto_is_a_device_that_the_runtime_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("onnx", "onnxruntime", "openvino"):
         pytest.importorskip(package)

@@ -122,6 +122,7 @@ def test_state_dict_round_trip() -> None:
     assert torch.equal(net(low), other(low))
 
 
+@pytest.mark.slow
 def test_exports_for_any_size() -> None:
     """Checked at a size that the example did not have."""
     net = tiny().eval()
