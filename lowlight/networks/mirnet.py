@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from lowlight.networks._mirnet_original import check_original, original_names
 
@@ -113,8 +114,8 @@ class ChannelAttention(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape (B, C, H, W)."""
-        return cast(Tensor, features * self.weigh(self.pool(features)))
+        """Return weights in (0, 1), of shape (B, C, 1, 1), for features of shape (B, C, H, W)."""
+        return cast(Tensor, self.weigh(self.pool(features)))
 
 
 class SpatialAttention(nn.Module):
@@ -125,9 +126,9 @@ class SpatialAttention(nn.Module):
         self.conv = _conv(2, 1, 5)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape (B, C, H, W)."""
+        """Return weights in (0, 1), of shape (B, 1, H, W), for features of shape (B, C, H, W)."""
         summary = torch.cat([features.amax(dim=1, keepdim=True), features.mean(dim=1, keepdim=True)], dim=1)
-        return features * torch.sigmoid(self.conv(summary))
+        return torch.sigmoid(self.conv(summary))
 
 
 class DAU(nn.Module):
@@ -149,7 +150,11 @@ class DAU(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape (B, C, H, W)."""
         body = self.body(features)
-        return cast(Tensor, features + self.merge(torch.cat([self.spatial(body), self.channel(body)], dim=1)))
+        # The paper concatenates both weighted features, then merges. A pixel's weight commutes with a 1x1
+        # convolution, and each half can have its own: nothing is concatenated, and less is kept.
+        by_pixel, by_channel = self.merge.weight.chunk(2, dim=1)
+        attended: Tensor = self.spatial(body) * F.conv2d(body, by_pixel)
+        return features + attended + F.conv2d(body * self.channel(body), by_channel)
 
 
 class MRB(nn.Module):
@@ -216,14 +221,21 @@ class MRB(nn.Module):
 class RRG(nn.Module):
     """Recursive residual group: several MRBs and a convolution around which a residual leads."""
 
-    def __init__(self, channels: int, blocks: list[MRB]) -> None:
+    def __init__(self, channels: int, blocks: list[MRB], checkpointing: bool) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*blocks)
         self.conv = _conv(channels, channels, 3)
+        self.checkpointing = checkpointing
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape (B, C, H, W)."""
-        return cast(Tensor, features + self.conv(self.blocks(features)))
+        inner = features
+        for block in self.blocks:
+            if self.checkpointing and self.training:
+                inner = cast(Tensor, checkpoint(block, inner, use_reentrant=False))
+            else:
+                inner = block(inner)
+        return cast(Tensor, features + self.conv(inner))
 
 
 class MIRNet(nn.Module):
@@ -242,6 +254,8 @@ class MIRNet(nn.Module):
         columns: DAUs in a stream, with an exchange between all streams before each but the first.
         shared_daus: Whether the columns of a stream share one DAU's weights.
         reduction: Attention and fusion squeeze channels by this factor.
+        checkpointing: Whether training keeps the features between blocks alone and computes those within
+            once more for the gradient: less memory, more time, the same weights.
 
     Attributes:
         stride: Sides of the input must be multiples of this many pixels, ``2**(streams - 1)``.
@@ -267,6 +281,7 @@ class MIRNet(nn.Module):
         columns: int = 2,
         shared_daus: bool = True,
         reduction: int = 8,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         sizes = {"channels": channels, "groups": groups, "blocks": blocks, "streams": streams}
@@ -283,7 +298,9 @@ class MIRNet(nn.Module):
             return MRB(channels, streams, columns, shared_daus, reduction, activation)
 
         self.conv_in = _conv(3, channels, 3)
-        self.groups = nn.Sequential(*(RRG(channels, [block() for _ in range(blocks)]) for _ in range(groups)))
+        self.groups = nn.Sequential(
+            *(RRG(channels, [block() for _ in range(blocks)], checkpointing) for _ in range(groups))
+        )
         self.conv_out = _conv(channels, 3, 3)
 
     def forward(self, low: Tensor) -> Tensor:

@@ -200,3 +200,16 @@ def as_original(net: MIRNet) -> dict[str, Tensor]:
         for name, parameter in net.named_parameters(remove_duplicate=False)
         for original in original_names(name, channels=4, blocks=1, sharing=2)
     }
+
+
+def test_checkpointing_changes_neither_the_output_nor_a_gradient() -> None:
+    low = torch.rand(1, 3, 16, 16)
+    gradients = []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        net = MIRNet(4, groups=1, blocks=2, checkpointing=checkpointing).train()
+        enhanced = net(low)
+        enhanced.square().mean().backward()
+        gradients.append([enhanced.detach(), *(weight.grad for weight in net.parameters())])
+    for one, two in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, two)
