@@ -1,0 +1,160 @@
+"""MIRNet beside a plain transcription of its paper: equal outputs, time and memory, in turn in one process.
+
+The transcription has the same weights. It interpolates before the 1x1 convolutions, stacks branches and
+attended features as the paper draws them, and lies channel by channel in memory, as torch's default is.
+"""
+
+import argparse
+import copy
+import json
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lowlight.inference.memory import taken_by
+from lowlight.losses import charbonnier
+from lowlight.networks.mirnet import DAU, SKFF, MIRNet, Up
+from lowlight.provenance import provenance
+
+
+def plain_up(self: Up, features: Tensor) -> Tensor:
+    larger = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+    return self.body(features) + self.skip(larger)
+
+
+def plain_skff(self: SKFF, branches: list[Tensor]) -> Tensor:
+    batch, channels, height, width = branches[0].shape
+    stacked = torch.cat(branches, dim=1).view(batch, len(branches), channels, height, width)
+    summary = self.squeeze(F.adaptive_avg_pool2d(stacked.sum(dim=1), 1))
+    weights = torch.cat([excite(summary) for excite in self.excite], dim=1)
+    weights = weights.view(batch, len(branches), channels, 1, 1).softmax(dim=1)
+    return (stacked * weights).sum(dim=1)
+
+
+def plain_dau(self: DAU, features: Tensor) -> Tensor:
+    body = self.body(features)
+    largest, mean = torch.max(body, dim=1, keepdim=True)[0], torch.mean(body, dim=1, keepdim=True)
+    spatial = body * torch.sigmoid(self.spatial.conv(torch.cat([largest, mean], dim=1)))
+    channel = body * self.channel.weigh(F.adaptive_avg_pool2d(body, 1))
+    return features + self.merge(torch.cat([spatial, channel], dim=1))
+
+
+PLAIN = {Up: plain_up, SKFF: plain_skff, DAU: plain_dau}
+
+
+def plainly(net: MIRNet) -> MIRNet:
+    """Return a copy that computes as the paper draws it."""
+    net = copy.deepcopy(net)
+    for module in net.modules():
+        if type(module) in PLAIN:
+            module.forward = partial(PLAIN[type(module)], module)
+    return net
+
+
+def channels_last(net: nn.Module) -> nn.Module:
+    return copy.deepcopy(net).to(memory_format=torch.channels_last)
+
+
+def recomputing(net: MIRNet) -> MIRNet:
+    """Return a copy that keeps the features between blocks alone."""
+    net = copy.deepcopy(net)
+    for group in net.groups:
+        group.checkpointing = True
+    return net
+
+
+def forward(net: nn.Module, low: Tensor, bf16: bool = False) -> Callable[[], Tensor]:
+    def run() -> Tensor:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            return net(low)
+
+    return run
+
+
+def step(net: nn.Module, low: Tensor, bf16: bool = False) -> Callable[[], None]:
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-6)
+
+    def run() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = charbonnier(net(low), low)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return run
+
+
+def measure(variants: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, float]]:
+    memory = {name: taken_by(run) for name, run in variants.items()}  # and a warm-up
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, run in variants.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    first = next(iter(seconds.values()))
+    rows = {}
+    for name, own in seconds.items():
+        ratios = [a / b for a, b in zip(first, own, strict=True)]
+        rows[name] = {
+            "seconds": round(statistics.median(own), 3),
+            "times_faster": round(statistics.median(ratios), 2),
+            "from": round(min(ratios), 2),
+            "to": round(max(ratios), 2),
+            "memory_gb": round(memory[name] / 1e9, 2),
+        }
+        print(name, rows[name], flush=True)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=256, help="of the image, pixels")
+    parser.add_argument("--crop", type=int, default=128, help="side of the training step's two crops, pixels")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--channels", type=int, default=64, help="64 is the published size")
+    parser.add_argument("--compile", action="store_true", help="torch.compile, too")
+    parser.add_argument("--training-only", action="store_true")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    net = MIRNet(arguments.channels)
+    plain, fast = plainly(net), channels_last(net)
+    low = torch.rand(1, 3, arguments.side, arguments.side)
+    last = low.contiguous(memory_format=torch.channels_last)
+    difference = float((forward(plain, low)() - forward(fast, last)()).abs().max())
+    print(f"greatest difference {difference:.1e}", flush=True)
+    variants = {
+        "plain": forward(plain, low),
+        "ours": forward(fast, last),
+        "ours, bf16": forward(fast, last, bf16=True),
+    }
+    if arguments.compile:
+        compiled = torch.compile(channels_last(net))
+        variants["ours, compiled, bf16"] = forward(compiled, last, bf16=True)
+    crops = torch.rand(2, 3, arguments.crop, arguments.crop)
+    crops_last = crops.contiguous(memory_format=torch.channels_last)
+    training = {
+        "plain": step(plain, crops),
+        "ours": step(fast, crops_last),
+        "ours, checkpointing": step(recomputing(fast), crops_last),
+    }
+    result = {
+        "greatest_difference": difference,
+        "inference": {} if arguments.training_only else measure(variants, arguments.rounds),
+        "training": measure(training, arguments.rounds),
+        "threads": torch.get_num_threads(),
+        **provenance(),
+    }
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
