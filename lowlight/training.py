@@ -246,19 +246,33 @@ def _check_fit(config: DictConfig, method: Method) -> None:
                     f"trainer's setting of {value} would do nothing"
                 )
     stride, patch = getattr(method.net, "stride", 1), config.data.get("patch_size")
-    if isinstance(method, TwoStages) and patch is not None:
-        log.warning(
-            "crops of %s pixels do not show the exposure of the whole, which method=%s learns: set "
-            "data.patch_size=null",
-            patch,
-            config.method.name,
-        )
+    if isinstance(method, TwoStages):
+        _check_stages(config, method)
     if isinstance(stride, int) and patch is not None and patch % stride:
         log.warning(
             "crops of %s pixels are padded to the network's stride of %s; data.patch_size=%s would not be",
             patch,
             stride,
             stride * -(-patch // stride),
+        )
+
+
+def _check_stages(config: DictConfig, method: TwoStages) -> None:
+    """Warn where the first stage would see too little, or the second never be trained."""
+    patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
+    if patch is not None:
+        log.warning(
+            "crops of %s pixels do not show the exposure of the whole, which method=%s learns: set "
+            "data.patch_size=null",
+            patch,
+            config.method.name,
+        )
+    if epochs is not None and 0 <= epochs <= method.coarse_epochs:
+        log.warning(
+            "all of trainer.max_epochs=%s train the first stage, none the second: lower "
+            "method.coarse_epochs=%s",
+            epochs,
+            method.coarse_epochs,
         )
 
 

@@ -239,11 +239,22 @@ def test_callbacks_compose_as_a_list_and_one_alone_still_works() -> None:
     assert "ema" in load_config(["experiment=study/gan", "callbacks=[default,ema]"]).callbacks
 
 
-def test_crops_for_a_method_that_learns_the_exposure_of_the_whole_are_warned_of(
+def test_stages_that_would_see_too_little_or_nothing_are_warned_of(
     lol: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run("coarse_to_fine", lol, tmp_path, "data.patch_size=32", "trainer.max_epochs=1")
+    run(
+        "coarse_to_fine",
+        lol,
+        tmp_path,
+        "data.patch_size=32",
+        "trainer.max_epochs=1",
+        "method.coarse_epochs=0",
+    )
     assert "do not show the exposure of the whole, which method=coarse_to_fine learns" in caplog.text
     caplog.clear()
-    run("coarse_to_fine", lol, tmp_path / "whole", "data.patch_size=null", "trainer.max_epochs=1")
+    assert "all of trainer.max_epochs=1 train the first stage" not in caplog.text
+    caplog.clear()
+    more = ["data.patch_size=null", "trainer.max_epochs=1"]
+    run("coarse_to_fine", lol, tmp_path / "whole", *more, "method.coarse_epochs=1")
     assert "exposure of the whole" not in caplog.text
+    assert "all of trainer.max_epochs=1 train the first stage, none the second" in caplog.text

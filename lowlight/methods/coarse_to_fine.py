@@ -23,9 +23,8 @@ class TwoStages(Method):
     of the references, from dark images that are mixed and whose exposure is changed at random: the exposure
     of a reference can hardly be told from its dark image, and would soon be known by heart. Its loss is
     Charbonnier, the same of all but the exposure, and a little of the squared error of logarithms, which
-    minds the dark parts. Then it is left as it is, and the
-    fine stage learns on crops under the exposure that the coarse stage gives the whole image. A crop alone
-    does not show how bright it should be.
+    minds the dark parts. Then it is left as it is, and the fine stage learns on crops under the exposure that
+    the coarse stage gives the whole image. A crop alone does not show how bright it should be.
 
     In half of the batches rows and columns are exchanged, so that upright photographs are seen, too.
 
@@ -44,6 +43,10 @@ class TwoStages(Method):
         optimizer: Makes the optimizer of both stages from their parameters.
         coarse_decay: Weight decay of the coarse stage; the optimizer's own is the fine one's.
         scheduler: Makes the learning-rate schedule, stepped each epoch; None keeps the rate.
+
+    Raises:
+        ValueError: If ``coarse_epochs`` is negative, there are no crops, or their side is no multiple of the
+            network's stride.
     """
 
     net: CoarseToFine
