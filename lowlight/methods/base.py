@@ -176,7 +176,7 @@ class Method(pl.LightningModule, ABC):
         detached = {name: loss.detach() for name, loss in losses.items()}
         if not torch.stack(list(detached.values())).isfinite().all():
             name, value = next((name, float(loss)) for name, loss in detached.items() if not loss.isfinite())
-            images = ", ".join(dict.fromkeys(batch["name"]))
+            images = ", ".join(batch["name"])
             raise ValueError(self._stop(f"its {name} is {value} on the images {images}"))
         logged = {f"train/{name}": loss for name, loss in detached.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch["low"]))

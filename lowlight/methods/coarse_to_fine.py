@@ -1,17 +1,16 @@
 """A network of two stages, trained one after the other: the exposure first, the restoration under it."""
 
 from functools import partial
-from typing import Any, cast, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
-from torch.distributions import Beta
 from torch.optim import Optimizer
 
-from lowlight.images import Pair, pad_to_stride
+from lowlight.images import Pair, mix, pad_to_stride
 from lowlight.losses import Loss, charbonnier, exposure_matched
 from lowlight.methods.base import Method, evaluating
-from lowlight.methods.supervised import MakeOptimizer, MakeScheduler
+from lowlight.methods.supervised import MakeOptimizer, MakeScheduler, scheduled
 from lowlight.networks.coarse_to_fine import DARK, CoarseToFine, Window
 
 
@@ -93,33 +92,31 @@ class TwoStages(Method):
 
     def training_step(self, batch: Pair, batch_idx: int) -> Tensor:
         """Return the loss of a batch of whole images, of the stage whose turn it is."""
-        low, high = batch["low"], batch["high"]
         if torch.rand(()) < 0.5:
-            low, high = low.mT, high.mT
-        step = self._expose if self.current_epoch < self.coarse_epochs else self._restore
-        return step(low, high, list(batch["name"]))
+            batch = _like(batch, batch["low"].mT, batch["high"].mT)
+        is_coarse = self.current_epoch < self.coarse_epochs
+        return self._expose(batch) if is_coarse else self._restore(batch)
 
-    def _expose(self, low: Tensor, high: Tensor, name: list[str]) -> Tensor:
+    def _expose(self, batch: Pair) -> Tensor:
         """Train the coarse stage on averages."""
-        low, high = self.net.average(low), self.net.average(high)
+        averages = _like(batch, self.net.average(batch["low"]), self.net.average(batch["high"]))
         if self.mixup is not None:
-            weight = Beta(self.mixup, self.mixup).sample((len(low), 1, 1, 1)).to(low)
-            low, high = (torch.lerp(image.roll(1, 0), image, weight) for image in (low, high))
+            averages = mix(averages, self.mixup)
+        low, high = averages["low"], averages["high"]
         factor = (self.exposure * torch.randn(len(low), 1, 1, 1, device=low.device)).exp()
-        low = (low * factor).clamp(max=1)
-        bright = self.net.expose(low).bright
+        bright = self.net.expose((low * factor).clamp(max=1)).bright
         log_error = ((bright + DARK) / (high + DARK)).log().square().mean()
         loss = (
             charbonnier(bright, high)
             + self.matched_weight * exposure_matched(bright, high)
             + self.log_weight * log_error
         )
-        self.record(bright, cast(Pair, {"low": low, "high": high, "name": name}), {"loss": loss})
+        self.record(bright, averages, {"loss": loss})
         return loss
 
-    def _restore(self, low: Tensor, high: Tensor, name: list[str]) -> Tensor:
+    def _restore(self, batch: Pair) -> Tensor:
         """Train the fine stage on crops, all images of the batch cut at the same places."""
-        low, high = (pad_to_stride(image, self.stride) for image in (low, high))
+        low, high = (pad_to_stride(image, self.stride) for image in (batch["low"], batch["high"]))
         with evaluating(self.net.coarse):
             scene = self.net.scene(low)
         crops = []
@@ -127,11 +124,11 @@ class TwoStages(Method):
             rows, columns = (self._place(length) for length in low.shape[-2:])
             dark, bright = (image[..., slice(*rows[:2]), slice(*columns[:2])] for image in (low, high))
             crops.append((dark, bright, *self.net.prepare(dark, scene, rows, columns)))
-        dark, bright, features, base = (torch.cat(parts) for parts in zip(*crops, strict=True))
-        restored = self.net.refine(features, base)
-        part = cast(Pair, {"low": dark, "high": bright, "name": name * self.patches})
-        loss = self.loss(restored, part)
-        self.record(restored, part, {"loss": loss})
+        dark, bright, features, coarse = (torch.cat(parts) for parts in zip(*crops, strict=True))
+        restored = self.net.refine(features, coarse)
+        loss = self.loss(restored, _like(batch, dark, bright))
+        count = len(low)  # scores have one value a name: that of each image's first crop
+        self.record(restored[:count], _like(batch, dark[:count], bright[:count]), {"loss": loss})
         return loss
 
     def _place(self, length: int) -> Window:
@@ -150,7 +147,9 @@ class TwoStages(Method):
             {"params": list(self.net.coarse.parameters()), "weight_decay": self.coarse_decay},
             {"params": list(self.net.fine.parameters())},
         ]
-        optimizer = self.make_optimizer(groups)
-        if self.make_scheduler is None:
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}
+        return scheduled(self.make_optimizer(groups), self.make_scheduler)
+
+
+def _like(batch: Pair, low: Tensor, high: Tensor) -> Pair:
+    """Return images that were made from a batch's, under its names."""
+    return {"low": low, "high": high, "name": batch["name"]}

@@ -60,7 +60,9 @@ class Supervised(Method):
 
     def configure_optimizers(self) -> Any:
         """Make the optimizer and, if wanted, its schedule."""
-        optimizer = self.make_optimizer(self.net.parameters())
-        if self.make_scheduler is None:
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}
+        return scheduled(self.make_optimizer(self.net.parameters()), self.make_scheduler)
+
+
+def scheduled(optimizer: Optimizer, scheduler: MakeScheduler | None) -> Any:
+    """Return what Lightning takes for an optimizer and, if wanted, its schedule."""
+    return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler(optimizer)}

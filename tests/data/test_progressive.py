@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from lowlight.data import PairDataModule
-from lowlight.data.dataset import mix
 from lowlight.data.progressive import Stage, read_stages, stage_of
-from lowlight.images import Pair
+from lowlight.images import Pair, mix
 from lowlight.methods import Supervised
 
 
