@@ -107,11 +107,9 @@ def receptive_radius(net: nn.Module, stride: int, longest: int = LONGEST_PROBE) 
     return None if across is None or down is None else max(across, down)
 
 
-def fine_radius(net: CoarseToFine) -> int:
-    """Measure the radius, in pixels, of the fine stage's receptive field, which is bounded under a scene."""
-    radius = receptive_radius(_Fine(net), net.stride)
-    assert radius is not None
-    return radius
+def fine_radius(net: CoarseToFine) -> int | None:
+    """Measure the radius of the receptive field under a scene, as :func:`receptive_radius` does."""
+    return receptive_radius(_Fine(net), net.stride)
 
 
 class _Fine(nn.Module):

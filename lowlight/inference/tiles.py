@@ -1,35 +1,22 @@
 """Enhancing the pixels of a photograph of any size in bounded memory."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from lowlight.images import pad_to_stride
-from lowlight.inference.engines import Enhancer, TorchEnhancer
-from lowlight.inference.geometry import Grid, finished, round_up
+from lowlight.inference.engines import Enhancer
+from lowlight.inference.geometry import Grid, finished
 from lowlight.inference.memory import release
+from lowlight.inference.parts import cut_of, floating
 from lowlight.inference.photo import Pixels
 from lowlight.inference.planning import FASTEST, check_memory, largest_side, needed_in_tiles, needed_whole
-from lowlight.inference.receptive import fine_radius, poolings, recorded, replayed
-from lowlight.methods.base import evaluating
-from lowlight.networks.coarse_to_fine import CoarseToFine, Scene, Window
 
 MAX_MEMORY = 2 * 10**9
 """Bytes that the process may hold while it enhances, unless it is told otherwise."""
 
-POOLED_HALO = 64
-"""Pixels: the halo of networks that pool over the image, which are not exact in tiles anyway."""
-
-BAND = 256
-"""Rows that are read at once where only their averages are wanted; a multiple of every stride."""
-
 Finish = Callable[[Tensor, Tensor], Tensor]
-EnhancePart = Callable[[Tensor, slice, slice], Tensor]
 
 
 def enhance_array(
@@ -65,28 +52,30 @@ def enhance_array(
         ValueError: If the memory is too small even for the smallest tile, or for the whole image where an
             output depends on all of it.
     """
-    longest = max(pixels.shape[:2])
     output = np.empty(pixels.shape, pixels.dtype)
-    if needed_whole(enhancer, pixels) <= max_memory if tile is None else tile >= longest:
+    longest = max(pixels.shape[:2])
+    fits = needed_whole(enhancer, pixels) <= max_memory if tile is None else tile >= longest
+    cut = None if fits else cut_of(enhancer)
+    if cut is None:
+        if not fits:
+            check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
         try:
             _store(_enhance(enhancer.enhance, finish, pixels), output)
         except torch.OutOfMemoryError:
-            if not _can_be_cut(enhancer):
+            if not fits or (cut := cut_of(enhancer)) is None:
                 raise
             tile = longest // 2
         else:
             progress(pixels.shape[0] * pixels.shape[1])
             return output
-    if not _can_be_cut(enhancer):
-        check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
     _free()
-    grid = Grid(enhancer.stride, _halo(enhancer))
+    grid = Grid(enhancer.stride, cut.halo)
     if tile is None:
         check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, grid.smallest), max_memory)
         tile = overview = largest_side(enhancer, pixels, grid, max_memory)
     else:
         overview = FASTEST
-    with _seeing_the_whole(enhancer, pixels, overview) as enhance_part:
+    with cut.seeing(pixels, overview) as enhance_part:
 
         def run(rows: slice, columns: slice) -> Tensor:
             return _enhance(lambda low: enhance_part(low, rows, columns), finish, pixels[rows, columns])
@@ -97,15 +86,9 @@ def enhance_array(
 
 def _enhance(enhance: Callable[[Tensor], Tensor], finish: Finish | None, window: Pixels) -> Tensor:
     """Return the enhancement of some pixels, (H, W, 3), as a float image of shape (3, H, W) in [0, 1]."""
-    low = _floating(window)
+    low = floating(window)
     enhanced = enhance(low)
     return (finish(low, enhanced) if finish else enhanced)[0]
-
-
-def _floating(window: Pixels) -> Tensor:
-    """Return pixels, (H, W, 3), as a float image of shape (1, 3, H, W) in [0, 1]."""
-    white = int(np.iinfo(window.dtype).max)
-    return torch.from_numpy(window.astype(np.float32)).movedim(-1, 0)[None].div_(white)
 
 
 def _store(image: Tensor, pixels: Pixels) -> None:
@@ -159,84 +142,6 @@ def _bands(
         _store(band[:, : end - row.kept.start], output[row.kept.start : end])
         shared = band[:, end - row.kept.start :].clone()
         yield end
-
-
-@contextmanager
-def _seeing_the_whole(enhancer: Enhancer, pixels: Pixels, longest: int) -> Iterator[EnhancePart]:
-    """Yield what enhances a part, (1, 3, H, W), given its rows and columns, as a part of the whole.
-
-    A network that decides the exposure of the whole has done so once; one that pools over the image sees a
-    small copy of all of it there.
-    """
-    net = enhancer.method.net if isinstance(enhancer, TorchEnhancer) else None
-    if isinstance(net, CoarseToFine):
-        with evaluating(net):
-            yield partial(_restore_part, net, _scene(net, pixels), pixels.shape[:2])
-    elif net is None or enhancer.halo is not None:
-        yield lambda low, *_: enhancer.enhance(low)
-    else:
-        with recorded(net) as statistics:
-            enhancer.enhance(_overview(pixels, longest))
-        with replayed(net, statistics):
-            yield lambda low, *_: enhancer.enhance(low)
-
-
-def _scene(net: CoarseToFine, pixels: Pixels) -> Scene:
-    """Let a network decide the exposure of all pixels, reading them band by band."""
-    height, width = (round_up(length, net.stride) for length in pixels.shape[:2])
-    device = next(net.parameters()).device
-    averages = torch.zeros(1, 3, net.cells, net.cells, device=device)
-    for top in range(0, len(pixels), BAND):
-        band = pad_to_stride(_floating(pixels[top : top + BAND]).to(device), net.stride)
-        rows = Window(top, top + band.shape[-2], height)
-        averages += net.average(band, rows, Window(0, width, width))
-    return net.expose(averages)
-
-
-def _restore_part(
-    net: CoarseToFine, scene: Scene, size: tuple[int, int], low: Tensor, rows: slice, columns: slice
-) -> Tensor:
-    """Restore a part, (1, 3, H, W), of an image of some size under its scene, clamped."""
-    padded = pad_to_stride(low, net.stride).to(scene.low.device)
-    parts = [
-        Window(part.start, part.start + side, round_up(length, net.stride))
-        for part, side, length in zip((rows, columns), padded.shape[-2:], size, strict=True)
-    ]
-    restored = net.restore(padded, scene, *parts)[..., : low.shape[-2], : low.shape[-1]]
-    return restored.clamp(0, 1).to(low.device)
-
-
-def _halo(enhancer: Enhancer) -> int:
-    """Return how far around a part must be seen, in pixels, for its part of the whole."""
-    net = enhancer.method.net if isinstance(enhancer, TorchEnhancer) else None
-    if isinstance(net, CoarseToFine):
-        return fine_radius(net)
-    return POOLED_HALO if enhancer.halo is None else enhancer.halo
-
-
-def _overview(pixels: Pixels, longest: int) -> Tensor:
-    """Shrink pixels to a float image of shape (1, 3, H, W), by whole factors first, which copies little."""
-    factor = max(1, max(pixels.shape[:2]) // (2 * longest))
-    height, width = (max(1, length // factor) for length in pixels.shape[:2])
-    small = np.zeros((height, width, 3), np.float32)
-    for down in range(min(factor, pixels.shape[0])):
-        for across in range(min(factor, pixels.shape[1])):
-            small += pixels[down::factor, across::factor][:height, :width]
-    parts = min(factor, pixels.shape[0]) * min(factor, pixels.shape[1])
-    image = torch.from_numpy(small).movedim(-1, 0)[None] / (parts * int(np.iinfo(pixels.dtype).max))
-    scale = min(1.0, longest / max(height, width))
-    size = [max(1, round(length * scale)) for length in (height, width)]
-    return F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1)
-
-
-def _can_be_cut(enhancer: Enhancer) -> bool:
-    """Tell whether a part of an image can be enhanced as a part of the whole."""
-    if enhancer.halo is not None:
-        return True
-    if not isinstance(enhancer, TorchEnhancer):
-        return False
-    net = enhancer.method.net
-    return isinstance(net, CoarseToFine) or bool(poolings(net))
 
 
 def _free() -> None:

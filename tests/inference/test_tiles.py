@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lowlight.inference import planning, tiles
+from lowlight.inference import parts, planning
 from lowlight.inference.engines import Enhancer, TorchEnhancer
 from lowlight.inference.geometry import Grid, finished
 from lowlight.inference.memory import release, resident, taken_by
+from lowlight.inference.parts import cut_of
 from lowlight.inference.receptive import receptive_radius, recorded, replayed
 from lowlight.inference.tiles import enhance_array
 from lowlight.methods import Classical, Supervised, TwoStages
@@ -129,6 +130,11 @@ def test_tiles_share_the_exposure_of_the_whole() -> None:
     assert levels_apart(top, expected[:100]) > 257
 
 
+def test_what_cannot_be_cut_is_enhanced_whole_where_tiles_are_asked_for() -> None:
+    enhancer, pixels = TorchEnhancer(Classical(histogram)), noisy(331, 457)
+    assert np.array_equal(enhance_array(enhancer, pixels, tile=1), whole(enhancer, pixels))
+
+
 def test_the_halo_is_needed() -> None:
     """A radius too small by a few pixels shows: the equality above is not for want of difference."""
     enhancer, pixels = settled(Autoencoder([4] * 5)), noisy(331, 457)
@@ -142,7 +148,9 @@ def test_networks_that_pool_show_no_seams(net: nn.Module) -> None:
     """Against the same statistics without tiles: what differs then is the tiles' own doing."""
     enhancer, pixels = settled(net), noisy(300, 420)
     in_tiles = enhance_array(enhancer, pixels, tile=1)
-    with tiles._seeing_the_whole(enhancer, pixels, planning.FASTEST):
+    cut = cut_of(enhancer)
+    assert cut is not None
+    with cut.seeing(pixels, planning.FASTEST):
         untiled = whole(enhancer, pixels)
     assert untiled.std() > 5
     assert levels_apart(in_tiles, untiled) <= 1
@@ -180,7 +188,7 @@ def test_a_bright_corner_does_not_change_its_tile_alone() -> None:
 @pytest.mark.parametrize("shape", [(40, 3000), (1, 5000), (333, 251)])
 def test_the_overview_keeps_the_mean(shape: tuple[int, int]) -> None:
     pixels = noisy(*shape)
-    small = tiles._overview(pixels, 500)
+    small = parts._overview(pixels, 500)
     assert max(small.shape) <= 500
     torch.testing.assert_close(small.mean().item(), pixels.mean() / 255, atol=4e-3, rtol=0)
 
