@@ -1,14 +1,14 @@
 """How fast methods are and what they take: in each engine, at each size, measured side by side."""
 
+import copy
 import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -27,6 +27,7 @@ from lowlight.methods import Classical, Method, TwoStages
 from lowlight.provenance import provenance
 from lowlight.report.figures import LIGHT
 from lowlight.report.score_figures import draw_latency
+from lowlight.report.timing import time_in_turn
 from lowlight.run_folder import write_json
 
 ENGINES = ("torch", "bf16", "compile", "onnx", "openvino")
@@ -38,26 +39,13 @@ NOISY = 0.1
 Run = Callable[[Tensor], Tensor]
 
 
-@dataclass
-class Entry:
-    """A method in an engine, and what was measured of it.
-
-    Attributes:
-        seconds: Of each round, by size (width, height) in pixels.
-        memory: Bytes that an image takes at its height, by size; 0 on a system that does not tell.
-    """
+class Entry(NamedTuple):
+    """A method in an engine."""
 
     model: str
     engine: str
-    run: Run
     method: Method
-    seconds: dict[tuple[int, int], list[float]] = field(default_factory=dict)
-    memory: dict[tuple[int, int], int] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        """Method and engine."""
-        return self.model if self.engine == "torch" else f"{self.model}, {self.engine}"
+    run: Run
 
 
 def benchmark(
@@ -76,7 +64,7 @@ def benchmark(
         models: Names of methods, which get random weights, or runs, checkpoints and pretrained folders.
         sizes: Width and height of the images, in pixels.
         engines: Of :data:`ENGINES`; where one cannot run a method, the result says why.
-        rounds: How often each is timed, after two calls that are not.
+        rounds: How often each is timed, after calls that are not.
         train: Batch size and side of the crops, in pixels, of training steps to time; ``None`` times none.
         device: Where torch runs.
         trust: Packages that a checkpoint may call.
@@ -96,13 +84,15 @@ def benchmark(
         for model, method in methods.items():
             for engine in engines:
                 try:
-                    entries.append(Entry(model, engine, _run(method, engine, Path(folder)), method))
+                    run = _run(method, engine, Path(folder))
                 except (ValueError, RuntimeError) as error:
                     failed.append({"model": model, "engine": engine, "reason": str(error)})
-        spread = _time_all(entries, sizes, rounds, device)
-        rows = [_row(entry, size, entries[0]) for size in sizes for entry in entries]
+                else:
+                    entries.append(Entry(model, engine, method, run))
+        measured = [_at_size(entries, size, rounds, device) for size in sizes]
+    rows, spreads = [row for of_size, _ in measured for row in of_size], [spread for _, spread in measured]
     about = provenance() | {"threads": torch.get_num_threads(), "device": device, "rounds": rounds}
-    about |= {"spread_of_constant_work": round(spread, 3), "noisy": spread > NOISY}
+    about |= {"spread_of_constant_work": round(max(spreads), 3), "noisy": max(spreads) > NOISY}
     training = [] if train is None else [_training(name, one, *train) for name, one in methods.items()]
     return {"rows": rows, "training": [one for one in training if one], "failed": failed, "about": about}
 
@@ -149,9 +139,10 @@ def _run(method: Method, engine: str, folder: Path) -> Run:
     if engine == "bf16":
         return partial(_in_bf16, method)
     if engine == "compile":
-        compiled = torch.compile(method.net)
-        compiled(torch.rand(1, 3, 64, 64, device=method.device).contiguous(memory_format=torch.channels_last))
-        return partial(_compiled, method, compiled)
+        method = copy.deepcopy(method)
+        method.net.compile()
+        method.enhance(torch.rand(1, 3, 64, 64, device=method.device))  # what cannot be compiled fails here
+        return method.enhance
     from lowlight.inference.export import WRITERS, export
 
     path = folder / f"{len(list(folder.iterdir()))}{WRITERS[engine][0]}"
@@ -164,73 +155,54 @@ def _in_bf16(method: Method, low: Tensor) -> Tensor:
         return method.enhance(low)
 
 
-def _compiled(method: Method, compiled: Run, low: Tensor) -> Tensor:
-    net, method.net = method.net, compiled  # type: ignore[assignment]
-    try:
-        return method.enhance(low)
-    finally:
-        method.net = net
-
-
-def _time_all(entries: Sequence[Entry], sizes: Sequence[tuple[int, int]], rounds: int, device: str) -> float:
-    """Time entries in turn, and note their memory; return how a constant piece of work spread."""
+def _at_size(
+    entries: Sequence[Entry], size: tuple[int, int], rounds: int, device: str
+) -> tuple[list[dict[str, Any]], float]:
+    """Measure entries on one image; return a row of each, and how constant work spread meanwhile."""
+    width, height = size
+    low = torch.rand(1, 3, height, width, device=torch_device(device)) / 4
     constant = torch.rand(512, 512)
-    noise = []
-    with torch.inference_mode():
-        for size in sizes:
-            low = torch.rand(1, 3, size[1], size[0], device=torch_device(device)) / 4
-            for entry in entries:
-                entry.run(low)
-                entry.memory[size] = _memory(partial(entry.run, low), low.device)
-                entry.seconds[size] = []
-            for _ in range(rounds):
-                noise.append(_seconds(lambda: [constant @ constant for _ in range(20)]))
-                for entry in entries:
-                    entry.seconds[size].append(_seconds(partial(entry.run, low)))
-    low_end, _, high_end = statistics.quantiles(noise, n=4)
-    return (high_end - low_end) / statistics.median(noise)
+    runs: dict[str, Callable[[Tensor], object]] = {str(n): entry.run for n, entry in enumerate(entries)}
+    runs["constant"] = lambda _: [constant @ constant for _ in range(20)]
+    gmac = {entry.model: _gmac(entry.method, low) for entry in entries}
+    memory = [_memory(partial(entry.run, low), low.device) for entry in entries]
+    *each, noise = time_in_turn(runs, low, rounds=rounds).values()
+    rows = []
+    for entry, taken, seconds in zip(entries, memory, each, strict=True):
+        first, median, third = statistics.quantiles(seconds, n=4)
+        row = {
+            "model": entry.model,
+            "engine": entry.engine,
+            "width": width,
+            "height": height,
+            "parameters": sum(weight.numel() for weight in entry.method.net.parameters()),
+            "gmac": gmac[entry.model],
+            "milliseconds": 1000 * median,
+            "quartiles": [1000 * first, 1000 * third],
+            "ratio": statistics.median(own / other for own, other in zip(seconds, each[0], strict=True)),
+            "memory_mb": taken / 1e6,
+            "megapixels_per_s": width * height / 1e6 / median,
+            "psnr": _psnr(entry.model),
+        }
+        rows.append(row)
+    first, median, third = statistics.quantiles(noise, n=4)
+    return rows, (third - first) / median
 
 
 def _memory(work: Callable[[], object], device: torch.device) -> int:
-    if device.type != "cuda":
-        return taken_by(work)
-    torch.cuda.reset_peak_memory_stats(device)
-    before = torch.cuda.memory_allocated(device)
-    work()
-    return torch.cuda.max_memory_allocated(device) - before
+    """Return the bytes that a piece of work takes at its height, the second time; 0 where no system tells."""
+    with torch.inference_mode():
+        work()
+        if device.type != "cuda":
+            return taken_by(work)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) - before
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def _row(entry: Entry, size: tuple[int, int], baseline: Entry) -> dict[str, Any]:
-    seconds, others = entry.seconds[size], baseline.seconds[size]
-    first, _, third = statistics.quantiles(seconds, n=4)
-    median = statistics.median(seconds)
-    return {
-        "model": entry.model,
-        "engine": entry.engine,
-        "width": size[0],
-        "height": size[1],
-        "parameters": sum(weight.numel() for weight in entry.method.net.parameters()),
-        "gmac": _gmac(entry.method, size),
-        "milliseconds": 1000 * median,
-        "quartiles": [1000 * first, 1000 * third],
-        "ratio": statistics.median(own / other for own, other in zip(seconds, others, strict=True)),
-        "memory_mb": entry.memory[size] / 1e6,
-        "megapixels_per_s": size[0] * size[1] / 1e6 / median,
-        "psnr": _psnr(entry.model),
-    }
-
-
-def _gmac(method: Method, size: tuple[int, int]) -> float:
+def _gmac(method: Method, low: Tensor) -> float:
     """Return the multiply-accumulates for an image, in thousands of millions."""
-    low = torch.rand(1, 3, size[1], size[0], device=method.device)
     with FlopCounterMode(display=False) as counter, torch.no_grad():  # in inference mode it counts nothing
         method.restore(low)
     return float(counter.get_total_flops()) / 2e9
@@ -255,7 +227,7 @@ def _training(name: str, method: Method, batch: int, side: int, steps: int = 6) 
     if isinstance(method, Classical):
         return None
     if isinstance(method, TwoStages):
-        method.coarse_epochs = 0  # the fine stage takes nearly all of the time
+        method.coarse_epochs, method.patches = 0, 1  # the fine stage takes most of the time; an image, a crop
     pairs: list[Pair] = [
         {"low": torch.rand(3, side, side) / 4, "high": torch.rand(3, side, side), "name": str(number)}
         for number in range(batch * steps)

@@ -1,6 +1,7 @@
 """What `lowlight benchmark` measures, on small networks."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,14 +41,20 @@ def test_every_model_is_measured_in_every_engine_at_every_size(models: list[str]
     assert rows[0]["gmac"] == rows[1]["gmac"] > rows[4]["gmac"] > 0
     assert [row["psnr"] for row in rows[:4]] == [20.5, 20.5, None, None]
     assert result["failed"] == result["training"] == []
-    assert result["about"]["noisy"] == (result["about"]["spread_of_constant_work"] > measuring.NOISY)
+
+
+@pytest.mark.parametrize(("limit", "told"), [(-1.0, True), (float("inf"), False)])
+def test_a_noisy_machine_is_told_of(limit: float, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "NOISY", limit)
+    result = CliRunner().invoke(app, ["gamma", "--size", "16x16", "--rounds", "2"])
+    assert ("THE MACHINE WAS NOISY" in result.output) is told
 
 
 def test_multiply_accumulates_are_counted_by_hand() -> None:
     from lowlight.methods import Supervised
 
     method = Supervised(nn.Conv2d(3, 5, 3, padding=1))
-    assert measuring._gmac(method, (20, 10)) == pytest.approx(20 * 10 * 3 * 5 * 9 / 1e9)
+    assert measuring._gmac(method, torch.rand(1, 3, 10, 20)) == pytest.approx(20 * 10 * 3 * 5 * 9 / 1e9)
 
 
 def test_training_steps_are_timed_of_what_learns(models: list[str]) -> None:
@@ -55,6 +62,14 @@ def test_training_steps_are_timed_of_what_learns(models: list[str]) -> None:
     assert [row["model"] for row in training] == models
     for row in training:
         assert row["images_per_s"] == pytest.approx(2000 / row["milliseconds"])
+
+
+@pytest.mark.slow
+def test_a_compiled_method_is_measured_where_there_is_a_compiler(models: list[str]) -> None:
+    result = benchmark(models[:1], sizes=[(32, 24)], engines=["torch", "compile"], rounds=2)
+    assert len(result["rows"]) + len(result["failed"]) == 2
+    if shutil.which("g++"):
+        assert [row["engine"] for row in result["rows"]] == ["torch", "compile"]
 
 
 @pytest.mark.slow

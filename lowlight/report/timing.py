@@ -1,5 +1,6 @@
 """Time methods side by side, so that a busy moment of the machine hits all of them alike."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -46,6 +47,23 @@ def time_methods(
         rounds: How often each method is timed, after one call that is not.
         budget: Seconds after which no round is begun once three are done.
     """
+    elapsed = time_in_turn(methods, low, rounds=rounds, budget=budget)
+    return Timing(
+        milliseconds={label: 1000 * statistics.median(seconds) for label, seconds in elapsed.items()},
+        rounds=max(map(len, elapsed.values()), default=0),
+        shape=tuple(low.shape),
+        threads=torch.get_num_threads(),
+        device=str(low.device),
+    )
+
+
+def time_in_turn(
+    methods: Mapping[str, Callable[[Tensor], object]], low: Tensor, *, rounds: int, budget: float = math.inf
+) -> dict[str, list[float]]:
+    """Return the seconds that each method takes in each round, after one call that is not timed.
+
+    The arguments are those of :func:`time_methods`.
+    """
     elapsed: dict[str, list[float]] = {label: [] for label in methods}
     begin = time.perf_counter()
     with torch.inference_mode():
@@ -60,13 +78,7 @@ def time_methods(
                 enhance(low)
                 _wait_for(low.device)
                 elapsed[label].append(time.perf_counter() - start)
-    return Timing(
-        milliseconds={label: 1000 * statistics.median(seconds) for label, seconds in elapsed.items()},
-        rounds=max(map(len, elapsed.values()), default=0),
-        shape=tuple(low.shape),
-        threads=torch.get_num_threads(),
-        device=str(low.device),
-    )
+    return elapsed
 
 
 def _wait_for(device: torch.device) -> None:
