@@ -58,7 +58,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:
     """Turn 8-bit pixels of shape (..., H, W, 3) into a float image of shape (..., 3, H, W) in [0, 1]."""
     # Planes are copied as bytes: a third of the time, turned and mirrored pixels above all.
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3))).float().div_(255)
+    return torch.from_numpy(np.array(np.moveaxis(pixels, -1, -3), order="C")).float().div_(255)
 
 
 def to_uint8(image: Tensor) -> Tensor:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 
 from lowlight import __version__
 from lowlight.checkpoint import build, check_recipe, first_line
@@ -36,14 +38,15 @@ def save_pretrained(method: Method, folder: Path | str, *, half: bool = False, *
         raise ValueError("a method built by hand has no recipe to save; make it by lowlight.checkpoint.build")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # Copies, since safetensors refuses weights that share memory, as MIRNet's one activation does.
     weights = {
-        name: (weight.half() if half and weight.is_floating_point() else weight).detach().cpu().contiguous()
+        # Copies, since safetensors refuses weights that share memory, as MIRNet's one activation does.
+        name: (weight.half() if half and weight.is_floating_point() else weight)
+        .cpu()
+        .clone(memory_format=torch.contiguous_format)
         for name, weight in method.net.state_dict().items()
     }
-    weights = {name: weight.clone() for name, weight in weights.items()}
     partial = folder / f".{WEIGHTS}"
-    save_file(weights, partial, metadata={"format": "pt"})
+    partial.write_bytes(to_bytes(weights, metadata={"format": "pt"}))  # save_file's is its owner's alone
     partial.replace(folder / WEIGHTS)
     config = {"recipe": method.recipe, "contract": CONTRACT, "stride": method.stride, "lowlight": __version__}
     write_json(folder / CONFIG, about | config)

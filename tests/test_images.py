@@ -1,3 +1,6 @@
+"""What an image is, and how it is read and written."""
+
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,14 @@ def test_all_8_bit_levels_survive_the_float_image() -> None:
     assert image.shape == (3, 16, 16)
     assert (to_uint8(image).movedim(0, -1).numpy() == levels).all()
     assert torch.equal(round_to_8_bits(image), image)
+
+
+def test_the_image_of_kept_pixels_is_ones_own() -> None:
+    pixels = np.zeros((1, 1, 3), dtype=np.uint8)
+    pixels.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # as torch's, of memory that may not be written
+        from_uint8(pixels)
 
 
 def test_write_then_read_is_the_rounded_image(tmp_path: Path) -> None:

@@ -48,6 +48,12 @@ def test_only_the_image_network_is_kept(tmp_path: Path) -> None:
     assert set(load_file(tmp_path / "model.safetensors")) == set(method.net.state_dict())
 
 
+def test_others_may_read_what_was_saved(tmp_path: Path) -> None:
+    save_pretrained(tiny("gamma"), tmp_path)
+    weights, config = ((tmp_path / name).stat().st_mode for name in ("model.safetensors", "config.json"))
+    assert oct(weights) == oct(config)
+
+
 def test_a_method_built_by_hand_has_no_recipe_to_save(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no recipe"):
         save_pretrained(Supervised(nn.Conv2d(3, 3, 1)), tmp_path / "a")

@@ -45,7 +45,9 @@ def benchmark(
     import torch
 
     from lowlight import benchmark as measuring
+    from lowlight.cli.quiet import quieten_lightning
 
+    quieten_lightning()
     try:
         sizes = [_pair(text, "--size") for text in size or ["600x400"]]
         steps = None if train is None else _pair(train, "--train")

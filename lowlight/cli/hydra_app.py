@@ -1,9 +1,7 @@
 """What the Hydra verbs share: the run folder, and errors told in one line."""
 
-import logging
 import os
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lowlight.cli.multirun import one_line, run_job
+from lowlight.cli.quiet import quieten_lightning
 
 
 def run(task: Callable[[DictConfig], float | None], config: DictConfig) -> float | None:
@@ -23,7 +22,7 @@ def run(task: Callable[[DictConfig], float | None], config: DictConfig) -> float
     What a user got wrong (a ``ValueError``, a missing setting) is told in one line on stderr with exit
     status 1; a job of a sweep is run by :func:`run_job` instead. HYDRA_FULL_ERROR=1 raises either way.
     """
-    _quieten_lightning()
+    quieten_lightning()
     hydra = HydraConfig.get()
     with open_dict(config):
         config.output_dir = hydra.runtime.output_dir
@@ -69,15 +68,3 @@ def _label_job(config: DictConfig, sweep: str, overrides: list[str]) -> None:
         for key, value in {"group": sweep, "tags": overrides}.items():
             if key in logger and logger[key] is None:
                 logger[key] = value
-
-
-def _quieten_lightning() -> None:
-    """Keep Lightning's advertisements, and warnings of what is so on purpose, out of the log."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-    # The scores gather the processes themselves.
-    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
-    # Before the first validation of a run that validates every few epochs; later it is an error.
-    warnings.filterwarnings("ignore", message=".*could not find the monitored key.*")

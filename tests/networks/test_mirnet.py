@@ -204,12 +204,17 @@ def as_original(net: MIRNet) -> dict[str, Tensor]:
 
 def test_checkpointing_changes_neither_the_output_nor_a_gradient() -> None:
     low = torch.rand(1, 3, 16, 16)
-    gradients = []
+    gradients, calls = [], []
     for checkpointing in (False, True):
         torch.manual_seed(0)
         net = MIRNet(4, groups=1, blocks=2, checkpointing=checkpointing).train()
+        first = next(module for module in net.modules() if isinstance(module, MRB))
+        count: list[None] = []
+        first.register_forward_pre_hook(lambda *_, count=count: count.append(None))
         enhanced = net(low)
         enhanced.square().mean().backward()
         gradients.append([enhanced.detach(), *(weight.grad for weight in net.parameters())])
+        calls.append(len(count))
+    assert calls == [1, 2]  # the second time to compute again what was not kept
     for one, two in zip(*gradients, strict=True):
         torch.testing.assert_close(one, two)
