@@ -23,9 +23,11 @@ class TwoStages(Method):
     of a reference can hardly be told from its dark image, and would soon be known by heart. Its loss is
     Charbonnier, the same of all but the exposure, and a little of the squared error of logarithms, which
     minds the dark parts. Then it is left as it is, and the fine stage learns on crops under the exposure that
-    the coarse stage gives the whole image. A crop alone does not show how bright it should be.
+    the coarse stage gives the whole image, multiplied to the mean of the reference: it learns to restore, and
+    not to guess once more what neither the crop nor the image shows.
 
-    In half of the batches rows and columns are exchanged, so that upright photographs are seen, too.
+    In half of the batches rows and columns are exchanged, so that upright photographs are seen, too, and some
+    dark images are brightened towards their references, so that what is bright is left as it is.
 
     Args:
         net: The network.
@@ -33,10 +35,13 @@ class TwoStages(Method):
         loss: The fine stage's, of its raw output and the reference, both crops.
         log_weight: Weight of the squared error of logarithms in the coarse stage's loss.
         matched_weight: Weight of :func:`lowlight.losses.exposure_matched` in it.
+        brighten: Share of the dark images that are blended with their references, by weights from 0 to 1.
         exposure: Standard deviation of the logarithm of the factor by which its dark images are made
             brighter or darker; 0 leaves them.
         mixup: Its averages are mixed with those of another image by a weight from Beta(mixup, mixup); None
             mixes nothing.
+        reference_exposure: Whether the coarse exposure is multiplied to the mean of the reference before the
+            fine stage learns under it.
         patch_size: Side of the fine stage's crops in pixels; smaller images are not cropped.
         patches: Crops taken of each image of a batch.
         optimizer: Makes the optimizer of both stages from their parameters.
@@ -57,8 +62,10 @@ class TwoStages(Method):
         loss: Loss = charbonnier,
         log_weight: float = 0.02,
         matched_weight: float = 2.0,
+        brighten: float = 0.1,
         exposure: float = 0.15,
         mixup: float | None = 0.5,
+        reference_exposure: bool = True,
         patch_size: int = 160,
         patches: int = 4,
         optimizer: MakeOptimizer = partial(torch.optim.AdamW, lr=1e-3),
@@ -78,8 +85,10 @@ class TwoStages(Method):
         self.loss_function = loss
         self.log_weight = log_weight
         self.matched_weight = matched_weight
+        self.brighten = brighten
         self.exposure = exposure
         self.mixup = mixup
+        self.reference_exposure = reference_exposure
         self.patch_size = patch_size
         self.patches = patches
         self.make_optimizer = optimizer
@@ -94,8 +103,17 @@ class TwoStages(Method):
         """Return the loss of a batch of whole images, of the stage whose turn it is."""
         if torch.rand(()) < 0.5:
             batch = _like(batch, batch["low"].mT, batch["high"].mT)
+        batch = self._brightened(batch)
         is_coarse = self.current_epoch < self.coarse_epochs
         return self._expose(batch) if is_coarse else self._restore(batch)
+
+    def _brightened(self, batch: Pair) -> Pair:
+        """Blend some of the dark images with their references."""
+        low, high = batch["low"], batch["high"]
+        shape = len(low), 1, 1, 1
+        chosen = torch.rand(shape, device=low.device) < self.brighten
+        weight = chosen * torch.rand(shape, device=low.device)
+        return _like(batch, torch.lerp(low, high, weight), high)
 
     def _expose(self, batch: Pair) -> Tensor:
         """Train the coarse stage on averages."""
@@ -119,6 +137,9 @@ class TwoStages(Method):
         low, high = (pad_to_stride(image, self.stride) for image in (batch["low"], batch["high"]))
         with evaluating(self.net.coarse):
             scene = self.net.scene(low)
+        if self.reference_exposure:
+            wanted, given = (image.mean(dim=(1, 2, 3), keepdim=True) for image in (high, scene.bright))
+            scene = scene._replace(bright=(scene.bright * (wanted / given)).clamp(max=1))
         crops = []
         for _ in range(self.patches):
             rows, columns = (self._place(length) for length in low.shape[-2:])

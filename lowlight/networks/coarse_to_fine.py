@@ -120,10 +120,11 @@ class CoarseToFine(nn.Module):
         return _product(down, image, across.mT)
 
     def expose(self, low: Tensor) -> Scene:
-        """Decide the exposure of averaged images of shape (B, 3, cells, cells)."""
+        """Decide the exposure of averaged images of shape (B, 3, cells, cells): brighter, never darker."""
         mean = low.mean(dim=(1, 2, 3), keepdim=True)
         features = torch.cat([_logarithm(low), ((low + DARK) / (mean + DARK)).log()], dim=1)
-        return Scene(low, self.coarse(features).float().sigmoid())
+        share = self.coarse(features).float().sigmoid()  # of what a cell lacks to full brightness
+        return Scene(low, low + (1 - low) * share)
 
     def restore(
         self, low: Tensor, scene: Scene, rows: Window | None = None, columns: Window | None = None
