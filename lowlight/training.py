@@ -179,6 +179,8 @@ def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:
         stopped = "max_time"
     return {
         "train_minutes": round(stopwatch["seconds"] / 60, 3),
+        "waiting_share": round(stopwatch["waiting"] / stopwatch["seconds"], 4),
+        "validation_share": round(stopwatch["validating"] / stopwatch["seconds"], 4),
         "sittings": stopwatch["sittings"],
         "epochs": epochs,
         "max_epochs": most,

@@ -8,6 +8,8 @@ def quieten_lightning() -> None:
     """Keep Lightning's advertisements, and warnings of what is so on purpose, out of the log."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    # data.val_fraction=0 holds out none.
+    warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero.*")
     # `lowlight benchmark` has its images in memory.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
