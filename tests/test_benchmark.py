@@ -57,6 +57,7 @@ def test_multiply_accumulates_are_counted_by_hand() -> None:
     assert measuring._gmac(method, torch.rand(1, 3, 10, 20)) == pytest.approx(20 * 10 * 3 * 5 * 9 / 1e9)
 
 
+@pytest.mark.slow
 def test_training_steps_are_timed_of_what_learns(models: list[str]) -> None:
     training = benchmark([*models, "gamma"], sizes=[(32, 32)], rounds=2, train=(2, 32))["training"]
     assert [row["model"] for row in training] == models

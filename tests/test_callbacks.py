@@ -67,31 +67,31 @@ def test_a_failed_save_says_so_and_leaves_the_old_checkpoint(
 
 
 class Slow(pl.LightningModule):
-    """Takes 0.2 s for a training step and 0.3 s for one of validation."""
+    """Takes 0.1 s for a training step and 0.15 s for one of validation."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layer = torch.nn.Linear(1, 1)
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
-        time.sleep(0.2)
+        time.sleep(0.1)
         return self.layer(batch).sum()
 
     def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
-        time.sleep(0.3)
+        time.sleep(0.15)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=1e-3)
 
 
 class SlowlyRead(Dataset[torch.Tensor]):
-    """Three samples that take 0.1 s each."""
+    """Three samples that take 0.05 s each."""
 
     def __len__(self) -> int:
         return 3
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        time.sleep(0.1)
+        time.sleep(0.05)
         return torch.ones(1)
 
 
@@ -107,7 +107,7 @@ def test_waiting_for_data_and_validation_are_parts_of_the_training_time() -> Non
         callbacks=[stopwatch],
     )
     trainer.fit(Slow(), DataLoader(SlowlyRead()), DataLoader(torch.ones(1, 1)))  # type: ignore[arg-type]
-    steps, reading, validation = 2 * 3 * 0.2, 2 * 3 * 0.1, 2 * 0.3
+    steps, reading, validation = 2 * 3 * 0.1, 2 * 3 * 0.05, 2 * 0.15
     assert reading <= stopwatch.waiting < reading + steps / 2
     assert validation <= stopwatch.validating < validation + steps / 2
     assert stopwatch.seconds >= steps + stopwatch.waiting + stopwatch.validating

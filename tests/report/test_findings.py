@@ -136,6 +136,7 @@ def test_colours_are_judged_against_the_dark_image(tmp_path: Path) -> None:
     assert "dark input 29.0, mirnet 12.0" in colour.reason
 
 
+@pytest.mark.slow
 def test_saved_predictions_are_compared_but_not_timed(tmp_path: Path) -> None:
     theirs = run(tmp_path / "a", "theirs", BASE, epochs=0, manifest={"predictions": "somewhere"})
     ours = run(tmp_path / "b", "ours", BASE - 1)
