@@ -5,6 +5,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from lowlight.images import Pair, mix, pad_to_stride
@@ -27,7 +28,7 @@ class TwoStages(Method):
     not to guess once more what neither the crop nor the image shows.
 
     In half of the batches rows and columns are exchanged, so that upright photographs are seen, too, and some
-    dark images are brightened towards their references, so that what is bright is left as it is.
+    dark images are brightened in parts, so that what is bright is left as it is, beside what is dark.
 
     Args:
         net: The network.
@@ -35,7 +36,8 @@ class TwoStages(Method):
         loss: The fine stage's, of its raw output and the reference, both crops.
         log_weight: Weight of the squared error of logarithms in the coarse stage's loss.
         matched_weight: Weight of :func:`lowlight.losses.exposure_matched` in it.
-        brighten: Share of the dark images that are blended with their references, by weights from 0 to 1.
+        brighten: Share of the dark images that are blended with their references, by weights from 0 to 1 that
+            vary smoothly over the image: parts of it, or all, are bright already.
         exposure: Standard deviation of the logarithm of the factor by which its dark images are made
             brighter or darker; 0 leaves them.
         mixup: Its averages are mixed with those of another image by a weight from Beta(mixup, mixup); None
@@ -62,7 +64,7 @@ class TwoStages(Method):
         loss: Loss = charbonnier,
         log_weight: float = 0.02,
         matched_weight: float = 2.0,
-        brighten: float = 0.1,
+        brighten: float = 0.2,
         exposure: float = 0.15,
         mixup: float | None = 0.5,
         reference_exposure: bool = True,
@@ -103,21 +105,23 @@ class TwoStages(Method):
         """Return the loss of a batch of whole images, of the stage whose turn it is."""
         if torch.rand(()) < 0.5:
             batch = _like(batch, batch["low"].mT, batch["high"].mT)
-        batch = self._brightened(batch)
         is_coarse = self.current_epoch < self.coarse_epochs
         return self._expose(batch) if is_coarse else self._restore(batch)
 
     def _brightened(self, batch: Pair) -> Pair:
-        """Blend some of the dark images with their references."""
+        """Blend some of the dark images with their references, by weights that vary smoothly over each."""
         low, high = batch["low"], batch["high"]
-        shape = len(low), 1, 1, 1
-        chosen = torch.rand(shape, device=low.device) < self.brighten
-        weight = chosen * torch.rand(shape, device=low.device)
-        return _like(batch, torch.lerp(low, high, weight), high)
+        chosen, level = torch.rand(2, len(low), 1, 1, 1, device=low.device)
+        relief = torch.rand(len(low), 1, 3, 3, device=low.device)
+        relief = F.interpolate(relief, low.shape[-2:], mode="bilinear", align_corners=True)
+        # From nowhere at all (level 0) over here and there to everywhere (level 1).
+        weights = (3 * (relief + level) - 2.5).clamp(0, 1) * (chosen < self.brighten)
+        return _like(batch, torch.lerp(low, high, weights), high)
 
     def _expose(self, batch: Pair) -> Tensor:
         """Train the coarse stage on averages."""
         averages = _like(batch, self.net.average(batch["low"]), self.net.average(batch["high"]))
+        averages = self._brightened(averages)
         if self.mixup is not None:
             averages = mix(averages, self.mixup)
         low, high = averages["low"], averages["high"]
@@ -134,6 +138,7 @@ class TwoStages(Method):
 
     def _restore(self, batch: Pair) -> Tensor:
         """Train the fine stage on crops, all images of the batch cut at the same places."""
+        batch = self._brightened(batch)
         low, high = (pad_to_stride(image, self.stride) for image in (batch["low"], batch["high"]))
         with evaluating(self.net.coarse):
             scene = self.net.scene(low)
