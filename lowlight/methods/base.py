@@ -13,7 +13,17 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from lowlight.images import Pair, check_image, pad_to_stride, round_to_8_bits
-from lowlight.metrics import ImageScores, Measure, all_scores, channel, channel_accuracy, exposure, psnr, ssim
+from lowlight.metrics import (
+    ImageScores,
+    Measure,
+    all_scores,
+    channel,
+    channel_accuracy,
+    exposure,
+    psnr,
+    psnr_gtmean,
+    ssim,
+)
 
 
 @contextmanager
@@ -58,6 +68,7 @@ class Method(pl.LightningModule, ABC):
         each_epoch: dict[str, Measure] = {
             "psnr": psnr,
             "ssim": ssim,
+            "psnr_gtmean": psnr_gtmean,
             "exposure": exposure,
             "channel": channel,
         }
