@@ -132,7 +132,7 @@ class Stopwatch(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start."""
         self.sittings += 1
-        self._since = time.monotonic()
+        self._since = self._paused = time.monotonic()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Wait for the epoch's first batch."""

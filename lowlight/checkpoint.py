@@ -117,7 +117,10 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
         return load(checkpoint, trust=trust)
     recipe = cast(dict[str, Any], OmegaConf.to_container(config.method))
     check_recipe(recipe, run / "config.yaml", trust)
-    return build(recipe).eval()
+    method = build(recipe)
+    if any(True for _ in method.parameters()):
+        raise ValueError(f"{run}: no checkpoint in it: the run was stopped before its first epoch was saved")
+    return method.eval()
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -179,8 +179,8 @@ def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:
         stopped = "max_time"
     return {
         "train_minutes": round(stopwatch["seconds"] / 60, 3),
-        "waiting_share": round(stopwatch["waiting"] / stopwatch["seconds"], 4),
-        "validation_share": round(stopwatch["validating"] / stopwatch["seconds"], 4),
+        "waiting_share": round(stopwatch.get("waiting", 0) / stopwatch["seconds"], 4),
+        "validation_share": round(stopwatch.get("validating", 0) / stopwatch["seconds"], 4),
         "sittings": stopwatch["sittings"],
         "epochs": epochs,
         "max_epochs": most,
@@ -197,7 +197,7 @@ def _trainer(config: DictConfig, method: Method) -> pl.Trainer:
         plugins.append(SLURMEnvironment(auto_requeue=False))
     trainer: pl.Trainer = make(
         config.trainer,
-        callbacks=[EpochSeed(config.seed), MovedFolder(), Stopwatch(), *named.values()],
+        callbacks=[EpochSeed(config.seed), MovedFolder(), *named.values(), Stopwatch()],
         logger=list(loggers.values()),
         plugins=plugins,
         **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),

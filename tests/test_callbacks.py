@@ -108,9 +108,9 @@ def test_waiting_for_data_and_validation_are_parts_of_the_training_time() -> Non
     )
     trainer.fit(Slow(), DataLoader(SlowlyRead()), DataLoader(torch.ones(1, 1)))  # type: ignore[arg-type]
     steps, reading, validation = 2 * 3 * 0.1, 2 * 3 * 0.05, 2 * 0.15
-    assert reading <= stopwatch.waiting < reading + steps / 2
-    assert validation <= stopwatch.validating < validation + steps / 2
-    assert stopwatch.seconds >= steps + stopwatch.waiting + stopwatch.validating
+    assert stopwatch.waiting >= reading
+    assert stopwatch.validating >= validation
+    assert stopwatch.seconds >= steps + stopwatch.waiting + stopwatch.validating  # nothing counts twice
     again = Stopwatch()
     again.load_state_dict(stopwatch.state_dict())
     assert again.state_dict() == stopwatch.state_dict()

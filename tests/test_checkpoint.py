@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
 from lowlight.checkpoint import build, check_recipe, load, load_run
@@ -79,6 +80,13 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such checkpoint"):
         load(tmp_path / "a.ckpt")
     with pytest.raises(ValueError, match="no run here"):
+        load_run(tmp_path)
+
+
+def test_a_run_without_a_checkpoint_is_not_taken_for_a_trained_one(tmp_path: Path) -> None:
+    config = load_config(["method=autoencoder", *TINY["autoencoder"]])
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create({"method": config.method})))
+    with pytest.raises(ValueError, match="no checkpoint in it"):
         load_run(tmp_path)
 
 

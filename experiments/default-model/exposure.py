@@ -1,7 +1,8 @@
 """How well the exposure of a reference can be told from its dark image, on scenes never trained on.
 
 Four folds by scene. In each the coarse stage alone is trained, as the preset does it, on images of a quarter
-of the size, whose averages over the grid are the same. Beside it: one exposure for all, the training fold's.
+of the size, whose averages over the grid are nearly the same. Beside it: one exposure for all, the training
+fold's.
 """
 
 import argparse
@@ -52,7 +53,6 @@ def flipped(pairs: list[Pair]) -> Pair:
 def trained(pairs: list[Pair], epochs: int) -> TwoStages:
     config = load_config(["experiment=lol_cpu/coarse_to_fine", f"trainer.max_epochs={epochs}"])
     config.method.coarse_epochs = epochs
-    config.method.scheduler.restart = None
     method = build(config.method)
     trainer = pl.Trainer(
         max_epochs=epochs,

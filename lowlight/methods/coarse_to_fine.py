@@ -51,8 +51,8 @@ class TwoStages(Method):
         scheduler: Makes the learning-rate schedule, stepped each epoch; None keeps the rate.
 
     Raises:
-        ValueError: If ``coarse_epochs`` is negative, there are no crops, or their side is no multiple of the
-            network's stride.
+        ValueError: If ``coarse_epochs`` is negative, there are no crops, their side is no multiple of the
+            network's stride, or ``brighten`` or ``mixup`` is out of its range.
     """
 
     net: CoarseToFine
@@ -79,6 +79,8 @@ class TwoStages(Method):
             raise ValueError(
                 f"coarse_epochs={coarse_epochs} must be at least 0 and patches={patches} at least 1"
             )
+        if not 0 <= brighten <= 1 or (mixup is not None and mixup <= 0):
+            raise ValueError(f"brighten={brighten} must be in [0, 1] and mixup={mixup} above 0, or None")
         if patch_size < 1 or patch_size % self.stride:
             raise ValueError(
                 f"patch_size={patch_size} must be a multiple of the network's stride, {self.stride}"
@@ -114,7 +116,7 @@ class TwoStages(Method):
         chosen, level = torch.rand(2, len(low), 1, 1, 1, device=low.device)
         relief = torch.rand(len(low), 1, 3, 3, device=low.device)
         relief = F.interpolate(relief, low.shape[-2:], mode="bilinear", align_corners=True)
-        # From nowhere at all (level 0) over here and there to everywhere (level 1).
+        # From almost nowhere (level 0) over here and there to almost everywhere (level 1).
         weights = (3 * (relief + level) - 2.5).clamp(0, 1) * (chosen < self.brighten)
         return _like(batch, torch.lerp(low, high, weights), high)
 
