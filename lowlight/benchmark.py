@@ -20,10 +20,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from lowlight.checkpoint import build
 from lowlight.config import available, load_config
 from lowlight.images import Pair
-from lowlight.inference.engines import TorchEnhancer, load_engine, load_method
+from lowlight.inference.engines import TorchEnhancer, load_engine
 from lowlight.inference.exported import torch_device
 from lowlight.inference.memory import taken_by
 from lowlight.methods import Classical, Method, TwoStages
+from lowlight.pretrained import load_method
 from lowlight.provenance import provenance
 from lowlight.report.figures import LIGHT
 from lowlight.report.score_figures import draw_latency

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from lowlight import run_folder
 from lowlight.callbacks import EnhancedImages, TestPictures, spread, write_triple
-from lowlight.checkpoint import build, load, make
+from lowlight.checkpoint import build, make
 from lowlight.data import PairDataModule
 from lowlight.data.pairs import list_images, refuse
 from lowlight.features import SIGMAS, opencv, study, summary
 from lowlight.images import read_image
 from lowlight.methods import Method
 from lowlight.metrics import DEFINITIONS, all_scores
+from lowlight.pretrained import load_method, shipped
 from lowlight.provenance import provenance
 from lowlight.statistics import bootstrap_interval
 
@@ -93,7 +94,7 @@ def _method(config: DictConfig) -> Method | None:
     if config.predictions:
         return None
     if config.checkpoint:
-        return load(config.checkpoint, trust=config.trust)
+        return load_method(config.checkpoint, trust=config.trust)
     method = build(config.method)
     if any(True for _ in method.parameters()):
         raise ValueError(f"method={config.method.name} must be trained first: give checkpoint=RUN_OR_CKPT")
@@ -103,7 +104,7 @@ def _method(config: DictConfig) -> Method | None:
 def _make_absolute(config: DictConfig) -> None:
     """Store the paths of what is scored so that compare, which may run elsewhere, finds it."""
     for key in ("checkpoint", "predictions"):
-        if config[key]:
+        if config[key] and not (key == "checkpoint" and config[key] in shipped()):
             config[key] = str(Path(config[key]).expanduser().resolve())
 
 

@@ -12,12 +12,40 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
 from lowlight import __version__
-from lowlight.checkpoint import build, check_recipe, first_line
+from lowlight.checkpoint import build, check_recipe, first_line, load, load_run
 from lowlight.images import CONTRACT
 from lowlight.methods import Method
 from lowlight.run_folder import write_json
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+SHIPPED = Path(__file__).with_name("weights")
+"""A pretrained folder for each method whose weights come with lowlight."""
+
+
+def shipped() -> list[str]:
+    """Return the names of the methods whose weights come with lowlight."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
+
+
+def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
+    """Load a method, on the CPU, from a checkpoint, a run folder or a pretrained folder.
+
+    Args:
+        path: Where it is; or, where nothing is, the name of one of :func:`shipped`.
+        trust: Packages beyond torch and lowlight that a recipe may call.
+
+    Raises:
+        ValueError: If nothing of ours is there, or its recipe calls what is not trusted.
+    """
+    if not Path(path).exists() and str(path) in shipped():
+        return from_pretrained(path)
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"{path}: no such file or folder")
+    if path.is_file():
+        return load(path, trust=trust)
+    return from_pretrained(path, trust) if (path / WEIGHTS).exists() else load_run(path, trust=trust)
 
 
 def save_pretrained(method: Method, folder: Path | str, *, half: bool = False, **about: Any) -> None:
@@ -59,8 +87,8 @@ def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
     needs is drawn anew.
 
     Args:
-        folder: The folder; or, where no such folder exists, a repository of the Hugging Face hub, as
-            ``organisation/name``.
+        folder: The folder; or, where no such folder exists, one of :func:`shipped` by its name, or a
+            repository of the Hugging Face hub, as ``organisation/name``.
         trust: Packages beyond torch and lowlight that the recipe may call, such as ``["mypackage"]``.
 
     Raises:
@@ -68,7 +96,7 @@ def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
     """
     path = Path(folder)
     if not path.is_dir():
-        path = _from_hub(str(folder))
+        path = SHIPPED / str(folder) if str(folder) in shipped() else _from_hub(str(folder))
     config = _read_config(path / CONFIG)
     check_recipe(config["recipe"], path / CONFIG, trust)
     method = build(config["recipe"])

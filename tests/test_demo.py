@@ -69,7 +69,7 @@ def save(method: Method, path: Path) -> None:
 
 
 def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "untrained", lambda: ["gamma", "lime"])
+    monkeypatch.setattr(demo, "ready_made", lambda: ["gamma", "lime"])
     for name in ("a/best.ckpt", "a/epoch=3.ckpt", "b/c/last.ckpt", "loose/net.ckpt", ".hidden/best.ckpt"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -281,14 +281,14 @@ def test_a_photograph_is_enhanced_on_the_page(served: tuple[str, Path], tmp_path
     with Page(address, tmp_path) as page:
         put_and_enhance(page, source)
         page.wait("document.querySelectorAll('#gallery img').length === 3")
-        before, after = (page.wait(BRIGHTNESS.replace("NAME", name)) for name in ("before", "gamma"))
+        before, after = (page.wait(BRIGHTNESS.replace("NAME", name)) for name in ("before", "coarse_to_fine"))
         assert before[1:] == after[1:] == [128, 96]
         assert after[0] > before[0] + 20
         assert page.wait("document.querySelectorAll('#slider img').length") == 2
         assert page.wait("document.querySelector('#histogram img').naturalWidth") > 300
 
         links = page.run("[...document.querySelectorAll('#downloads a')].map((one) => one.href)")
-        link = next(link for link in links if link.endswith("dusk-gamma.png"))
+        link = next(link for link in links if link.endswith("dusk-coarse_to_fine.png"))
         with urllib.request.urlopen(link) as answer:
             assert Image.open(BytesIO(answer.read())).size == (128, 96)
 

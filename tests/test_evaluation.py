@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from lowlight.checkpoint import build
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
+from lowlight.pretrained import save_pretrained
 from tests.conftest import photograph
 
 
@@ -48,6 +50,18 @@ def test_saved_images_score_as_the_method_that_made_them(lol: Path, tmp_path: Pa
     assert manifest["predictions"] == str(tmp_path / "gamma" / "images")
     for folder in ("gamma", "saved"):
         assert (tmp_path / folder / "pictures" / "test" / "LOL__7" / "enhanced.png").is_file()
+
+
+def test_a_pretrained_folder_scores_as_the_method_it_holds(lol: Path, tmp_path: Path) -> None:
+    save_pretrained(build(load_config(["method=gamma"]).method), tmp_path / "folder")
+    method = run(lol, tmp_path / "method", "method=gamma")
+    assert run(lol, tmp_path / "out", f"checkpoint='{tmp_path}/folder'") == method
+
+
+def test_the_weights_that_come_along_are_scored_by_their_name(lol: Path, tmp_path: Path) -> None:
+    shipped = run(lol, tmp_path / "out", "checkpoint=coarse_to_fine")
+    assert shipped["test/psnr"] > run(lol, tmp_path / "dark", "method=identity")["test/psnr"] + 1
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["method"] == "coarse_to_fine"
 
 
 def test_a_result_names_everything_that_it_depends_on(lol: Path, tmp_path: Path) -> None:

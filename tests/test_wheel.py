@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lowlight.images import read_image
 from tests.tiny import TINY
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,10 @@ def test_the_wheel_carries_everything_a_run_needs(lol: Path, tmp_path: Path) -> 
     names = zipfile.ZipFile(wheel).namelist()
     for needed in ("lowlight/conf/train.yaml", "lowlight/py.typed", "lowlight/report/page.css"):
         assert needed in names
+    shipped = "lowlight/weights/coarse_to_fine"
+    for needed in ("config.json", "model.safetensors", "README.md"):
+        assert f"{shipped}/{needed}" in names
+    assert zipfile.ZipFile(wheel).getinfo(f"{shipped}/model.safetensors").file_size <= 8e6
     assert not [name for name in names if name.startswith(("tests/", "experiments/", "conf/"))]
 
     site = tmp_path / "site"
@@ -33,6 +38,15 @@ def test_the_wheel_carries_everything_a_run_needs(lol: Path, tmp_path: Path) -> 
     where = [sys.executable, "-c", "import lowlight; print(lowlight.__file__)"]
     shown = subprocess.run(where, cwd=foreign, env=environment, capture_output=True, text=True, check=True)
     assert Path(shown.stdout.strip()).is_relative_to(site)
+    dark = [
+        sys.executable,
+        "-c",
+        "from PIL import Image; Image.new('RGB', (40, 30), (9, 8, 7)).save('dark.png')",
+    ]
+    subprocess.run(dark, cwd=foreign, check=True)
+    enhance = [sys.executable, "-m", "lowlight.cli.enhance", "dark.png", "--out", "bright"]
+    subprocess.run(enhance, cwd=foreign, env=environment, check=True)
+    assert read_image(foreign / "bright" / "dark.png").mean() > 0.15
     command = ["train", "method=autoencoder", *TINY["autoencoder"], "trainer=cpu", "trainer.max_epochs=1"]
     command += ["trainer.limit_train_batches=1", "trainer.enable_progress_bar=false", "data=lol"]
     command += [f"data.root='{lol}'", "data.patch_size=32", "data.batch_size=2", "output_dir=run"]

@@ -42,7 +42,8 @@ def enhance(
         Path | None, typer.Option(help="A run's folder, a checkpoint, a pretrained folder, or an export.")
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="A method that learns nothing: gamma (the default), lime, clahe, ...")
+        str | None,
+        typer.Option(help="One that needs no training: coarse_to_fine (the default), gamma, lime, ..."),
     ] = None,
     strength: Annotated[float, typer.Option(help="From 0, nothing, to 1; mixed in linear light.")] = 1.0,
     fail_safe: Annotated[
@@ -108,7 +109,8 @@ def enhance(
         raise typer.Exit(1) from None
     if checkpoint is None and method is None:
         print(
-            f"No --checkpoint given: {enhancer.name}, which learns nothing, enhances.",
+            f"No --checkpoint given: {enhancer.name} enhances, with the weights that come with lowlight "
+            "(trained on LOL, for research only).",
             file=sys.stderr,
         )
     for outcome in outcomes:

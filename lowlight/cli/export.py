@@ -24,7 +24,9 @@ def export(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="CKPT_OR_RUN", help="A checkpoint, a run's or a pretrained folder.", show_default=False
+            metavar="CKPT_OR_RUN",
+            help="A checkpoint, a run's or a pretrained folder; or coarse_to_fine, whose weights come along.",
+            show_default=False,
         ),
     ],
     out: Annotated[
@@ -47,7 +49,7 @@ def export(
     pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
     """
     from lowlight.inference import export as exporting  # it imports torch, which --help need not wait for
-    from lowlight.inference.engines import load_method
+    from lowlight.pretrained import load_method
     from lowlight.run_folder import commit_of
 
     try:

@@ -19,7 +19,7 @@ from lowlight.inference.engines import Enhancer
 from lowlight.inference.photo import Photo, Pixels, read_photo
 from lowlight.inference.photographs import Settings, enhance_photo
 from lowlight.inference.safety import luma, mean_luma, sample
-from lowlight.inference.work import choose, untrained
+from lowlight.inference.work import choose, ready_made
 from lowlight.inference.writing import to_pillow, write_photo
 from lowlight.pretrained import WEIGHTS
 from lowlight.run_folder import BEST, LAST
@@ -75,14 +75,14 @@ class Results:
 
 
 def find_models(runs: Path | None) -> dict[str, Path | None]:
-    """Name what may enhance: what was trained, by its place below a folder, then what learns nothing.
+    """Name what may enhance: what was trained, by its place below a folder, then what needs no training.
 
     Args:
         runs: A folder of run folders, checkpoints, pretrained folders and exports, at any depth; hidden
             ones are passed over.
 
     Returns:
-        The folder or file of each name, None where nothing is learnt.
+        The folder or file of each name, None of what comes with lowlight; a run of the same name goes first.
 
     Raises:
         ValueError: If the folder holds neither.
@@ -98,7 +98,7 @@ def find_models(runs: Path | None) -> dict[str, Path | None]:
             found[below.as_posix() if below.parts else model.name] = model
     if runs and not found:
         raise ValueError(f"{runs}: no run folder and no checkpoint in it; give another --runs, or none")
-    return {**found, **{name: None for name in untrained() if name not in found}}
+    return {**found, **{name: None for name in ready_made() if name not in found}}
 
 
 def loader(

@@ -134,7 +134,7 @@ def build(
                 gr.Markdown(f"Up to {limits}.")
                 names = gr.Dropdown(
                     list(models),
-                    value=[*trained[:1], DEFAULT],
+                    value=list(dict.fromkeys([*trained[:1], DEFAULT])),
                     multiselect=True,
                     max_choices=AT_ONCE,
                     label="Methods",

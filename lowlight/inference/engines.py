@@ -7,11 +7,11 @@ from typing import Protocol
 
 from torch import Tensor
 
-from lowlight.checkpoint import first_line, load, load_run
+from lowlight.checkpoint import first_line
 from lowlight.inference.exported import OPENERS, open_exported, torch_device
 from lowlight.inference.receptive import receptive_radius
 from lowlight.methods import Method
-from lowlight.pretrained import WEIGHTS, from_pretrained
+from lowlight.pretrained import load_method
 
 
 class Enhancer(Protocol):
@@ -77,7 +77,7 @@ def load_engine(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()
     """
     path = Path(path)
     if path.suffix not in OPENERS or path.is_dir():
-        return TorchEnhancer(_to_device(load_method(path, trust), device))
+        return TorchEnhancer(to_device(load_method(path, trust), device))
     if path.suffix == ".pt2" and "torch.export" not in trust:
         raise ValueError(
             f"{path}: a torch.export file can run code when it is opened; if you trust its author, "
@@ -86,21 +86,12 @@ def load_engine(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()
     return open_exported(path, device)
 
 
-def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
-    """Load a method, on the CPU, from a checkpoint, a run folder or a pretrained folder.
+def to_device(method: Method, device: str) -> Method:
+    """Move a method to ``cpu``, ``cuda`` or whatever ``auto`` finds.
 
     Raises:
-        ValueError: If nothing of ours is there, or its recipe calls what is not trusted.
+        ValueError: If there is no such device.
     """
-    path = Path(path)
-    if not path.exists():
-        raise ValueError(f"{path}: no such file or folder")
-    if path.is_file():
-        return load(path, trust=trust)
-    return from_pretrained(path, trust) if (path / WEIGHTS).exists() else load_run(path, trust=trust)
-
-
-def _to_device(method: Method, device: str) -> Method:
     try:
         return method.to(torch_device(device))
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts

@@ -54,8 +54,8 @@ def enhance(
     Args:
         image: A picture of Pillow of any mode; an array of shape (H, W, 3) or (H, W), uint8, uint16 or
             floating in [0, 1]; or a floating tensor of shape (3, H, W) or (B, 3, H, W) in [0, 1].
-        model: What :func:`load` gives or reads, a method, or the name of one that learns nothing; gamma by
-            default.
+        model: What :func:`load` gives or reads, a method, or the name of one that needs no training; by
+            default coarse_to_fine, whose weights come with lowlight.
         strength: Share of the enhancement, from 0 to 1, mixed in linear light.
         fail_safe: Return what is not dark, or whose enhancement is ruined, as it is (not of tensors).
         max_memory: Bytes that the process may hold; a picture or an array that needs more is enhanced in

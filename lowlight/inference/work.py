@@ -10,14 +10,15 @@ from torch import Tensor
 
 from lowlight.checkpoint import build
 from lowlight.config import available, config_folder, load_config
-from lowlight.inference.engines import Enhancer, TorchEnhancer, load_engine
+from lowlight.inference.engines import Enhancer, TorchEnhancer, load_engine, to_device
 from lowlight.inference.folders import Job
 from lowlight.inference.photographs import Outcome, Settings, enhance_file
 from lowlight.inference.safety import blend
 from lowlight.inference.video import enhance_video
 from lowlight.methods import Method
+from lowlight.pretrained import from_pretrained, shipped
 
-DEFAULT = "gamma"
+DEFAULT = "coarse_to_fine"
 """The method that enhances where none is named."""
 
 CLASSICAL = "lowlight.methods.Classical"
@@ -34,7 +35,7 @@ def choose(
 
     Args:
         checkpoint: A run's folder, a checkpoint, a pretrained folder or an exported network.
-        method: One that learns nothing, such as ``gamma``; :data:`DEFAULT` where neither is given.
+        method: One that needs no training, such as ``gamma``; :data:`DEFAULT` where neither is given.
         device: Where to work: ``cpu``, ``cuda`` or, for a GPU where there is one, ``auto``.
         trust: Packages that the checkpoint may call.
 
@@ -45,27 +46,36 @@ def choose(
         if method is not None:
             raise ValueError("give --checkpoint or --method, not both")
         return load_engine(checkpoint, device, trust)
-    return TorchEnhancer(classical(method or DEFAULT))
+    return TorchEnhancer(ready(method or DEFAULT, device))
 
 
 @cache
-def classical(name: str) -> Method:
-    """Return a method that learns nothing, by its name; one for all, as it holds nothing that changes.
+def ready(name: str, device: str = "cpu") -> Method:
+    """Return a method that needs no training here, by its name; one for all who ask.
+
+    Its weights come with lowlight, or it learns nothing and works on the CPU.
 
     Raises:
-        ValueError: If there is none of that name, or it must be trained first.
+        ValueError: If there is none of that name, it must be trained first, or the device is not available.
     """
-    if name not in untrained():
+    if name not in ready_made():
         problem = "must be trained first" if name in available("method") else "is no method"
-        raise ValueError(f"{name} {problem}: give --checkpoint, or one of {', '.join(untrained())}")
+        raise ValueError(f"{name} {problem}: give --checkpoint, or one of {', '.join(ready_made())}")
+    if name in shipped():
+        return to_device(from_pretrained(name), device)
     return build(load_config([f"method={name}"]).method)
 
 
-def untrained() -> list[str]:
-    """Return the names of the methods that learn nothing, by their files; composing each takes long."""
+def ready_made() -> list[str]:
+    """Return the names of the methods that need no training here, those that have learnt first.
+
+    They are told by their files, since composing each takes long.
+    """
     folder = config_folder() / "method"
     configs = {name: OmegaConf.load(folder / f"{name}.yaml") for name in available("method")}
-    return [name for name, config in configs.items() if OmegaConf.select(config, "_target_") == CLASSICAL]
+    return shipped() + [
+        name for name, config in configs.items() if OmegaConf.select(config, "_target_") == CLASSICAL
+    ]
 
 
 def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:

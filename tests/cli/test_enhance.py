@@ -30,12 +30,21 @@ def run(*arguments: Any, stdin: str | bytes | None = None) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
 
 
-def test_a_folder_is_enhanced_by_gamma_which_is_told(tmp_path: Path) -> None:
+def test_a_folder_is_enhanced_by_the_weights_that_come_along_which_is_told(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in", 3)
     result = run(source, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "3 enhanced" in result.stdout
-    assert "gamma, which learns nothing" in result.stderr
+    assert "coarse_to_fine enhances, with the weights that come with lowlight" in result.stderr
+    for path in source.iterdir():
+        assert read_rgb(tmp_path / "out" / path.name).mean() > 2 * read_rgb(path).mean()
+
+
+def test_a_folder_is_enhanced_by_a_method_that_learns_nothing(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 3)
+    result = run(source, "--out", tmp_path / "out", "--method", "gamma")
+    assert result.exit_code == 0, result.output
+    assert "lowlight" not in result.stderr
     for path in source.iterdir():
         low = read_rgb(path).astype(np.float32) / 255
         assert np.abs(read_rgb(tmp_path / "out" / path.name) - 255 * low**0.4).max() <= 0.51
@@ -128,7 +137,8 @@ def test_a_wrong_argument_gets_one_line(arguments: list[str], message: str, tmp_
 @pytest.mark.slow
 def test_a_kill_in_a_folder_of_200_breaks_and_loses_nothing(tmp_path: Path) -> None:
     source, out = folder_of(tmp_path / "in", 200, height=200), tmp_path / "out"
-    command = [sys.executable, "-m", "lowlight.cli.enhance", str(source), "--out", str(out)]
+    gamma = ["--method", "gamma"]
+    command = [sys.executable, "-m", "lowlight.cli.enhance", str(source), "--out", str(out), *gamma]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while len(list(out.glob("*.png")) if out.exists() else []) < 30:
         assert process.poll() is None
@@ -139,7 +149,7 @@ def test_a_kill_in_a_folder_of_200_breaks_and_loses_nothing(tmp_path: Path) -> N
     assert 30 <= len(done) < 200
     for path in done:
         read_rgb(path)
-    again = lowlight("enhance", str(source), "--out", str(out), "--skip-existing", folder=tmp_path)
+    again = lowlight("enhance", str(source), "--out", str(out), "--skip-existing", *gamma, folder=tmp_path)
     assert again.returncode == 0, again.stderr
     assert f"{200 - len(done)} enhanced, {len(done)} skipped" in again.stdout
     assert {path.name for path in out.iterdir()} == {path.name for path in source.iterdir()}

@@ -82,7 +82,7 @@ def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
         (["evaluate"], "error: give one of checkpoint=RUN_OR_CKPT, predictions=FOLDER and method"),
         (["evaluate", "method=mirnet", *TINY["mirnet"]], "error: method=mirnet must be trained first"),
         (["evaluate", "method=gan", *TINY["gan"]], "error: method=gan must be trained first"),
-        (["evaluate", "checkpoint=nowhere.ckpt"], "error: nowhere.ckpt: no such checkpoint"),
+        (["evaluate", "checkpoint=nowhere.ckpt"], "error: nowhere.ckpt: no such file or folder"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage import data
 
 import lowlight
 from lowlight.methods import Supervised
@@ -44,7 +45,7 @@ def test_the_public_names_are_these() -> None:
     ids=lambda image: f"{type(image).__name__}-{getattr(image, 'dtype', getattr(image, 'mode', ''))}",
 )
 def test_an_image_of_any_kind_becomes_one_of_its_kind(image: object) -> None:
-    enhanced = lowlight.enhance(image)
+    enhanced = lowlight.enhance(image, "gamma")
     assert type(enhanced) is type(image)
     if isinstance(image, Image.Image):
         assert enhanced.mode == image.mode
@@ -55,6 +56,16 @@ def test_an_image_of_any_kind_becomes_one_of_its_kind(image: object) -> None:
     colour = slice(None, 3) if getattr(image, "mode", "") == "RGBA" else slice(None)
     expected = (before / white) ** 0.4
     assert np.abs(after / white - expected)[..., colour].max() < 0.01
+
+
+def test_the_weights_that_come_along_make_a_dark_photograph_bright_and_keep_its_colours() -> None:
+    high = data.astronaut()[::2, ::2]
+    dark = (high * 0.08).round().astype(np.uint8)
+    bright = lowlight.enhance(dark)
+    assert 0.6 * high.mean() < bright.mean() < 1.6 * high.mean()
+    for channel in range(3):
+        assert np.corrcoef(bright[..., channel].ravel(), high[..., channel].ravel())[0, 1] > 0.9
+    assert np.array_equal(bright, lowlight.enhance(dark, "coarse_to_fine"))
 
 
 def test_a_model_is_a_method_a_path_or_a_name(tmp_path: Path) -> None:
