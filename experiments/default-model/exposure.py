@@ -1,8 +1,8 @@
 """How well the exposure of a reference can be told from its dark image, on scenes never trained on.
 
-Four folds by scene. In each the coarse stage alone is trained, as the preset does it, on images of a quarter
-of the size, whose averages over the grid are nearly the same. Beside it: one exposure for all, the training
-fold's.
+Four folds by scene. In each the coarse stage alone is trained, as the preset does it (without the average of
+the weights, which so short a training would not fill), on images of a quarter of the size, whose averages
+over the grid are nearly the same. Beside it: one exposure for all, the training fold's.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, RandomSampler
 
-from lowlight.averaging import ExponentialAverage
 from lowlight.checkpoint import build
 from lowlight.config import load_config
 from lowlight.data import PairDataModule
@@ -59,7 +58,6 @@ def trained(pairs: list[Pair], epochs: int) -> TwoStages:
         accelerator="cpu",
         precision=config.trainer.precision,
         gradient_clip_val=config.trainer.gradient_clip_val,
-        callbacks=[ExponentialAverage(decay=0.999)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
