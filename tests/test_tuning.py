@@ -78,7 +78,6 @@ def test_an_evaluation_is_profiled_too(lol: Path, tmp_path: Path) -> None:
     assert "test_step" in (tmp_path / "test-profile.txt").read_text()
 
 
-@pytest.mark.slow
 def test_a_missing_compiler_is_told_before_anything_is_written(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
