@@ -7,6 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+from torch._inductor import config as inductor
 
 from lowlight.checkpoint import load
 from lowlight.config import load_config
@@ -78,11 +79,13 @@ def test_an_evaluation_is_profiled_too(lol: Path, tmp_path: Path) -> None:
     assert "test_step" in (tmp_path / "test-profile.txt").read_text()
 
 
-def test_a_missing_compiler_is_told_before_anything_is_written(
-    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
-    with pytest.raises(ValueError, match=r"compile=true: .*No working C\+\+ compiler.*compile=false"):
+def test_a_missing_compiler_is_told_before_anything_is_written(lol: Path, tmp_path: Path) -> None:
+    # By torch's own means: monkeypatch would take the setting away afterwards instead of restoring it.
+    missing = inductor.patch({"cpp.cxx": (None, "no-such-compiler")})
+    with (
+        missing,
+        pytest.raises(ValueError, match=r"compile=true: .*No working C\+\+ compiler.*compile=false"),
+    ):
         run("autoencoder", lol, tmp_path, "compile=true")
     assert not list(tmp_path.iterdir())
 
