@@ -23,13 +23,14 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lowlight import run_folder, tracking
-from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, MovedFolder, Stopwatch, TestPictures
+from lowlight.callbacks import AtomicCheckpointIO, EpochSeed, MovedFolder, TestPictures
 from lowlight.checkpoint import best_of, build, first_line, make, read
 from lowlight.data import PairDataModule
 from lowlight.evaluation import keep_profile, score
 from lowlight.methods import Classical, Method, TwoStages
 from lowlight.provenance import provenance
 from lowlight.run_folder import BEST, LAST
+from lowlight.stopwatch import Stopwatch
 from lowlight.tuning import find_lr
 
 log = logging.getLogger(__name__)

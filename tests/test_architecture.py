@@ -14,7 +14,7 @@ ORDER = [
     {"images", "networks", "losses", "schedules"},
     {"metrics", "run_folder", "config", "provenance", "statistics"},
     {"methods", "data"},
-    {"averaging", "callbacks", "checkpoint", "features", "stopping", "sweep"},
+    {"averaging", "callbacks", "checkpoint", "features", "stopping", "stopwatch", "sweep"},
     {"pretrained"},
     {"evaluation", "tracking", "tuning"},
     {"training", "report", "inference"},

@@ -1,0 +1,75 @@
+"""Where the time of a training goes."""
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+_PARTS = ("seconds", "waiting", "validating")
+
+
+class Stopwatch(Callback):
+    """Count the sittings of a run that was resumed, and its seconds.
+
+    Attributes:
+        seconds: Spent training, with all below.
+        waiting: Of these, between one training step and the next: until the data came, mostly.
+        validating: Of these, in validation.
+    """
+
+    def __init__(self) -> None:
+        self.sittings = 0
+        self.seconds = self.waiting = self.validating = 0.0
+        self._since: float | None = None
+        self._paused = self._began = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start."""
+        self.sittings += 1
+        self._since = self._paused = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Wait for the epoch's first batch."""
+        self._paused = time.monotonic()
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Count what was waited for a batch."""
+        self.waiting += time.monotonic() - self._paused
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Wait for the next batch."""
+        self._paused = time.monotonic()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start to validate."""
+        self._began = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count a validation, which is no waiting."""
+        now = time.monotonic()
+        if not trainer.sanity_checking:
+            self.validating += now - self._began
+        self._paused = now
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop."""
+        self._add()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the seconds and sittings so far, for the checkpoint."""
+        if self._since is not None:
+            self._add()
+            self._since = time.monotonic()
+        return {name: getattr(self, name) for name in (*_PARTS, "sittings")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint's seconds and sittings."""
+        for name in _PARTS:
+            setattr(self, name, float(state_dict.get(name, 0)))
+        self.sittings = int(state_dict.get("sittings", 1))
+
+    def _add(self) -> None:
+        if self._since is not None:
+            self.seconds += time.monotonic() - self._since
+            self._since = None
