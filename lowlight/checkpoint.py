@@ -4,7 +4,7 @@ import importlib
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
@@ -98,29 +98,6 @@ def best_of(run: Path) -> Path:
     """Return the checkpoint that speaks for a run: the best, or the last where nothing was validated."""
     best, last = run / BEST, run / LAST
     return last if last.exists() and not best.exists() else best
-
-
-def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
-    """Load the method of a run folder: its best checkpoint, or the one it evaluated, or, where nothing is
-    learnt, its config.
-
-    Raises:
-        ValueError: As :func:`load` does, or if the folder holds no run.
-    """
-    run = Path(run)
-    if best_of(run).exists():
-        return load(run, trust=trust)
-    if not (run / "config.yaml").exists():
-        raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")
-    config = cast(DictConfig, OmegaConf.load(run / "config.yaml"))
-    if checkpoint := config.get("checkpoint"):
-        return load(checkpoint, trust=trust)
-    recipe = cast(dict[str, Any], OmegaConf.to_container(config.method))
-    check_recipe(recipe, run / "config.yaml", trust)
-    method = build(recipe)
-    if any(True for _ in method.parameters()):
-        raise ValueError(f"{run}: no checkpoint in it: the run was stopped before its first epoch was saved")
-    return method.eval()
 
 
 def read(path: Path) -> dict[str, Any]:

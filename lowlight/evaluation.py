@@ -21,7 +21,7 @@ from lowlight.features import SIGMAS, opencv, study, summary
 from lowlight.images import read_image
 from lowlight.methods import Method
 from lowlight.metrics import DEFINITIONS, all_scores
-from lowlight.pretrained import load_method, shipped
+from lowlight.pretrained import load_method, locate
 from lowlight.provenance import provenance
 from lowlight.statistics import bootstrap_interval
 
@@ -104,8 +104,8 @@ def _method(config: DictConfig) -> Method | None:
 def _make_absolute(config: DictConfig) -> None:
     """Store the paths of what is scored so that compare, which may run elsewhere, finds it."""
     for key in ("checkpoint", "predictions"):
-        if config[key] and not (key == "checkpoint" and config[key] in shipped()):
-            config[key] = str(Path(config[key]).expanduser().resolve())
+        if config[key]:
+            config[key] = str(locate(Path(config[key]).expanduser()).resolve())
 
 
 def _training(checkpoint: str | None) -> dict[str, Any]:

@@ -1,18 +1,21 @@
-"""Trained methods to hand on: ``model.safetensors`` and ``config.json``, in a folder or on the hub."""
+"""Trained methods by where they are: run folders, and what is handed on as ``model.safetensors`` and
+``config.json``, in a folder, on the hub, or with lowlight itself.
+"""
 
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
 from lowlight import __version__
-from lowlight.checkpoint import build, check_recipe, first_line, load, load_run
+from lowlight.checkpoint import best_of, build, check_recipe, first_line, load
 from lowlight.images import CONTRACT
 from lowlight.methods import Method
 from lowlight.run_folder import write_json
@@ -28,6 +31,11 @@ def shipped() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
 
 
+def locate(path: Path | str) -> Path:
+    """Return a path as it is; or, where nothing is there, the folder of :func:`shipped` weights so named."""
+    return SHIPPED / path if str(path) in shipped() and not Path(path).exists() else Path(path)
+
+
 def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
     """Load a method, on the CPU, from a checkpoint, a run folder or a pretrained folder.
 
@@ -38,14 +46,35 @@ def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
     Raises:
         ValueError: If nothing of ours is there, or its recipe calls what is not trusted.
     """
-    if not Path(path).exists() and str(path) in shipped():
-        return from_pretrained(path)
-    path = Path(path)
+    path = locate(path)
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder")
     if path.is_file():
         return load(path, trust=trust)
-    return from_pretrained(path, trust) if (path / WEIGHTS).exists() else load_run(path, trust=trust)
+    return from_pretrained(path, trust) if (path / WEIGHTS).exists() else load_run(path, trust)
+
+
+def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
+    """Load the method of a run folder: its best checkpoint, or the one it evaluated, or, where nothing is
+    learnt, its config.
+
+    Raises:
+        ValueError: As :func:`lowlight.checkpoint.load` does, or if the folder holds no run.
+    """
+    run = Path(run)
+    if best_of(run).exists():
+        return load(run, trust=trust)
+    if not (run / "config.yaml").exists():
+        raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")
+    config = cast(DictConfig, OmegaConf.load(run / "config.yaml"))
+    if checkpoint := config.get("checkpoint"):
+        return load_method(checkpoint, trust)
+    recipe = cast(dict[str, Any], OmegaConf.to_container(config.method))
+    check_recipe(recipe, run / "config.yaml", trust)
+    method = build(recipe)
+    if any(True for _ in method.parameters()):
+        raise ValueError(f"{run}: no checkpoint in it: the run was stopped before its first epoch was saved")
+    return method.eval()
 
 
 def save_pretrained(method: Method, folder: Path | str, *, half: bool = False, **about: Any) -> None:
@@ -94,9 +123,9 @@ def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
     Raises:
         ValueError: If files are missing or broken, weights do not fit, or the recipe is not trusted.
     """
-    path = Path(folder)
+    path = locate(folder)
     if not path.is_dir():
-        path = SHIPPED / str(folder) if str(folder) in shipped() else _from_hub(str(folder))
+        path = _from_hub(str(folder))
     config = _read_config(path / CONFIG)
     check_recipe(config["recipe"], path / CONFIG, trust)
     method = build(config["recipe"])

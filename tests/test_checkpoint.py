@@ -6,9 +6,10 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from lowlight.checkpoint import build, check_recipe, load, load_run
+from lowlight.checkpoint import build, check_recipe, load
 from lowlight.config import load_config
 from lowlight.methods import Supervised
+from lowlight.pretrained import load_run
 from tests.tiny import TINY
 
 

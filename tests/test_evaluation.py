@@ -12,7 +12,7 @@ from PIL import Image
 from lowlight.checkpoint import build
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
-from lowlight.pretrained import save_pretrained
+from lowlight.pretrained import load_run, save_pretrained
 from tests.conftest import photograph
 
 
@@ -62,6 +62,7 @@ def test_the_weights_that_come_along_are_scored_by_their_name(lol: Path, tmp_pat
     shipped = run(lol, tmp_path / "out", "checkpoint=coarse_to_fine")
     assert shipped["test/psnr"] > run(lol, tmp_path / "dark", "method=identity")["test/psnr"] + 1
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["method"] == "coarse_to_fine"
+    assert load_run(tmp_path / "out").name == "coarse_to_fine"  # by which compare times it
 
 
 def test_a_result_names_everything_that_it_depends_on(lol: Path, tmp_path: Path) -> None:

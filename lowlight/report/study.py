@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from lowlight.checkpoint import load_run
 from lowlight.images import from_uint8
+from lowlight.pretrained import load_run
 from lowlight.report.entries import Entry, gather
 from lowlight.report.figures import CURVE_FIGURES, DARK, LIGHT, draw_curves, draw_strips
 from lowlight.report.findings import notes_on_pairs
@@ -44,7 +44,7 @@ LOL_SIZE = (400, 600)
 
 
 class Enhancer(Protocol):
-    """What can be timed: a method, as `lowlight.checkpoint.load_run` returns it."""
+    """What can be timed: a method, as `lowlight.pretrained.load_run` returns it."""
 
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance images of shape (B, 3, H, W) in [0, 1]."""
@@ -72,7 +72,7 @@ def compare(
         pictures: Whether the report may show the photographs that the runs kept.
         device: Where to time the methods, as torch names it.
         trust: Packages beyond torch and lowlight that the checkpoints may call, such as ``["mypackage."]``.
-        load: What makes a method of a run folder; by default :func:`lowlight.checkpoint.load_run`.
+        load: What makes a method of a run folder; by default :func:`lowlight.pretrained.load_run`.
 
     Returns:
         The page, ``out/index.html``.
