@@ -7,6 +7,7 @@ return one value a logit.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -132,18 +133,53 @@ def windowed_ssim(enhanced: Tensor, high: Tensor, window: Tensor, correction: fl
             f"SSIM needs sides of at least {len(window)} pixels, got {size}; leave out smaller images"
         )
     with torch.autocast(enhanced.device.type, enabled=False):
-        x, y = enhanced.float(), high.float()
+        similarity = _Similarity.apply(enhanced.float(), high.float(), window, correction)  # type: ignore[no-untyped-call]
+    return cast(Tensor, similarity)
+
+
+class _Similarity(torch.autograd.Function):
+    """The formula, and its derivative in three filtered maps instead of the graph's many."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, window: Tensor, correction: float) -> Tensor:
         # About its own level, which changes nothing, an image loses ten times less of a small variance.
-        level_x, level_y = (image.detach().mean((-2, -1), keepdim=True) for image in (x, y))
+        level_x, level_y = (image.mean((-2, -1), keepdim=True) for image in (x, y))
         x, y = x - level_x, y - level_y
-        means = _filter(torch.cat((x, y, x * x, y * y, x * y), dim=1), window)
-        mean_x, mean_y, xx, yy, xy = means.chunk(5, dim=1)
-        variances = correction * ((xx - mean_x.square()) + (yy - mean_y.square()))
-        covariance = correction * (xy - mean_x * mean_y)
-        mean_x, mean_y = mean_x + level_x, mean_y + level_y
-        c1, c2 = 0.01**2, 0.03**2
-        luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
-        return (luminance * (2 * covariance + c2) / (variances + c2)).flatten(1).mean(1)
+        means = _filter(torch.cat((x, y, x * x + y * y, x * y), dim=1), window)
+        mean_x, mean_y, squares, products = means.chunk(4, dim=1)
+        variances = correction * (squares - mean_x.square() - mean_y.square()) + 0.03**2
+        contrast = (2 * correction * (products - mean_x * mean_y) + 0.03**2) / variances
+        bright_x, bright_y = mean_x + level_x, mean_y + level_y
+        brightness = bright_x.square() + bright_y.square() + 0.01**2
+        luminance = (2 * bright_x * bright_y + 0.01**2) / brightness
+        ctx.save_for_backward(
+            x, y, mean_x, mean_y, bright_x, bright_y, variances, contrast, brightness, luminance, window
+        )
+        ctx.correction = correction
+        return (luminance * contrast).flatten(1).mean(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, y, mean_x, mean_y, bright_x, bright_y, variances, contrast, brightness, luminance, window = (
+            ctx.saved_tensors
+        )
+        gradient = (gradients[0] / luminance[0].numel())[:, None, None, None]
+        of_products = luminance / variances * (2 * ctx.correction * gradient)
+        of_squares = -0.5 * contrast * of_products
+        shared = contrast / brightness * (2 * gradient)
+
+        def towards(one: Tensor, other: Tensor, *means: Tensor) -> Tensor:
+            mean, other_mean, bright, other_bright = means
+            of_mean = shared * (other_bright - bright * luminance)
+            of_mean = of_mean - of_products * other_mean - 2 * of_squares * mean
+            maps = F.pad(torch.cat((of_mean, of_squares, of_products), dim=1), 4 * (len(window) - 1,))
+            with torch.autocast(maps.device.type, enabled=False):
+                constant, linear, crossed = _filter(maps, window.flip(0)).chunk(3, dim=1)
+            return constant + 2 * one * linear + other * crossed
+
+        to_x = towards(x, y, mean_x, mean_y, bright_x, bright_y) if ctx.needs_input_grad[0] else None
+        to_y = towards(y, x, mean_y, mean_x, bright_y, bright_x) if ctx.needs_input_grad[1] else None
+        return to_x, to_y, None, None
 
 
 def _filter(image: Tensor, window: Tensor) -> Tensor:

@@ -56,6 +56,12 @@ def test_ssim_is_scikit_images() -> None:
     assert losses.ssim_loss(enhanced, high).item() == pytest.approx(1 - sum(expected) / 2, abs=2e-5)
 
 
+def test_the_derivative_of_ssim_is_that_of_its_values() -> None:
+    x, y = (image.double().requires_grad_() for image in torch.rand(2, 2, 1, 7, 6))
+    window = torch.tensor([0.2, 0.3, 0.5])  # lopsided, so that it cannot be taken for its mirror image
+    assert torch.autograd.gradcheck(lambda x, y: losses._Similarity.apply(x, y, window, 1.1), (x, y))
+
+
 def test_ssim_of_equal_images_is_one_also_in_the_dark() -> None:
     image = torch.rand(1, 3, 16, 16) * 0.01
     assert losses.ssim(image, image).item() == pytest.approx(1, abs=1e-6)
