@@ -82,6 +82,13 @@ def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch
     assert list(find_models(None)) == ["gamma", "lime"]
 
 
+def test_a_run_goes_before_what_comes_along_under_its_name(tmp_path: Path) -> None:
+    (tmp_path / "coarse_to_fine").mkdir()
+    (tmp_path / "coarse_to_fine" / "best.ckpt").touch()
+    assert find_models(None)["coarse_to_fine"] is None
+    assert find_models(tmp_path)["coarse_to_fine"] == tmp_path / "coarse_to_fine"
+
+
 def test_exports_and_pretrained_folders_are_models_too(tmp_path: Path) -> None:
     for name in ("net.onnx", "net.xml", "net.bin", "handed/model.safetensors", "handed/config.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

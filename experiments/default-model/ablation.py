@@ -40,6 +40,7 @@ def main() -> None:
             "data.val_fraction=0.25",
             f"output_dir={folder}",
             "resume=auto",
+            "trainer.enable_progress_bar=false",
         ]
         common += [f"method.coarse_epochs={arguments.coarse}", f"trainer.max_epochs={epochs}"]
         common += [f"trainer.check_val_every_n_epoch={epochs}"]
