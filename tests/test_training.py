@@ -196,7 +196,12 @@ def test_progressive_training_begins_with_small_crops_in_large_batches(lol: Path
         (2, (3, 3, 24, 24)),
         *((3, one) for one in own),
     ]
-    assert manifest(tmp_path)["data"]["progressive"][1] == {"epochs": 2, "patch_size": 24, "batch_size": 3}
+    assert manifest(tmp_path)["data"]["progressive"][1] == {
+        "epochs": 2,
+        "patch_size": 24,
+        "batch_size": 3,
+        "resize": None,
+    }
 
 
 def test_only_training_pairs_are_mixed(lol: Path, tmp_path: Path) -> None:

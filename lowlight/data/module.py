@@ -42,8 +42,8 @@ class PairDataModule(pl.LightningDataModule):
         resize: Side in pixels that training images are resized to, as squares, before any crop; ``None``
             keeps their size.
         progressive: Stages before, such as ``[{"epochs": 10, "patch_size": 64, "batch_size": 32}]`` for ten
-            epochs with these crops and batches; the trainer then needs
-            ``reload_dataloaders_every_n_epochs=1``, which ``lowlight train`` sets.
+            epochs with these crops and batches, and ``"resize": 128`` for a size of its own; the trainer then
+            needs ``reload_dataloaders_every_n_epochs=1``, which ``lowlight train`` sets.
         augment: Whether training samples are mirrored and turned by quarters.
         mixup: Mixes each training pair with another of its batch, by a weight from Beta(mixup, mixup); see
             :func:`lowlight.images.mix`. ``None`` mixes nothing.
@@ -229,6 +229,7 @@ class PairDataModule(pl.LightningDataModule):
             raise ValueError("progressive training needs Trainer(reload_dataloaders_every_n_epochs=1)")
         if stage := stage_of(self.stages, epoch):
             dataset.patch_size, batch_size = stage.patch_size, stage.batch_size
+            dataset.resize = stage.resize or dataset.resize
         sampler = EpochSampler(dataset, self.seed, self.epoch_size)
         sampler.set_epoch(epoch)  # Lightning does so, but after a resumed run's loader processes have begun
         return DataLoader(

@@ -1,7 +1,7 @@
 """Training that begins with small crops in large batches and goes on to larger ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -13,11 +13,13 @@ class Stage:
         epochs: How many.
         patch_size: Side of their crops in pixels; ``None`` takes whole images.
         batch_size: Their samples a batch.
+        resize: Side in pixels that their images are resized to, as squares; ``None`` is ``data.resize``.
     """
 
     epochs: int
     patch_size: int | None
     batch_size: int
+    resize: int | None = None
 
 
 def read_stages(given: Sequence[Mapping[str, Any]] | None) -> list[Stage]:
@@ -29,10 +31,11 @@ def read_stages(given: Sequence[Mapping[str, Any]] | None) -> list[Stage]:
     stages = []
     for stage in given or []:
         example = "[{epochs: 10, patch_size: 64, batch_size: 32}]"
-        if not isinstance(stage, Mapping) or set(stage) != {"epochs", "patch_size", "batch_size"}:
+        keys = {field.name for field in fields(Stage)}
+        if not isinstance(stage, Mapping) or set(stage) | {"resize"} != keys:
             raise ValueError(f"data.progressive={given} is no list of stages such as {example}")
         for key, value in stage.items():
-            whole_image = key == "patch_size" and value is None
+            whole_image = key in ("patch_size", "resize") and value is None
             if not whole_image and (type(value) is not int or value < 1):
                 raise ValueError(f"data.progressive: {key}={value} must be a whole number of at least 1")
         stages.append(Stage(**stage))

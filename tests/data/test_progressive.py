@@ -21,6 +21,7 @@ def test_stages_follow_each_other_and_end() -> None:
     found = [stage_of(stages, epoch) for epoch in range(5)]
     assert found == [Stage(2, 64, 8), Stage(2, 64, 8), Stage(1, 96, 4), None, None]
     assert read_stages([first | {"patch_size": None}]) == [Stage(2, None, 8)]
+    assert read_stages([first | {"resize": 128}]) == [Stage(2, 64, 8, resize=128)]
     assert read_stages(None) == read_stages([]) == []
     assert stage_of([], 0) is None
 
@@ -34,12 +35,25 @@ def test_stages_follow_each_other_and_end() -> None:
         ([{"epochs": None, "patch_size": 64, "batch_size": 1}], "epochs=None must be a whole number"),
         ([{"epochs": 0, "patch_size": 64, "batch_size": 1}], "epochs=0 must be a whole number"),
         ([{"epochs": 1, "patch_size": 6.4, "batch_size": 1}], "patch_size=6.4 must be a whole number"),
+        ([{"epochs": 1, "patch_size": 64, "batch_size": 1, "resize": 0}], "resize=0 must be a whole number"),
         ({"epochs": 1, "patch_size": 64, "batch_size": 1}, "is no list of stages such as"),
     ],
 )
 def test_other_stages_are_refused(stages: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PairDataModule(progressive=stages)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_stage_can_have_a_size_of_its_own(lol: Path, workers: int) -> None:
+    stage = {"epochs": 1, "patch_size": None, "batch_size": 2, "resize": 24}
+    data = PairDataModule(
+        lol, progressive=[stage], patch_size=16, batch_size=1, val_fraction=0, num_workers=workers
+    )
+    data.setup("fit")
+    assert next(iter(data.train_dataloader()))["low"].shape == (2, 3, 24, 24)
+    data._next_epoch = lambda: 1  # type: ignore[method-assign]  # the stage is over
+    assert next(iter(data.train_dataloader()))["low"].shape == (1, 3, 16, 16)
 
 
 def test_pairs_are_mixed_with_another_by_one_weight_each() -> None:
