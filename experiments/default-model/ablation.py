@@ -15,10 +15,10 @@ ROWS = {
     "fine stage under its own exposure": ["method.reference_exposure=false"],
     "weight of SSIM 0.3": ["method.loss.weights.ssim=0.3"],
     "nothing brightened": ["method.brighten=0"],
-    "nothing mixed": ["method.mixup=null"],
+    "exposure as it is": ["method.exposure=0"],
     "no exposure-matched loss": ["method.matched_weight=0"],
-    "weight decay 0.01": ["method.coarse_decay=0.01"],
-    "wider fine stage": ["method.net.fine_channels=[48,96,144]"],
+    "coarse stage held back more": ["method.coarse_decay=0.2", "method.net.dropout=0.5"],
+    "narrower fine stage": ["method.net.fine_channels=[32,64,96]"],
 }
 SCORES = ("val/psnr", "val/psnr_gtmean", "val/ssim")
 

@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from lowlight.images import Pair, mix, pad_to_stride
+from lowlight.images import Pair, pad_to_stride
 from lowlight.losses import Loss, charbonnier, exposure_matched
 from lowlight.methods.base import Method, evaluating
 from lowlight.methods.supervised import MakeOptimizer, MakeScheduler, scheduled
-from lowlight.networks.coarse_to_fine import DARK, CoarseToFine, Window
+from lowlight.networks.coarse_to_fine import DARK, WAYS, CoarseToFine, Window, turned
 
 
 @final
@@ -20,15 +20,15 @@ class TwoStages(Method):
     """Train a :class:`lowlight.networks.CoarseToFine`: its exposure first, then its restoration under it.
 
     Batches are whole images of one size. In the first ``coarse_epochs`` the coarse stage learns the averages
-    of the references, from dark images that are mixed and whose exposure is changed at random: the exposure
-    of a reference can hardly be told from its dark image, and would soon be known by heart. Its loss is
-    Charbonnier, the same of all but the exposure, and a little of the squared error of logarithms, which
-    minds the dark parts. Then it is left as it is, and the fine stage learns on crops under the exposure that
-    the coarse stage gives the whole image, multiplied to the mean of the reference: it learns to restore, and
-    not to guess once more what neither the crop nor the image shows.
+    of the references, from dark images whose exposure is changed at random: the exposure of a reference can
+    hardly be told from its dark image, and would soon be known by heart. Its loss is Charbonnier, the same of
+    all but the exposure, and a little of the squared error of logarithms, which minds the dark parts. Then it
+    is left as it is, and the fine stage learns on crops under the exposure that the coarse stage gives the
+    whole image, multiplied to the mean of the reference: it learns to restore, and not to guess once more
+    what neither the crop nor the image shows.
 
-    In half of the batches rows and columns are exchanged, so that upright photographs are seen, too, and some
-    dark images are brightened in parts, so that what is bright is left as it is, beside what is dark.
+    Each batch is mirrored and turned at random, so that upright photographs are seen, too, and some dark
+    images are brightened in parts, so that what is bright is left as it is, beside what is dark.
 
     Args:
         net: The network.
@@ -36,12 +36,10 @@ class TwoStages(Method):
         loss: The fine stage's, of its raw output and the reference, both crops.
         log_weight: Weight of the squared error of logarithms in the coarse stage's loss.
         matched_weight: Weight of :func:`lowlight.losses.exposure_matched` in it.
-        brighten: Share of the dark images that are blended with their references, by weights from 0 to 1 that
-            vary smoothly over the image: parts of it, or all, are bright already.
+        brighten: Share of the dark images that are blended with their references, by weights that vary
+            smoothly over the image: parts of it are bright already, beside others that are dark.
         exposure: Standard deviation of the logarithm of the factor by which its dark images are made
             brighter or darker; 0 leaves them.
-        mixup: Its averages are mixed with those of another image by a weight from Beta(mixup, mixup); None
-            mixes nothing.
         reference_exposure: Whether the coarse exposure is multiplied to the mean of the reference before the
             fine stage learns under it.
         patch_size: Side of the fine stage's crops in pixels; smaller images are not cropped.
@@ -52,7 +50,7 @@ class TwoStages(Method):
 
     Raises:
         ValueError: If ``coarse_epochs`` is negative, there are no crops, their side is no multiple of the
-            network's stride, or ``brighten`` or ``mixup`` is out of its range.
+            network's stride, or ``brighten`` is out of its range.
     """
 
     net: CoarseToFine
@@ -66,12 +64,11 @@ class TwoStages(Method):
         matched_weight: float = 2.0,
         brighten: float = 0.2,
         exposure: float = 0.15,
-        mixup: float | None = 0.5,
         reference_exposure: bool = True,
         patch_size: int = 160,
         patches: int = 4,
         optimizer: MakeOptimizer = partial(torch.optim.AdamW, lr=1e-3),
-        coarse_decay: float = 0.2,
+        coarse_decay: float = 0.05,
         scheduler: MakeScheduler | None = None,
     ) -> None:
         super().__init__(net)
@@ -79,8 +76,8 @@ class TwoStages(Method):
             raise ValueError(
                 f"coarse_epochs={coarse_epochs} must be at least 0 and patches={patches} at least 1"
             )
-        if not 0 <= brighten <= 1 or (mixup is not None and mixup <= 0):
-            raise ValueError(f"brighten={brighten} must be in [0, 1] and mixup={mixup} above 0, or None")
+        if not 0 <= brighten <= 1:
+            raise ValueError(f"brighten={brighten} must be in [0, 1]")
         if patch_size < 1 or patch_size % self.stride:
             raise ValueError(
                 f"patch_size={patch_size} must be a multiple of the network's stride, {self.stride}"
@@ -91,7 +88,6 @@ class TwoStages(Method):
         self.matched_weight = matched_weight
         self.brighten = brighten
         self.exposure = exposure
-        self.mixup = mixup
         self.reference_exposure = reference_exposure
         self.patch_size = patch_size
         self.patches = patches
@@ -105,30 +101,32 @@ class TwoStages(Method):
 
     def training_step(self, batch: Pair, batch_idx: int) -> Tensor:
         """Return the loss of a batch of whole images, of the stage whose turn it is."""
-        if torch.rand(()) < 0.5:
-            batch = _like(batch, batch["low"].mT, batch["high"].mT)
+        way = int(torch.randint(WAYS, ()))
+        batch = _like(batch, turned(batch["low"], way), turned(batch["high"], way))
         is_coarse = self.current_epoch < self.coarse_epochs
         return self._expose(batch) if is_coarse else self._restore(batch)
 
     def _brightened(self, batch: Pair) -> Pair:
         """Blend some of the dark images with their references, by weights that vary smoothly over each."""
         low, high = batch["low"], batch["high"]
-        chosen, level = torch.rand(2, len(low), 1, 1, 1, device=low.device)
+        chosen, level, least = torch.rand(3, len(low), 1, 1, 1, device=low.device)
         relief = torch.rand(len(low), 1, 3, 3, device=low.device)
+        darkest, brightest = relief.amin(dim=(2, 3), keepdim=True), relief.amax(dim=(2, 3), keepdim=True)
+        relief = (relief - darkest) / (brightest - darkest)
         relief = F.interpolate(relief, low.shape[-2:], mode="bilinear", align_corners=True)
-        # From almost nowhere (level 0) over here and there to almost everywhere (level 1).
-        weights = (3 * (relief + level) - 2.5).clamp(0, 1) * (chosen < self.brighten)
+        # A part always stays dark: from nearly all of it (level 0) to a corner (level 1).
+        weights = (3 * relief + 2.4 * level - 2.5).clamp(0, 1)
+        weights = torch.lerp(0.3 * least, torch.ones_like(least), weights) * (chosen < self.brighten)
         return _like(batch, torch.lerp(low, high, weights), high)
 
     def _expose(self, batch: Pair) -> Tensor:
         """Train the coarse stage on averages."""
-        averages = _like(batch, self.net.average(batch["low"]), self.net.average(batch["high"]))
-        averages = self._brightened(averages)
-        if self.mixup is not None:
-            averages = mix(averages, self.mixup)
-        low, high = averages["low"], averages["high"]
+        low, high = self.net.average(batch["low"]), self.net.average(batch["high"])
+        # Before bright parts are put in, which are to stay as they are.
         factor = (self.exposure * torch.randn(len(low), 1, 1, 1, device=low.device)).exp()
-        bright = self.net.expose((low * factor).clamp(max=1)).bright
+        averages = self._brightened(_like(batch, (low * factor).clamp(max=1), high))
+        low, high = averages["low"], averages["high"]
+        bright = self.net.decide(low)
         log_error = ((bright + DARK) / (high + DARK)).log().square().mean()
         loss = (
             charbonnier(bright, high)

@@ -18,6 +18,24 @@ SLOPE = 0.1
 """Of the leaky rectifiers, for negative values."""
 
 
+WAYS = 8
+"""To lay a photograph on its side or mirror it."""
+
+
+def turned(image: Tensor, way: int, back: bool = False) -> Tensor:
+    """Mirror images of shape (B, C, H, W) along either axis and exchange the axes, or undo that.
+
+    Args:
+        image: Images of any size.
+        way: From 0, which leaves them as they are, to ``WAYS - 1``.
+        back: Whether to undo it.
+    """
+    axes = [axis for axis, bit in ((-1, 1), (-2, 2)) if way & bit]
+    if not way & 4:
+        return image.flip(axes)
+    return image.flip(axes).mT if back else image.mT.flip(axes)
+
+
 class Scene(NamedTuple):
     """What the coarse stage saw and decided: two small images of shape (B, 3, cells, cells)."""
 
@@ -41,8 +59,9 @@ class CoarseToFine(nn.Module):
 
     The *coarse* stage averages the image over a grid of ``cells`` by ``cells``, whatever its size, and maps
     that to the averages of the bright image, by a U-Net whose bottom is pooled to one vector that modulates
-    it. The *fine* stage sees the *ratio image*, the dark image times the coarse gain, as sharp and as noisy
-    as before, four pixels as the channels of one, beside both grids. Its U-Net adds to the coarse image what
+    it. The grid costs little, so it is asked in all eight orientations of the image, and the mean is taken.
+    The *fine* stage sees the *ratio image*, the dark image times the coarse gain, as sharp and as noisy as
+    before, four pixels as the channels of one, beside both grids. Its U-Net adds to the coarse image what
     that lacks. It sees a bounded neighbourhood, so a large photograph can be cut into tiles that share one
     :meth:`scene`.
 
@@ -69,10 +88,10 @@ class CoarseToFine(nn.Module):
         self,
         cells: int = 32,
         coarse_channels: Sequence[int] = (48, 96, 128),
-        fine_channels: Sequence[int] = (32, 64, 96),
+        fine_channels: Sequence[int] = (48, 96, 144),
         coarse_blocks: int = 1,
         fine_blocks: int = 1,
-        dropout: float = 0.5,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         if not coarse_channels or not fine_channels or cells % 2 ** (len(coarse_channels) - 1):
@@ -120,11 +139,25 @@ class CoarseToFine(nn.Module):
         return _product(down, image, across.mT)
 
     def expose(self, low: Tensor) -> Scene:
-        """Decide the exposure of averaged images of shape (B, 3, cells, cells): brighter, never darker."""
+        """Decide the exposure of averaged images of shape (B, 3, cells, cells).
+
+        It is the mean of what :meth:`decide` says of them, mirrored and turned in all eight ways.
+        """
+        views = torch.cat([turned(low, way) for way in range(WAYS)])
+        decided = self.decide(views).reshape(WAYS, *low.shape)
+        bright = torch.stack([turned(decided[way], way, back=True) for way in range(WAYS)])
+        return Scene(low, bright.mean(dim=0))
+
+    def decide(self, low: Tensor) -> Tensor:
+        """Decide how bright averages of shape (B, 3, cells, cells) should be, of one orientation.
+
+        Returns:
+            Averages of the same shape in [0, 1], brighter, never darker.
+        """
         mean = low.mean(dim=(1, 2, 3), keepdim=True)
         features = torch.cat([_logarithm(low), ((low + DARK) / (mean + DARK)).log()], dim=1)
-        share = self.coarse(features).float().sigmoid()  # of what a cell lacks to full brightness
-        return Scene(low, low + (1 - low) * share)
+        share: Tensor = self.coarse(features).float().sigmoid()  # of what a cell lacks to full brightness
+        return low + (1 - low) * share
 
     def restore(
         self, low: Tensor, scene: Scene, rows: Window | None = None, columns: Window | None = None

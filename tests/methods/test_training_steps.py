@@ -86,7 +86,9 @@ def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
     exposure = [
         "method.coarse_epochs=160",
         "method.net.dropout=0",
+        "method.net.coarse_channels=[16,16]",
         "method.exposure=0",
+        "method.coarse_decay=0",
         "method.brighten=0",
         "method.scheduler=null",
     ]

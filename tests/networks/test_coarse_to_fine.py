@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from lowlight.networks import CoarseToFine
-from lowlight.networks.coarse_to_fine import Scene, Window
+from lowlight.networks.coarse_to_fine import WAYS, Scene, Window, turned
 
 
 def tiny(**options: object) -> CoarseToFine:
@@ -61,6 +61,16 @@ def test_no_cell_gets_darker() -> None:
     assert bright.std() > 0.1
 
 
+@pytest.mark.parametrize("way", range(WAYS))
+def test_a_photograph_on_its_side_or_mirrored_is_exposed_alike(way: int) -> None:
+    low, net = torch.rand(2, 3, 24, 40) / 5, tiny()
+    assert torch.equal(turned(turned(low, way), way, back=True), low)
+    decided = net.scene(turned(low, way)).bright
+    torch.testing.assert_close(decided, turned(net.scene(low).bright, way))
+    one = net.decide(net.average(turned(low, way)))
+    assert way == 0 or (one - turned(net.decide(net.average(low)), way)).abs().max() > 1e-4
+
+
 def test_a_part_is_restored_as_in_the_whole() -> None:
     low, net = torch.rand(1, 3, 128, 64) / 5, tiny()
     with torch.no_grad():
@@ -86,5 +96,5 @@ def test_sizes_that_cannot_be_are_refused(sizes: dict[str, object]) -> None:
 
 def test_the_published_sizes() -> None:
     net = CoarseToFine()
-    assert sum(weight.numel() for weight in net.parameters()) == 1_710_719
+    assert sum(weight.numel() for weight in net.parameters()) == 2_411_887
     assert net.stride == 8
