@@ -135,7 +135,7 @@ RESUMABLE = {
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("autoencoder", "progressive, in loader processes"),
+        pytest.param("autoencoder", "progressive, in loader processes", marks=pytest.mark.slow),
         ("autoencoder", "everything"),
         ("gan", "averaged"),
         ("gan", "mixed up, with dropout"),

@@ -27,8 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", help="of LOL")
     parser.add_argument("--out", type=Path, default=Path("outputs/ablation"), help="where the runs go")
-    parser.add_argument("--coarse", type=int, default=50, help="epochs of the coarse stage")
-    parser.add_argument("--fine", type=int, default=17, help="epochs of the fine stage")
+    parser.add_argument("--coarse", type=int, default=100, help="epochs of the coarse stage")
+    parser.add_argument("--fine", type=int, default=18, help="epochs of the fine stage")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
     arguments = parser.parse_args()
     epochs = arguments.coarse + arguments.fine
