@@ -1,7 +1,8 @@
 """MIRNet beside a plain transcription of its paper: equal outputs, time and memory, in turn in one process.
 
 The transcription has the same weights. It interpolates before the 1x1 convolutions, stacks branches and
-attended features as the paper draws them, and lies channel by channel in memory, as torch's default is.
+attended features as the paper draws them, has torch's own PReLU, and lies channel by channel in memory, as
+torch's default is.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from torch.nn import functional as F
 from lowlight.inference.memory import taken_by
 from lowlight.losses import charbonnier
 from lowlight.networks.mirnet import DAU, SKFF, MIRNet, Up
+from lowlight.networks.prelu import PReLU
 from lowlight.provenance import provenance
 
 
@@ -45,7 +47,7 @@ def plain_dau(self: DAU, features: Tensor) -> Tensor:
     return features + self.merge(torch.cat([spatial, channel], dim=1))
 
 
-PLAIN = {Up: plain_up, SKFF: plain_skff, DAU: plain_dau}
+PLAIN = {Up: plain_up, SKFF: plain_skff, DAU: plain_dau, PReLU: nn.PReLU.forward}
 
 
 def plainly(net: MIRNet) -> MIRNet:

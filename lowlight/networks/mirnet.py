@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from lowlight.networks._mirnet_original import check_original, original_names
+from lowlight.networks.prelu import PReLU
 
 
 def _conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
@@ -43,9 +44,9 @@ class Down(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             _conv(channels, channels, 1),
-            nn.PReLU(),
+            PReLU(),
             _conv(channels, channels, 3),
-            nn.PReLU(),
+            PReLU(),
             Blur(),
             _conv(channels, 2 * channels, 1),
         )
@@ -64,9 +65,9 @@ class Up(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             _conv(channels, channels, 1),
-            nn.PReLU(),
+            PReLU(),
             nn.ConvTranspose2d(channels, channels, 3, stride=2, padding=1, output_padding=1, bias=False),
-            nn.PReLU(),
+            PReLU(),
             _conv(channels, channels // 2, 1),
         )
         self.skip = _conv(channels, channels // 2, 1)
@@ -92,7 +93,7 @@ class SKFF(nn.Module):
         super().__init__()
         hidden = max(channels // reduction, 4)
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.squeeze = nn.Sequential(_conv(channels, hidden, 1), nn.PReLU())
+        self.squeeze = nn.Sequential(_conv(channels, hidden, 1), PReLU())
         self.excite = nn.ModuleList(_conv(hidden, channels, 1) for _ in range(branches))
 
     def forward(self, branches: list[Tensor]) -> Tensor:
@@ -177,9 +178,7 @@ class MRB(nn.Module):
         widths = [channels * 2**stream for stream in range(streams)]
         own = 1 if shared_daus else columns
         self.daus = nn.ModuleList(
-            nn.ModuleList(
-                DAU(width, reduction, nn.PReLU() if column else activation) for column in range(own)
-            )
+            nn.ModuleList(DAU(width, reduction, PReLU() if column else activation) for column in range(own))
             for width in widths
         )
         routes = [(a, b) for a in range(streams) for b in range(streams) if a != b]
@@ -292,7 +291,7 @@ class MIRNet(nn.Module):
         self.channels = channels
         self.blocks = blocks
         self.columns_of_a_dau = columns if shared_daus else 1
-        activation = nn.PReLU()
+        activation = PReLU()
 
         def block() -> MRB:
             return MRB(channels, streams, columns, shared_daus, reduction, activation)
