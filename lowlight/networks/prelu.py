@@ -11,7 +11,7 @@ class PReLU(nn.PReLU):
     """Multiply what is negative by a slope that is learnt, one for all channels; otherwise torch's.
 
     On a CPU torch's own derivative takes most of its time for the slope, whose gradient it writes for each
-    value before it adds them up: a tenth of a training step of MIRNet. This one is three to six times
+    value before it adds them up: a tenth of a training step of MIRNet. This one is two to six times
     faster; elsewhere it is torch's.
 
     Reference:
