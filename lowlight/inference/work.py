@@ -2,12 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
-import numpy as np
-import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
@@ -15,7 +12,8 @@ from lowlight.checkpoint import build
 from lowlight.config import available, config_folder, load_config
 from lowlight.inference.engines import Enhancer, TorchEnhancer, load_engine, to_device
 from lowlight.inference.folders import Job
-from lowlight.inference.photographs import Outcome, Settings, enhance_file, enhance_pixels
+from lowlight.inference.photographs import Outcome, Settings, enhance_file
+from lowlight.inference.safety import blend
 from lowlight.inference.video import enhance_video
 from lowlight.methods import Method
 from lowlight.pretrained import from_pretrained, shipped
@@ -90,7 +88,10 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
     if not job.is_video:
         return enhance_file(enhancer, job.source, job.target, settings)
     began = time.perf_counter()
-    enhance = partial(_enhance_frame, enhancer, replace(settings, fail_safe=False))
+
+    def enhance(low: Tensor) -> Tensor:
+        return blend(low, enhancer.enhance(low), settings.strength)
+
     summary = enhance_video(enhance, job.source, job.target, smoothing=settings.smoothing)
     return Outcome(
         job.source,
@@ -101,10 +102,3 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
         notes=summary.warnings,
         video=summary,
     )
-
-
-def _enhance_frame(enhancer: Enhancer, settings: Settings, low: Tensor) -> Tensor:
-    """Enhance a frame of shape (1, 3, H, W) in [0, 1] as a photograph: in tiles, if it is too large."""
-    pixels = low[0].movedim(0, -1).mul(65535).round().numpy().astype(np.uint16)
-    enhanced, _ = enhance_pixels(enhancer, pixels, settings)
-    return torch.from_numpy(enhanced.astype(np.float32) / 65535).movedim(-1, 0)[None]
