@@ -13,26 +13,30 @@ BLOCK = 32768
 def records(folder: Path) -> list[Any]:
     """Return the records of the one run, which has ended, in an ``offline-run-*`` folder.
 
-    W&B's own process may write the last of them a moment after the run ended in this one.
+    W&B's own process may write the last of them a moment after the run ended in this one; what is not
+    whole yet is read once more.
     """
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = folder.glob("*.wandb")
     for _ in range(100):
-        read = [Record.FromString(content) for content in _contents(path.read_bytes())]
+        read = [Record.FromString(content) for content in contents(path.read_bytes())]
         if any(record.WhichOneof("record_type") == "exit" for record in read):
             return read
         time.sleep(0.1)
     raise TimeoutError(f"{path}: the run did not end")
 
 
-def _contents(data: bytes) -> Iterator[bytes]:
+def contents(data: bytes) -> Iterator[bytes]:
+    """Yield what the records hold, up to the last that is whole."""
     position, content = 7, b""
     while position + 7 <= len(data):
         if (left := BLOCK - position % BLOCK) < 7:
             position += left
             continue
         _, length, kind = struct.unpack("<IHB", data[position : position + 7])
+        if position + 7 + length > len(data):  # still being written
+            return
         content += data[position + 7 : position + 7 + length]
         position += 7 + length
         if kind in (1, 4):  # whole, or the last part
