@@ -14,10 +14,11 @@ train() { # preset, folder, overrides
     lowlight evaluate "checkpoint=$out/$name" data=lol data.root="$root" trainer=cpu resume=auto "output_dir=$out/scores/$name"
 }
 
-train mirnet mirnet trainer.max_epochs=64
-train gan gan trainer.max_epochs=140
-train autoencoder autoencoder trainer.max_epochs=260
-train coarse_to_fine coarse_to_fine method.coarse_epochs=100 trainer.max_epochs=118
+train mirnet mirnet trainer.max_epochs=88
+train gan gan trainer.max_epochs=190
+train autoencoder autoencoder trainer.max_epochs=350
+# coarse_to_fine is validated at its last step alone, which is the one that is scored.
+train coarse_to_fine coarse_to_fine method.coarse_epochs=100 trainer.max_epochs=130 trainer.check_val_every_n_epoch=130
 for seed in 0 1 2; do
-    train coarse_to_fine "16-minutes-$seed" method.coarse_epochs=100 trainer.max_epochs=114 seed=$seed
+    train coarse_to_fine "16-minutes-$seed" method.coarse_epochs=100 trainer.max_epochs=123 trainer.check_val_every_n_epoch=123 seed=$seed
 done
