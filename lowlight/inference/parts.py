@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -113,13 +115,19 @@ def _overview(pixels: Pixels, longest: int) -> Tensor:
         for across in range(min(factor, pixels.shape[1])):
             small += pixels[down::factor, across::factor][:height, :width]
     parts = min(factor, pixels.shape[0]) * min(factor, pixels.shape[1])
-    image = torch.from_numpy(small).movedim(-1, 0)[None] / (parts * int(np.iinfo(pixels.dtype).max))
+    image = torch.from_numpy(small).movedim(-1, 0)[None] / (parts * white_of(pixels))
     scale = min(1.0, longest / max(height, width))
     size = [max(1, round(length * scale)) for length in (height, width)]
     return F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def floating(window: Pixels) -> Tensor:
-    """Return pixels, (H, W, 3), as a float image of shape (1, 3, H, W) in [0, 1]."""
-    white = int(np.iinfo(window.dtype).max)
-    return torch.from_numpy(window.astype(np.float32)).movedim(-1, 0)[None].div_(white)
+    """Return pixels, (H, W, 3), as a float image of shape (1, 3, H, W) in [0, 1]; floats are not copied."""
+    if window.dtype == np.float32:
+        return torch.from_numpy(window).movedim(-1, 0)[None]
+    return torch.from_numpy(window.astype(np.float32)).movedim(-1, 0)[None].div_(white_of(window))
+
+
+def white_of(pixels: NDArray[Any]) -> int:
+    """Return the value that stands for 1: the largest of whole numbers, 1 of floats."""
+    return 1 if pixels.dtype.kind == "f" else int(np.iinfo(pixels.dtype).max)

@@ -3,12 +3,14 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lowlight.inference.engines import Enhancer
 from lowlight.inference.memory import resident
-from lowlight.inference.photo import Photo, Pixels, read_photo
+from lowlight.inference.photo import Photo, read_photo
 from lowlight.inference.safety import blend, why_not_dark, why_not_sane
 from lowlight.inference.tiles import MAX_MEMORY, enhance_array
 from lowlight.inference.video import SMOOTHING, VideoSummary
@@ -39,6 +41,10 @@ class Settings:
         """Refuse a strength that is none."""
         if not 0 <= self.strength <= 1:
             raise ValueError(f"strength must be from 0 to 1, got {self.strength}")
+
+    def memory_limit(self) -> int:
+        """Return the bytes that the process may hold now."""
+        return max(MAX_MEMORY, resident() + 10**9) if self.max_memory is None else self.max_memory
 
 
 DEFAULTS = Settings()
@@ -75,9 +81,9 @@ class _NotFiniteError(ArithmeticError):
 
 
 def enhance_pixels(
-    enhancer: Enhancer, pixels: Pixels, settings: Settings = DEFAULTS
-) -> tuple[Pixels, str | None]:
-    """Enhance RGB pixels of shape (H, W, 3), uint8 or uint16.
+    enhancer: Enhancer, pixels: NDArray[Any], settings: Settings = DEFAULTS
+) -> tuple[NDArray[Any], str | None]:
+    """Enhance RGB pixels of shape (H, W, 3), uint8 or uint16; without the fail-safe also float32 in [0, 1].
 
     Returns:
         Pixels of the same shape and type, and why they are the ones given, or None: ``not_dark``,
@@ -95,10 +101,8 @@ def enhance_pixels(
     if settings.fail_safe and (reason := why_not_dark(pixels)):
         return pixels, reason
     try:
-        limit = settings.max_memory
-        if limit is None:
-            limit = max(MAX_MEMORY, resident() + 10**9)
-        enhanced = enhance_array(enhancer, pixels, max_memory=limit, tile=settings.tile, finish=finish)
+        limit, tile = settings.memory_limit(), settings.tile
+        enhanced = enhance_array(enhancer, pixels, max_memory=limit, tile=tile, finish=finish)
     except _NotFiniteError:
         if not settings.fail_safe:
             raise ValueError(f"the output of {enhancer.name} is not finite") from None

@@ -16,7 +16,10 @@ RESERVE = 0.3
 """Share of a pass's memory that is set aside beyond what was measured on a small one."""
 
 UNKNOWN = 4000
-"""Bytes a pixel assumed on systems that do not tell: more than the published MIRNet's."""
+"""Bytes a pixel assumed on systems that do not tell the process's size: more than the published MIRNet's."""
+
+LEAST = 60
+"""Bytes a pixel assumed at least: what is done before its size is read is not seen, nor what finishes it."""
 
 PROBE = 192
 """Pixels: the side of the image that a pass's memory is measured on."""
@@ -32,8 +35,8 @@ def bytes_per_pixel(enhancer: Enhancer) -> float:
         side = round_up(PROBE, enhancer.stride)
         probe = torch.rand(1, 3, side, side)
         enhancer.enhance(probe)  # what is set up once is not a pass's
-        taken = taken_by(lambda: enhancer.enhance(probe)) / side**2 or UNKNOWN
-        _measured[measured] = (1 + RESERVE) * taken + 3 * 12  # the image itself, and what is made of it
+        taken = taken_by(lambda: enhancer.enhance(probe)) / side**2 if resident() else UNKNOWN
+        _measured[measured] = (1 + RESERVE) * max(taken, LEAST) + 3 * 12  # the image, and what is made of it
     return _measured[measured]
 
 

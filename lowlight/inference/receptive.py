@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -107,9 +108,14 @@ def receptive_radius(net: nn.Module, stride: int, longest: int = LONGEST_PROBE) 
     return None if across is None or down is None else max(across, down)
 
 
+_fine_radii: WeakKeyDictionary[CoarseToFine, int | None] = WeakKeyDictionary()
+
+
 def fine_radius(net: CoarseToFine) -> int | None:
-    """Measure the radius of the receptive field under a scene, as :func:`receptive_radius` does."""
-    return receptive_radius(_Fine(net), net.stride)
+    """Measure the radius of the receptive field under a scene, as :func:`receptive_radius` does, once."""
+    if net not in _fine_radii:
+        _fine_radii[net] = receptive_radius(_Fine(net), net.stride)
+    return _fine_radii[net]
 
 
 class _Fine(nn.Module):

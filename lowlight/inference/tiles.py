@@ -1,15 +1,17 @@
 """Enhancing the pixels of a photograph of any size in bounded memory."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lowlight.inference.engines import Enhancer
 from lowlight.inference.geometry import Grid, finished
-from lowlight.inference.memory import release
-from lowlight.inference.parts import cut_of, floating
+from lowlight.inference.memory import release, trim
+from lowlight.inference.parts import cut_of, floating, white_of
 from lowlight.inference.photo import Pixels
 from lowlight.inference.planning import FASTEST, check_memory, largest_side, needed_in_tiles, needed_whole
 
@@ -21,14 +23,14 @@ Finish = Callable[[Tensor, Tensor], Tensor]
 
 def enhance_array(
     enhancer: Enhancer,
-    pixels: Pixels,
+    pixels: NDArray[Any],
     *,
     max_memory: int = MAX_MEMORY,
     tile: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
     finish: Finish | None = None,
-) -> Pixels:
-    """Enhance RGB pixels of shape (H, W, 3), uint8 or uint16, whole if that fits the memory, else in tiles.
+) -> NDArray[Any]:
+    """Enhance RGB pixels of shape (H, W, 3), whole if that fits the memory, else in tiles.
 
     Tiles start on the network's stride, throw away the rim that lacks what lies beyond it, and are blended
     over a ramp. Where the receptive field is bounded the result is the one of the whole image. A network
@@ -39,7 +41,7 @@ def enhance_array(
 
     Args:
         enhancer: What enhances.
-        pixels: The photograph.
+        pixels: The photograph, uint8 or uint16, or a frame of a video, float32 in [0, 1].
         max_memory: Bytes that the whole process may hold, this photograph and its result included.
         tile: Side of the tiles in pixels, rounded to what the network can do; by default the memory decides.
         progress: Called with the number of pixels that have been enhanced since the last call.
@@ -68,7 +70,9 @@ def enhance_array(
         else:
             progress(pixels.shape[0] * pixels.shape[1])
             return output
-    _free()
+    if fits:  # but did not
+        _free()
+    trim()
     grid = Grid(enhancer.stride, cut.halo)
     if tile is None:
         check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, grid.smallest), max_memory)
@@ -84,6 +88,22 @@ def enhance_array(
     return output
 
 
+def lasting_tile(enhancer: Enhancer, pixels: NDArray[Any], max_memory: int) -> int:
+    """Choose the tiles for all of a video's frames, of which these are the first's pixels.
+
+    Returns:
+        Their side in pixels; as long as the frame where it fits the memory whole, or cannot be cut.
+
+    Raises:
+        ValueError: If the memory is too small even for the smallest tile.
+    """
+    if needed_whole(enhancer, pixels) <= max_memory or (cut := cut_of(enhancer)) is None:
+        return max(int(length) for length in pixels.shape[:2])
+    grid = Grid(enhancer.stride, cut.halo)
+    check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, grid.smallest), max_memory)
+    return largest_side(enhancer, pixels, grid, max_memory)
+
+
 def _enhance(enhance: Callable[[Tensor], Tensor], finish: Finish | None, window: Pixels) -> Tensor:
     """Return the enhancement of some pixels, (H, W, 3), as a float image of shape (3, H, W) in [0, 1]."""
     low = floating(window)
@@ -92,9 +112,10 @@ def _enhance(enhance: Callable[[Tensor], Tensor], finish: Finish | None, window:
 
 
 def _store(image: Tensor, pixels: Pixels) -> None:
-    """Round a float image of shape (3, H, W) in [0, 1] into pixels of shape (H, W, 3)."""
-    white = int(np.iinfo(pixels.dtype).max)
-    pixels[...] = image.mul(white).round_().movedim(0, -1).numpy()
+    """Round a float image, (3, H, W) in [0, 1], into pixels of shape (H, W, 3), unless these are floats."""
+    if pixels.dtype.kind != "f":
+        image = image.mul(white_of(pixels)).round_()
+    pixels[...] = image.movedim(0, -1).numpy()
 
 
 def _in_tiles(

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
@@ -12,11 +14,11 @@ from lowlight.checkpoint import build
 from lowlight.config import available, config_folder, load_config
 from lowlight.inference.engines import Enhancer, TorchEnhancer, load_engine, to_device
 from lowlight.inference.folders import Job
-from lowlight.inference.photographs import Outcome, Settings, enhance_file
-from lowlight.inference.safety import blend
+from lowlight.inference.photographs import Outcome, Settings, enhance_file, enhance_pixels
+from lowlight.inference.tiles import lasting_tile
 from lowlight.inference.video import enhance_video
 from lowlight.methods import Method
-from lowlight.pretrained import from_pretrained, shipped
+from lowlight.pretrained import SHIPPED, from_pretrained, shipped
 
 DEFAULT = "coarse_to_fine"
 """The method that enhances where none is named."""
@@ -62,7 +64,7 @@ def ready(name: str, device: str = "cpu") -> Method:
         problem = "must be trained first" if name in available("method") else "is no method"
         raise ValueError(f"{name} {problem}: give --checkpoint, or one of {', '.join(ready_made())}")
     if name in shipped():
-        return to_device(from_pretrained(name), device)
+        return to_device(from_pretrained(SHIPPED / name), device)
     return build(load_config([f"method={name}"]).method)
 
 
@@ -88,11 +90,7 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
     if not job.is_video:
         return enhance_file(enhancer, job.source, job.target, settings)
     began = time.perf_counter()
-
-    def enhance(low: Tensor) -> Tensor:
-        return blend(low, enhancer.enhance(low), settings.strength)
-
-    summary = enhance_video(enhance, job.source, job.target, smoothing=settings.smoothing)
+    summary = enhance_video(_Frames(enhancer, settings), job.source, job.target, smoothing=settings.smoothing)
     return Outcome(
         job.source,
         job.target,
@@ -102,3 +100,19 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
         notes=summary.warnings,
         video=summary,
     )
+
+
+class _Frames:
+    """Enhances a video's frames, (1, 3, H, W) in [0, 1], as photographs, all in the tiles of the first."""
+
+    def __init__(self, enhancer: Enhancer, settings: Settings) -> None:
+        self.enhancer = enhancer
+        self.settings = replace(settings, fail_safe=False)
+
+    def __call__(self, low: Tensor) -> Tensor:
+        pixels = low[0].movedim(0, -1).numpy()
+        if self.settings.tile is None:
+            tile = lasting_tile(self.enhancer, pixels, self.settings.memory_limit())
+            self.settings = replace(self.settings, tile=tile)
+        enhanced, _ = enhance_pixels(self.enhancer, pixels, self.settings)
+        return torch.from_numpy(enhanced).movedim(-1, 0)[None]

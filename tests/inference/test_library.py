@@ -9,6 +9,7 @@ from PIL import Image
 from skimage import data
 
 import lowlight
+from lowlight.inference.work import ready
 from lowlight.methods import Supervised
 from lowlight.networks import Autoencoder
 from tests.conftest import photograph
@@ -66,6 +67,17 @@ def test_the_weights_that_come_along_make_a_dark_photograph_bright_and_keep_its_
     for channel in range(3):
         assert np.corrcoef(bright[..., channel].ravel(), high[..., channel].ravel())[0, 1] > 0.9
     assert np.array_equal(bright, lowlight.enhance(dark, "coarse_to_fine"))
+
+
+def test_a_folder_of_the_name_does_not_stand_for_the_weights_that_come_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a run that has only begun."""
+    expected = lowlight.enhance(TENSOR)
+    (tmp_path / "coarse_to_fine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    ready.cache_clear()
+    assert torch.equal(lowlight.enhance(TENSOR), expected)
 
 
 def test_a_model_is_a_method_a_path_or_a_name(tmp_path: Path) -> None:

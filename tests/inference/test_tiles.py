@@ -288,6 +288,9 @@ class TestMemory:
 
         assert 40e6 < taken_by(work) < 80e6
 
+    def test_what_takes_next_to_nothing_is_not_planned_as_unknown(self) -> None:
+        assert planning.bytes_per_pixel(TorchEnhancer(Classical(identity))) < planning.UNKNOWN / 4
+
     def test_less_memory_means_smaller_tiles(self) -> None:
         pixels, sizes = noisy(800, 800), []
         enhancer = Blur()
