@@ -5,7 +5,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +17,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
-from lowlight.checkpoint import build
+from lowlight.checkpoint import build, first_line
 from lowlight.config import available, load_config
 from lowlight.images import Pair
-from lowlight.inference.engines import TorchEnhancer, load_engine
+from lowlight.inference.engines import TorchEnhancer, load_engine, to_device
 from lowlight.inference.exported import torch_device
+from lowlight.inference.geometry import round_up
 from lowlight.inference.memory import taken_by
 from lowlight.methods import Classical, Method, TwoStages
 from lowlight.pretrained import load_method
@@ -78,24 +79,35 @@ def benchmark(
     """
     if unknown := set(engines) - set(ENGINES):
         raise ValueError(f"no engine {', '.join(sorted(unknown))}; there are {', '.join(ENGINES)}")
-    methods = {model: _method(model, trust).to(torch_device(device)).eval() for model in models}
+    device = torch_device(device)
+    methods = {model: to_device(_method(model, trust), device).eval() for model in models}
     failed: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory() as folder:
         entries = []
         for model, method in methods.items():
             for engine in engines:
                 try:
-                    run = _run(method, engine, Path(folder))
+                    run = _run(method, engine, Path(folder), device)
+                    with torch.inference_mode():
+                        for size in sizes:
+                            run(_image(*size, device))  # what cannot run fails here
                 except (ValueError, RuntimeError) as error:
-                    failed.append({"model": model, "engine": engine, "reason": str(error)})
+                    failed.append({"model": model, "engine": engine, "reason": first_line(error)})
                 else:
                     entries.append(Entry(model, engine, method, run))
         measured = [_at_size(entries, size, rounds, device) for size in sizes]
     rows, spreads = [row for of_size, _ in measured for row in of_size], [spread for _, spread in measured]
     about = provenance() | {"threads": torch.get_num_threads(), "device": device, "rounds": rounds}
     about |= {"spread_of_constant_work": round(max(spreads), 3), "noisy": max(spreads) > NOISY}
-    training = [] if train is None else [_training(name, one, *train) for name, one in methods.items()]
-    return {"rows": rows, "training": [one for one in training if one], "failed": failed, "about": about}
+    training = []
+    for model, method in methods.items():
+        if train is None or isinstance(method, Classical):
+            continue
+        try:
+            training.append({"model": model} | _training(method, *train))
+        except (ValueError, RuntimeError) as error:
+            failed.append({"model": model, "engine": "training", "reason": first_line(error)})
+    return {"rows": rows, "training": training, "failed": failed, "about": about}
 
 
 def write(result: dict[str, Any], folder: Path) -> None:
@@ -133,7 +145,11 @@ def _method(model: str, trust: Sequence[str]) -> Method:
     return build(load_config([f"method={model}"]).method)
 
 
-def _run(method: Method, engine: str, folder: Path) -> Run:
+def _image(width: int, height: int, device: str) -> Tensor:
+    return torch.rand(1, 3, height, width, device=device) / 4
+
+
+def _run(method: Method, engine: str, folder: Path, device: str) -> Run:
     """Return what enhances images by a method in an engine."""
     if engine == "torch":
         return TorchEnhancer(method).enhance
@@ -142,13 +158,12 @@ def _run(method: Method, engine: str, folder: Path) -> Run:
     if engine == "compile":
         method = copy.deepcopy(method)
         method.net.compile()
-        method.enhance(torch.rand(1, 3, 64, 64, device=method.device))  # what cannot be compiled fails here
         return method.enhance
     from lowlight.inference.export import WRITERS, export
 
     path = folder / f"{len(list(folder.iterdir()))}{WRITERS[engine][0]}"
-    export(method, path, engine)
-    return load_engine(path).enhance
+    export(copy.deepcopy(method).cpu(), path, engine)
+    return load_engine(path, "gpu" if (engine, device) == ("openvino", "cuda") else device).enhance
 
 
 def _in_bf16(method: Method, low: Tensor) -> Tensor:
@@ -161,16 +176,18 @@ def _at_size(
 ) -> tuple[list[dict[str, Any]], float]:
     """Measure entries on one image; return a row of each, and how constant work spread meanwhile."""
     width, height = size
-    low = torch.rand(1, 3, height, width, device=torch_device(device)) / 4
+    low = _image(width, height, device)
     constant = torch.rand(512, 512)
     runs: dict[str, Callable[[Tensor], object]] = {str(n): entry.run for n, entry in enumerate(entries)}
     runs["constant"] = lambda _: [constant @ constant for _ in range(20)]
-    gmac = {entry.model: _gmac(entry.method, low) for entry in entries}
-    memory = [_memory(partial(entry.run, low), low.device) for entry in entries]
+    methods = {entry.model: entry.method for entry in entries}
+    gmac = {model: _gmac(method, low) for model, method in methods.items()}
+    with torch.inference_mode():
+        memory = [_memory(partial(entry.run, low), low.device) for entry in entries]
     *each, noise = time_in_turn(runs, low, rounds=rounds).values()
     rows = []
     for entry, taken, seconds in zip(entries, memory, each, strict=True):
-        first, median, third = statistics.quantiles(seconds, n=4)
+        first, median, third = statistics.quantiles(seconds, n=4, method="inclusive")
         row = {
             "model": entry.model,
             "engine": entry.engine,
@@ -186,20 +203,18 @@ def _at_size(
             "psnr": _psnr(entry.model),
         }
         rows.append(row)
-    first, median, third = statistics.quantiles(noise, n=4)
+    first, median, third = statistics.quantiles(noise, n=4, method="inclusive")
     return rows, (third - first) / median
 
 
 def _memory(work: Callable[[], object], device: torch.device) -> int:
-    """Return the bytes that a piece of work takes at its height, the second time; 0 where no system tells."""
-    with torch.inference_mode():
-        work()
-        if device.type != "cuda":
-            return taken_by(work)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        work()
-        return torch.cuda.max_memory_allocated(device) - before
+    """Return the bytes that a piece of work takes at its height; 0 where no system tells."""
+    if device.type != "cuda":
+        return taken_by(work)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    work()
+    return torch.cuda.max_memory_allocated(device) - before
 
 
 def _gmac(method: Method, low: Tensor) -> float:
@@ -223,12 +238,10 @@ class _StepTimes(Callback):
         self.seconds.append(time.perf_counter() - self._start)
 
 
-def _training(name: str, method: Method, batch: int, side: int, steps: int = 6) -> Mapping[str, Any] | None:
+def _training(method: Method, batch: int, side: int, steps: int = 6) -> dict[str, Any]:
     """Time whole training steps, of the method's own optimisation, on random images."""
-    if isinstance(method, Classical):
-        return None
-    if isinstance(method, TwoStages):
-        method.coarse_epochs, method.patches = 0, 1  # the fine stage takes most of the time; an image, a crop
+    if isinstance(method, TwoStages):  # the fine stage, which takes most of the time; an image, a crop
+        method.coarse_epochs, method.patches, method.patch_size = 0, 1, round_up(side, method.stride)
     pairs: list[Pair] = [
         {"low": torch.rand(3, side, side) / 4, "high": torch.rand(3, side, side), "name": str(number)}
         for number in range(batch * steps)
@@ -245,10 +258,10 @@ def _training(name: str, method: Method, batch: int, side: int, steps: int = 6) 
         callbacks=[times],
     )
     method.train()
-    memory = taken_by(lambda: trainer.fit(method, DataLoader(pairs, batch_size=batch)))  # type: ignore[arg-type]
+    loader: DataLoader[Pair] = DataLoader(pairs, batch_size=batch)  # type: ignore[arg-type]
+    memory = _memory(lambda: trainer.fit(method, loader), method.device)
     seconds = statistics.median(times.seconds[1:])
     return {
-        "model": name,
         "batch": batch,
         "side": side,
         "milliseconds": 1000 * seconds,

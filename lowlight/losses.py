@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -159,6 +160,7 @@ class _Similarity(torch.autograd.Function):
         return (luminance * contrast).flatten(1).mean(1)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, y, mean_x, mean_y, bright_x, bright_y, variances, contrast, brightness, luminance, window = (
             ctx.saved_tensors

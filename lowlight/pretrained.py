@@ -69,6 +69,8 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
     config = cast(DictConfig, OmegaConf.load(run / "config.yaml"))
     if checkpoint := config.get("checkpoint"):
         return load_method(checkpoint, trust)
+    if config.get("method") is None:
+        raise ValueError(f"{run}: no method here; what was scored there are images that somebody saved")
     recipe = cast(dict[str, Any], OmegaConf.to_container(config.method))
     check_recipe(recipe, run / "config.yaml", trust)
     method = build(recipe)

@@ -61,10 +61,7 @@ def train(config: DictConfig) -> dict[str, Any]:
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     _check_fit(config, method)
     data.setup("fit")  # what is wrong with the images is said before the output folder is touched
-    if "early_stopping" in (config.callbacks or {}) and not data.datasets["val"].items:
-        raise ValueError(
-            "callbacks=[...,early_stopping] needs validation images: data.val_fraction holds out none"
-        )
+    _check_validation(config, validates=len(data.datasets["val"]) > 0)
     if config.compile:
         _compile(method)
     if config.find_lr:
@@ -261,7 +258,13 @@ def _check_fit(config: DictConfig, method: Method) -> None:
 
 
 def _check_stages(config: DictConfig, method: TwoStages) -> None:
-    """Warn where the first stage would see too little, or the second never be trained."""
+    """Warn where the first stage would see too little, or the second might never be trained."""
+    if "early_stopping" in (config.callbacks or {}):
+        log.warning(
+            "callbacks=[...,early_stopping] counts validations of the first stage, too, whose scores mean "
+            "little: its patience must outlast method.coarse_epochs=%s",
+            method.coarse_epochs,
+        )
     patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
     if patch is not None:
         log.warning(
@@ -276,6 +279,29 @@ def _check_stages(config: DictConfig, method: TwoStages) -> None:
             "method.coarse_epochs=%s",
             epochs,
             method.coarse_epochs,
+        )
+
+
+def _check_validation(config: DictConfig, validates: bool) -> None:
+    """Warn where the last epochs would never be validated, and so could not be the best.
+
+    Raises:
+        ValueError: If training is to stop by validations, and there are none.
+    """
+    if not validates:
+        if "early_stopping" in (config.callbacks or {}):
+            raise ValueError(
+                "callbacks=[...,early_stopping] needs validation images: data.val_fraction holds out none"
+            )
+        return
+    epochs, every = config.trainer.get("max_epochs"), config.trainer.get("check_val_every_n_epoch")
+    if epochs is not None and epochs > 0 and every and epochs % every:
+        log.warning(
+            "the last %s of trainer.max_epochs=%s are not validated, and so cannot be the best: "
+            "trainer.check_val_every_n_epoch=%s does not divide it",
+            epochs % every,
+            epochs,
+            every,
         )
 
 

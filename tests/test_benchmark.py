@@ -57,6 +57,27 @@ def test_multiply_accumulates_are_counted_by_hand() -> None:
     assert measuring._gmac(method, torch.rand(1, 3, 10, 20)) == pytest.approx(20 * 10 * 3 * 5 * 9 / 1e9)
 
 
+def test_what_fails_while_it_runs_is_told_of_and_the_rest_measured(
+    models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(method: object, low: torch.Tensor) -> torch.Tensor:
+        if low.shape[-1] > 32:
+            raise RuntimeError("out of memory\nlong trace")
+        return low
+
+    monkeypatch.setattr(measuring, "_in_bf16", fail)
+    result = benchmark(models[:1], sizes=[(32, 32), (48, 32)], engines=["torch", "bf16"], rounds=2)
+    assert [(row["engine"], row["width"]) for row in result["rows"]] == [("torch", 32), ("torch", 48)]
+    assert result["failed"] == [{"model": models[0], "engine": "bf16", "reason": "out of memory"}]
+
+
+def test_too_small_crops_do_not_cost_the_other_measurements(models: list[str]) -> None:
+    result = benchmark(models[:1], sizes=[(32, 32)], rounds=2, train=(2, 8))
+    assert len(result["rows"]) == 1
+    assert result["training"] == []
+    assert [(one["engine"], "11" in one["reason"]) for one in result["failed"]] == [("training", True)]
+
+
 @pytest.mark.slow
 def test_training_steps_are_timed_of_what_learns(models: list[str]) -> None:
     training = benchmark([*models, "gamma"], sizes=[(32, 32)], rounds=2, train=(2, 32))["training"]
@@ -105,6 +126,7 @@ def test_the_verb_prints_a_table_and_writes_json_and_the_plot(models: list[str],
     [
         (["absent"], "absent is no method, no run and no checkpoint"),
         (["gamma", "--size", "600"], "--size=600 is no pair of numbers such as 600x400"),
+        (["gamma", "--device", "warp"], "device 'warp' is not available"),
         (["gamma", "--engine", "tpu"], "no engine tpu; there are torch, bf16"),
         (["gamma", "--train", "0x3"], "--train=0x3 is no pair"),
     ],

@@ -80,6 +80,10 @@ def test_a_run_that_validated_nothing_is_loaded_from_its_last_epoch(tmp_path: Pa
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such checkpoint"):
         load(tmp_path / "a.ckpt")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "config.yaml").write_text("method: null\npredictions: theirs\n")
+    with pytest.raises(ValueError, match="no method here; what was scored there are images"):
+        load_run(tmp_path / "saved")
     with pytest.raises(ValueError, match="no run here"):
         load_run(tmp_path)
 

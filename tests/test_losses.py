@@ -62,6 +62,13 @@ def test_the_derivative_of_ssim_is_that_of_its_values() -> None:
     assert torch.autograd.gradcheck(lambda x, y: losses._Similarity.apply(x, y, window, 1.1), (x, y))
 
 
+def test_a_second_derivative_of_ssim_is_refused_and_not_wrong() -> None:
+    x, y = torch.rand(2, 1, 3, 16, 16)
+    (gradient,) = torch.autograd.grad(losses.ssim_loss(x.requires_grad_(), y).square(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
 def test_ssim_of_equal_images_is_one_also_in_the_dark() -> None:
     image = torch.rand(1, 3, 16, 16) * 0.01
     assert losses.ssim(image, image).item() == pytest.approx(1, abs=1e-6)

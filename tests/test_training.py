@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch.multiprocessing.spawn import ProcessRaisedException
 
+from lowlight import training
 from lowlight.averaging import ExponentialAverage
 from lowlight.checkpoint import build, load, make
 from lowlight.config import load_config
@@ -259,7 +260,17 @@ def test_stages_that_would_see_too_little_or_nothing_are_warned_of(
     caplog.clear()
     assert "all of trainer.max_epochs=1 train the first stage" not in caplog.text
     caplog.clear()
-    more = ["data.patch_size=null", "trainer.max_epochs=1"]
+    more = ["data.patch_size=null", "trainer.max_epochs=1", "callbacks=[default,early_stopping]"]
     run("coarse_to_fine", lol, tmp_path / "whole", *more, "method.coarse_epochs=1")
     assert "exposure of the whole" not in caplog.text
     assert "all of trainer.max_epochs=1 train the first stage, none the second" in caplog.text
+    assert "its patience must outlast method.coarse_epochs=1" in caplog.text
+
+
+@pytest.mark.parametrize(("every", "told"), [(2, False), (3, True)])
+def test_epochs_that_cannot_be_the_best_are_told_of(
+    every: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = load_config(["trainer.max_epochs=4", f"trainer.check_val_every_n_epoch={every}"])
+    training._check_validation(config, validates=True)
+    assert ("the last 1 of trainer.max_epochs=4 are not validated" in caplog.text) is told

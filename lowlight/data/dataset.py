@@ -1,6 +1,6 @@
 """Pairs as tensors, and an order of them that can be taken up again exactly."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -79,6 +79,11 @@ class PairDataset(Dataset[Pair]):
         return self.cache.load(
             f"{self._keys[index]}|{self.resize}", lambda: decode(self.items[index], self.resize)
         )
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return the width and height of a pair, in pixels, as it is trained on before any crop."""
+        height, width = self.pixels(index).shape[1:3]
+        return width, height
 
     def thumbnails(self) -> list[NDArray[np.float32]]:
         """Return the thumbnail of each reference, made from its pixels before any resizing."""
@@ -192,7 +197,17 @@ def collate(pairs: Sequence[Pair]) -> Pair:
     Raises:
         ValueError: If their sizes differ.
     """
-    sizes = {tuple(pair["low"].shape[:0:-1]): pair["name"] for pair in pairs}
+    check_alike({pair["name"]: cast("tuple[int, int]", pair["low"].shape[:0:-1]) for pair in pairs})
+    return cast("Pair", default_collate(list(pairs)))
+
+
+def check_alike(names: Mapping[str, tuple[int, int]]) -> None:
+    """Refuse images of several sizes, width and height by name, for a batch.
+
+    Raises:
+        ValueError: If their sizes differ.
+    """
+    sizes = {size: name for name, size in names.items()}
     if len(sizes) > 1:
         examples = ", ".join(
             f"{name} is {width}x{height}" for (width, height), name in list(sizes.items())[:2]
@@ -201,4 +216,3 @@ def collate(pairs: Sequence[Pair]) -> Pair:
             f"images of a batch differ in size ({examples}); set data.patch_size=128, data.resize=256 or "
             "data.batch_size=1"
         )
-    return cast("Pair", default_collate(list(pairs)))

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
-from lowlight.data.dataset import EpochSampler, PairDataset, collate
+from lowlight.data.dataset import EpochSampler, PairDataset, check_alike, collate
 from lowlight.data.pairs import PairedFolder, PairItem, PairSet, Split, name_sets, refuse
 from lowlight.data.progressive import read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
@@ -150,6 +150,9 @@ class PairDataModule(pl.LightningDataModule):
         train = PairDataset(
             items, self.cache, resize=self.resize, patch_size=self.patch_size, augment=self.augment
         )
+        if self.stages and self.patch_size is None and self.resize is None and self.batch_size > 1:
+            # After the first stages' epochs it would be late to hear of it.
+            check_alike({item.name: train.size(index) for index, item in enumerate(items)})
         self.datasets |= {"train": train, "val": val}
 
     def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:

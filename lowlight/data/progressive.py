@@ -10,7 +10,7 @@ class Stage:
     """Some epochs of a training.
 
     Args:
-        epochs: How many.
+        epochs: How many; 0 leaves the stage out.
         patch_size: Side of their crops in pixels; ``None`` takes whole images.
         batch_size: Their samples a batch.
         resize: Side in pixels that their images are resized to, as squares; ``None`` is ``data.resize``.
@@ -26,7 +26,7 @@ def read_stages(given: Sequence[Mapping[str, Any]] | None) -> list[Stage]:
     """Read the stages of ``data.progressive``; none where it is ``None`` or empty.
 
     Raises:
-        ValueError: If a stage lacks a number, has another, or one is no positive whole number.
+        ValueError: If a stage lacks a number, has another, or one is too small or no whole number.
     """
     stages = []
     for stage in given or []:
@@ -36,8 +36,11 @@ def read_stages(given: Sequence[Mapping[str, Any]] | None) -> list[Stage]:
             raise ValueError(f"data.progressive={given} is no list of stages such as {example}")
         for key, value in stage.items():
             whole_image = key in ("patch_size", "resize") and value is None
-            if not whole_image and (type(value) is not int or value < 1):
-                raise ValueError(f"data.progressive: {key}={value} must be a whole number of at least 1")
+            least = 0 if key == "epochs" else 1
+            if not whole_image and (type(value) is not int or value < least):
+                raise ValueError(
+                    f"data.progressive: {key}={value} must be a whole number of at least {least}"
+                )
         stages.append(Stage(**stage))
     return stages
 

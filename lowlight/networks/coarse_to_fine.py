@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,6 @@ USUAL = 0.05
 
 SLOPE = 0.1
 """Of the leaky rectifiers, for negative values."""
-
 
 WAYS = 8
 """To lay a photograph on its side or mirror it."""
@@ -115,6 +114,11 @@ class CoarseToFine(nn.Module):
         """
         return self.restore(low, self.scene(low))
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile both U-Nets, which training calls without the network around them, as torch does."""
+        self.coarse.compile(*args, **kwargs)
+        self.fine.compile(*args, **kwargs)
+
     def scene(self, low: Tensor) -> Scene:
         """Decide the exposure of whole images of shape (B, 3, H, W) in [0, 1], of any size."""
         return self.expose(self.average(low))
@@ -210,21 +214,26 @@ def _product(left: Tensor, image: Tensor, right: Tensor) -> Tensor:
         return left @ image @ right
 
 
+def _counts(start: int, stop: int, like: Tensor) -> Tensor:
+    """Return whole numbers beside a tensor, in 32 bits at least: 16 do not reach a thousand one by one."""
+    return torch.arange(start, stop, device=like.device, dtype=torch.promote_types(like.dtype, torch.float32))
+
+
 def _averaging(window: Window, cells: int, like: Tensor) -> Tensor:
     """Return the matrix, (cells, pixels), that averages a window of an axis over the axis' equal cells."""
-    pixel = torch.arange(window.start, window.stop, device=like.device, dtype=like.dtype)
+    pixel = _counts(window.start, window.stop, like)
     size = window.length / cells
-    cell = torch.arange(cells, device=like.device, dtype=like.dtype)[:, None] * size
+    cell = _counts(0, cells, like)[:, None] * size
     shared = torch.minimum(pixel + 1, cell + size) - torch.maximum(pixel, cell)
-    return shared.clamp(min=0) / size
+    return (shared.clamp(min=0) / size).to(like.dtype)
 
 
 def _interpolation(window: Window, cells: int, like: Tensor) -> Tensor:
     """Return the matrix, (pixels, cells), that interpolates between the centres of cells; constant beyond."""
-    pixel = torch.arange(window.start, window.stop, device=like.device, dtype=like.dtype)[:, None]
+    pixel = _counts(window.start, window.stop, like)[:, None]
     place = ((pixel + 0.5) * (cells / window.length) - 0.5).clamp(0, cells - 1)
-    cell = torch.arange(cells, device=like.device, dtype=like.dtype)
-    return (1 - (place - cell).abs()).clamp(min=0)
+    cell = _counts(0, cells, like)
+    return (1 - (place - cell).abs()).clamp(min=0).to(like.dtype)
 
 
 class _Residual(nn.Module):

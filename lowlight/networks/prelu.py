@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 
@@ -41,6 +42,7 @@ class _Slope(torch.autograd.Function):
         return F.prelu(features, slope)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         features, slope = ctx.saved_tensors
         (gradient,) = gradients

@@ -1,9 +1,11 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from PIL import Image
 from torch import nn
 
 from lowlight.data import PairDataModule
@@ -22,6 +24,7 @@ def test_stages_follow_each_other_and_end() -> None:
     assert found == [Stage(2, 64, 8), Stage(2, 64, 8), Stage(1, 96, 4), None, None]
     assert read_stages([first | {"patch_size": None}]) == [Stage(2, None, 8)]
     assert read_stages([first | {"resize": 128}]) == [Stage(2, 64, 8, resize=128)]
+    assert stage_of(read_stages([first | {"epochs": 0}, second]), 0) == Stage(1, 96, 4)
     assert read_stages(None) == read_stages([]) == []
     assert stage_of([], 0) is None
 
@@ -33,7 +36,7 @@ def test_stages_follow_each_other_and_end() -> None:
         ([{"epochs": 1, "patch_size": 64, "batch": 1}], "is no list of stages such as"),
         ([3], "is no list of stages such as"),
         ([{"epochs": None, "patch_size": 64, "batch_size": 1}], "epochs=None must be a whole number"),
-        ([{"epochs": 0, "patch_size": 64, "batch_size": 1}], "epochs=0 must be a whole number"),
+        ([{"epochs": -1, "patch_size": 64, "batch_size": 1}], "epochs=-1 must be a whole number"),
         ([{"epochs": 1, "patch_size": 6.4, "batch_size": 1}], "patch_size=6.4 must be a whole number"),
         ([{"epochs": 1, "patch_size": 64, "batch_size": 1, "resize": 0}], "resize=0 must be a whole number"),
         ({"epochs": 1, "patch_size": 64, "batch_size": 1}, "is no list of stages such as"),
@@ -54,6 +57,23 @@ def test_a_stage_can_have_a_size_of_its_own(lol: Path, workers: int) -> None:
     assert next(iter(data.train_dataloader()))["low"].shape == (2, 3, 24, 24)
     data._next_epoch = lambda: 1  # type: ignore[method-assign]  # the stage is over
     assert next(iter(data.train_dataloader()))["low"].shape == (1, 3, 16, 16)
+
+
+def test_sizes_that_do_not_fit_a_later_batch_are_told_before_training(lol: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(lol, tmp_path / "LOL")
+    for role in ("low", "high"):
+        path = root / "our485" / role / "3.png"
+        Image.open(path).resize((40, 40)).save(path)
+    settings: dict[str, Any] = {
+        "progressive": [{"epochs": 1, "patch_size": None, "batch_size": 2, "resize": 24}],
+        "patch_size": None,
+        "val_fraction": 0,
+    }
+    with pytest.raises(
+        ValueError, match=r"images of a batch differ in size \(.*LOL/3 is 40x40.*batch_size=1"
+    ):
+        PairDataModule(root, batch_size=2, **settings).setup("fit")
+    PairDataModule(root, batch_size=1, **settings).setup("fit")
 
 
 def test_pairs_are_mixed_with_another_by_one_weight_each() -> None:

@@ -1,13 +1,16 @@
 """The grid, its matrices, and the fine stage under it."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.nn import functional as F
 
 from lowlight.networks import CoarseToFine
-from lowlight.networks.coarse_to_fine import WAYS, Scene, Window, turned
+from lowlight.networks.coarse_to_fine import WAYS, Scene, Window, _averaging, _interpolation, turned
 
 
 def tiny(**options: object) -> CoarseToFine:
@@ -41,6 +44,15 @@ def test_the_grid_is_spread_as_torch_interpolates() -> None:
     grid = torch.rand(1, 3, 8, 8)
     _, bright = net.prepare(low, Scene(grid, grid))
     torch.testing.assert_close(bright, F.interpolate(grid, (36, 20), mode="bilinear"))
+
+
+@pytest.mark.parametrize("matrix", [_averaging, _interpolation])
+def test_pixels_are_counted_beyond_what_16_bits_reach(matrix: Callable[..., Tensor]) -> None:
+    window = Window(0, 3000, 3000)
+    expected = matrix(window, 8, torch.empty(0))
+    half = matrix(window, 8, torch.empty(0, dtype=torch.bfloat16))
+    assert half.dtype == torch.bfloat16
+    assert torch.equal(half, expected.bfloat16())
 
 
 def test_averages_are_exact_under_autocast() -> None:

@@ -29,6 +29,13 @@ def test_the_derivative_is_that_of_the_values() -> None:
     assert torch.autograd.gradcheck(lambda one, _: ours(one), (features, ours.weight))
 
 
+def test_a_second_derivative_is_refused_and_not_wrong() -> None:
+    features = torch.randn(2, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(PReLU()(features).square().sum(), features, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
 def test_a_layer_in_half_precision_learns_its_slope_in_full() -> None:
     ours, features = PReLU(), -torch.rand(1, 3, 64, 64)
     with torch.autocast("cpu", torch.bfloat16):
