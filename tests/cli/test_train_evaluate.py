@@ -13,6 +13,7 @@ from tests.cli.commands import AUTOENCODER, QUICK, lowlight, on
 from tests.tiny import TINY
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_compare_reads_and_is_not_done_twice(lol: Path, tmp_path: Path) -> None:
     command = ["train", *AUTOENCODER, *on(lol), "output_dir=run", "resume=auto"]
     first = lowlight(*command, folder=tmp_path)

@@ -80,6 +80,7 @@ def half() -> MixedPrecision:
     return MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=1024.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEARNT)
 def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
     rate = "method.optimizer.lr=3e-3"
