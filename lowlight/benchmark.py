@@ -120,7 +120,7 @@ def write(result: dict[str, Any], folder: Path) -> None:
     write_json(folder / "benchmark.json", result)
     first = result["rows"][0] if result["rows"] else {}
     points = [
-        (f"{Path(row['model']).name}, {row['engine']}", row["milliseconds"], row["psnr"])
+        (Path(row["model"]).name, row["engine"], row["milliseconds"], row["psnr"])
         for row in result["rows"]
         if row["psnr"] is not None and (row["width"], row["height"]) == (first["width"], first["height"])
     ]

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from lowlight.report.entries import Entry
@@ -89,16 +90,23 @@ def draw_tradeoff(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -
     return png(canvas)
 
 
-def draw_latency(points: Sequence[tuple[str, float, float]], theme: Theme) -> bytes:
-    """Draw PSNR in dB against the milliseconds an image takes: ``(label, milliseconds, psnr)`` each."""
+def draw_latency(points: Sequence[tuple[str, str, float, float]], theme: Theme) -> bytes:
+    """Draw PSNR in dB against milliseconds an image: ``(model, engine, milliseconds, psnr)`` each."""
     canvas = _canvas((6.4, 3.8), theme)
     axes = canvas.add_subplot()
-    for index, (label, milliseconds, psnr) in enumerate(points):
-        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-        axes.scatter(milliseconds, psnr, s=36, color=colour, marker=marker, label=label)
+    models, engines = (list(dict.fromkeys(point[place] for point in points)) for place in (0, 1))
+    colours = {model: COLOURS[index % len(COLOURS)] for index, model in enumerate(models)}
+    markers = {engine: MARKERS[index % len(MARKERS)] for index, engine in enumerate(engines)}
+    for model, engine, milliseconds, psnr in points:
+        axes.scatter(milliseconds, psnr, s=36, color=colours[model], marker=markers[engine])
     _scale_by_factors(axes)
     _dress(axes, "Time, ms an image", "PSNR, dB", theme)
-    axes.legend(loc="best", frameon=False, fontsize=8, labelcolor=theme.ink)
+    keys = [Line2D([], [], color=colour, marker="o", ls="", label=model) for model, colour in colours.items()]
+    keys += [
+        Line2D([], [], color=theme.ink, marker=marker, ls="", label=engine)
+        for engine, marker in markers.items()
+    ]
+    canvas.legend(handles=keys, loc="outside right center", frameon=False, fontsize=8, labelcolor=theme.ink)
     return png(canvas)
 
 
