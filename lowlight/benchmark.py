@@ -163,7 +163,7 @@ def _run(method: Method, engine: str, folder: Path, device: str) -> Run:
 
     path = folder / f"{len(list(folder.iterdir()))}{WRITERS[engine][0]}"
     export(copy.deepcopy(method).cpu(), path, engine)
-    return load_engine(path, "gpu" if (engine, device) == ("openvino", "cuda") else device).enhance
+    return load_engine(path, device).enhance
 
 
 def _in_bf16(method: Method, low: Tensor) -> Tensor:

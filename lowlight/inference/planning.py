@@ -55,8 +55,13 @@ def needed_in_tiles(enhancer: Enhancer, pixels: Pixels, side: int) -> float:
 
 
 def largest_side(enhancer: Enhancer, pixels: Pixels, grid: Grid, max_memory: int) -> int:
-    """Return the side in pixels of the largest tiles worth having."""
+    """Return the side in pixels of the largest tiles worth having.
+
+    Raises:
+        ValueError: If the memory is too small even for the smallest.
+    """
     side = grid.smallest
+    check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, side), max_memory)
     while (larger := side + grid.stride) <= FASTEST:
         if needed_in_tiles(enhancer, pixels, larger) > max_memory:
             break

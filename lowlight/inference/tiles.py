@@ -13,7 +13,7 @@ from lowlight.inference.geometry import Grid, finished
 from lowlight.inference.memory import release, trim
 from lowlight.inference.parts import cut_of, floating, white_of
 from lowlight.inference.photo import Pixels
-from lowlight.inference.planning import FASTEST, check_memory, largest_side, needed_in_tiles, needed_whole
+from lowlight.inference.planning import FASTEST, check_memory, largest_side, needed_whole
 
 MAX_MEMORY = 2 * 10**9
 """Bytes that the process may hold while it enhances, unless it is told otherwise."""
@@ -72,10 +72,10 @@ def enhance_array(
             return output
     if fits:  # but did not
         _free()
-    trim()
+    else:
+        trim()
     grid = Grid(enhancer.stride, cut.halo)
     if tile is None:
-        check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, grid.smallest), max_memory)
         tile = overview = largest_side(enhancer, pixels, grid, max_memory)
     else:
         overview = FASTEST
@@ -99,9 +99,7 @@ def lasting_tile(enhancer: Enhancer, pixels: NDArray[Any], max_memory: int) -> i
     """
     if needed_whole(enhancer, pixels) <= max_memory or (cut := cut_of(enhancer)) is None:
         return max(int(length) for length in pixels.shape[:2])
-    grid = Grid(enhancer.stride, cut.halo)
-    check_memory(enhancer, pixels, needed_in_tiles(enhancer, pixels, grid.smallest), max_memory)
-    return largest_side(enhancer, pixels, grid, max_memory)
+    return largest_side(enhancer, pixels, Grid(enhancer.stride, cut.halo), max_memory)
 
 
 def _enhance(enhance: Callable[[Tensor], Tensor], finish: Finish | None, window: Pixels) -> Tensor:
