@@ -201,16 +201,16 @@ def collate(pairs: Sequence[Pair]) -> Pair:
     return cast("Pair", default_collate(list(pairs)))
 
 
-def check_alike(names: Mapping[str, tuple[int, int]]) -> None:
+def check_alike(sizes: Mapping[str, tuple[int, int]]) -> None:
     """Refuse images of several sizes, width and height by name, for a batch.
 
     Raises:
         ValueError: If their sizes differ.
     """
-    sizes = {size: name for name, size in names.items()}
-    if len(sizes) > 1:
+    names = {size: name for name, size in sizes.items()}
+    if len(names) > 1:
         examples = ", ".join(
-            f"{name} is {width}x{height}" for (width, height), name in list(sizes.items())[:2]
+            f"{name} is {width}x{height}" for (width, height), name in list(names.items())[:2]
         )
         raise ValueError(
             f"images of a batch differ in size ({examples}); set data.patch_size=128, data.resize=256 or "

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from lowlight.data.cache import ArrayCache, default_cache_dir
 from lowlight.data.dataset import EpochSampler, PairDataset, check_alike, collate
 from lowlight.data.pairs import PairedFolder, PairItem, PairSet, Split, name_sets, refuse
-from lowlight.data.progressive import read_stages, stage_of
+from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
 from lowlight.data.synthetic import DarkenedPhotographs
@@ -150,8 +150,11 @@ class PairDataModule(pl.LightningDataModule):
         train = PairDataset(
             items, self.cache, resize=self.resize, patch_size=self.patch_size, augment=self.augment
         )
-        if self.stages and self.patch_size is None and self.resize is None and self.batch_size > 1:
-            # After the first stages' epochs it would be late to hear of it.
+        stages = [*self.stages, Stage(1, self.patch_size, self.batch_size)] if self.stages else []
+        whole = [one.patch_size is None and one.resize is None and one.batch_size > 1 for one in stages]
+        if (
+            any(whole) and self.resize is None
+        ):  # after an earlier stage's epochs it would be late to hear of it
             check_alike({item.name: train.size(index) for index, item in enumerate(items)})
         self.datasets |= {"train": train, "val": val}
 
