@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains the three methods of the study and coarse_to_fine for about 20 minutes each on two cores, one after the other,
 # then coarse_to_fine for 16 minutes by three seeds; scores them all.  bash equal_time.sh LOL [OUT]; run again, it goes on.
-# The cosine schedules need their epochs beforehand: these fill the time on the machine the README names.
+# The cosine schedules need their epochs beforehand; on the machine the README names these took 20 to 28 minutes.
 set -euo pipefail
 root=$1
 out=${2:-outputs/equal-time}
