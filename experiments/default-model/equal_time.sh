@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains the three methods of the study and coarse_to_fine for about 20 minutes each on two cores, one after the other,
 # then coarse_to_fine for 16 minutes by three seeds; scores them all.  bash equal_time.sh LOL [OUT]; run again, it goes on.
-# The cosine schedules need their epochs beforehand; on the machine the README names these took 20 to 28 minutes.
+# The cosine schedules need their epochs beforehand; README.md says how long these took.
 set -euo pipefail
 root=$1
 out=${2:-outputs/equal-time}
@@ -20,5 +20,5 @@ train autoencoder autoencoder trainer.max_epochs=350
 # coarse_to_fine is validated at its last step alone, which is the one that is scored.
 train coarse_to_fine coarse_to_fine method.coarse_epochs=100 trainer.max_epochs=130 trainer.check_val_every_n_epoch=130
 for seed in 0 1 2; do
-    train coarse_to_fine "16-minutes-$seed" method.coarse_epochs=100 trainer.max_epochs=123 trainer.check_val_every_n_epoch=123 seed=$seed
+    train coarse_to_fine "16-minutes-$seed" method.coarse_epochs=100 trainer.max_epochs=115 trainer.check_val_every_n_epoch=115 seed=$seed
 done
