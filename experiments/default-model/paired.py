@@ -1,4 +1,4 @@
-"""How the scores of one run differ from others' on the same images, bootstrapped by scene."""
+"""How the scores of a run, or the means of several seeds, differ from others' on the same images."""
 
 import argparse
 import csv
@@ -16,16 +16,19 @@ def scores(run: Path) -> dict[str, dict[str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("others", type=Path, nargs="+")
+    parser.add_argument("runs", type=Path, nargs="+", help="several: seeds of one method")
+    parser.add_argument("--minus", type=Path, nargs="+", required=True)
     arguments = parser.parse_args()
-    own = scores(arguments.run)
-    print(f"| {arguments.run.name} minus | {' | '.join(SCORES)} |\n|---|{'--:|' * len(SCORES)}")
-    for other in arguments.others:
+    seeds = [scores(run) for run in arguments.runs]
+    scenes = {name: row["scene"] for name, row in seeds[0].items()}
+    names = ", ".join(run.name for run in arguments.runs)
+    print(f"| {names} minus | {' | '.join(SCORES)} |\n|---|{'--:|' * len(SCORES)}")
+    for other in arguments.minus:
         theirs, cells = scores(other), []
         for score in SCORES:
-            first, second = ([float(rows[name][score]) for name in own] for rows in (own, theirs))
-            paired = compare_paired(first, second, [row["scene"] for row in own.values()])
+            first = [sum(float(own[name][score]) for own in seeds) / len(seeds) for name in scenes]
+            second = [float(theirs[name][score]) for name in scenes]
+            paired = compare_paired(first, second, list(scenes.values()))
             interval = f"[{paired.low:+.3f}, {paired.high:+.3f}]"
             cells.append(f"{paired.difference:+.3f} {interval}, p = {paired.p_value:.3f}")
         print(f"| {other.name} | {' | '.join(cells)} |")
