@@ -150,12 +150,12 @@ class PairDataModule(pl.LightningDataModule):
         train = PairDataset(
             items, self.cache, resize=self.resize, patch_size=self.patch_size, augment=self.augment
         )
-        stages = [*self.stages, Stage(1, self.patch_size, self.batch_size)] if self.stages else []
-        whole = [one.patch_size is None and one.resize is None and one.batch_size > 1 for one in stages]
-        if (
-            any(whole) and self.resize is None
-        ):  # after an earlier stage's epochs it would be late to hear of it
-            check_alike({item.name: train.size(index) for index, item in enumerate(items)})
+        if self.stages and self.resize is None:
+            last = Stage(1, self.patch_size, self.batch_size)
+            whole = [one for one in [*self.stages, last] if one.patch_size is None and one.resize is None]
+            if any(one.epochs and one.batch_size > 1 for one in whole):
+                # After an earlier stage's epochs it would be late to hear of it.
+                check_alike({item.name: train.size(index) for index, item in enumerate(items)})
         self.datasets |= {"train": train, "val": val}
 
     def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:
