@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains the three methods of the study and coarse_to_fine for about 20 minutes each on two cores, one after the other,
-# then coarse_to_fine for 16 minutes by three seeds; scores them all.  bash equal_time.sh LOL [OUT]; run again, it goes on.
+# then coarse_to_fine for about 16 minutes by three seeds; scores them all.  bash equal_time.sh LOL [OUT]; run again, it goes on.
 # The cosine schedules need their epochs beforehand; README.md says how long these took.
 set -euo pipefail
 root=$1
