@@ -7,23 +7,28 @@ lists the methods; the modules hold the rest.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lowlight import renamed
+
 if TYPE_CHECKING:
+    from lowlight.checkpoints.pretrained import from_pretrained as from_pretrained
+    from lowlight.checkpoints.pretrained import save_pretrained as save_pretrained
     from lowlight.config import available as available
-    from lowlight.inference.library import enhance as enhance
-    from lowlight.inference.library import load as load
-    from lowlight.pretrained import from_pretrained as from_pretrained
-    from lowlight.pretrained import save_pretrained as save_pretrained
+    from lowlight.inference.arrays import enhance as enhance
+    from lowlight.inference.arrays import load as load
 
 __version__ = "0.1.0"
 __all__ = ["available", "enhance", "from_pretrained", "load", "save_pretrained"]
 
 _HOMES = {
     "available": "lowlight.config",
-    "enhance": "lowlight.inference.library",
-    "load": "lowlight.inference.library",
-    "from_pretrained": "lowlight.pretrained",
-    "save_pretrained": "lowlight.pretrained",
+    "enhance": "lowlight.inference.arrays",
+    "load": "lowlight.inference.arrays",
+    "from_pretrained": "lowlight.checkpoints",
+    "save_pretrained": "lowlight.checkpoints",
 }
+
+
+renamed.install()
 
 
 def __getattr__(name: str) -> Any:

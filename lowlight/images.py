@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torch.distributions import Beta
 from torch.nn import functional as F
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
@@ -97,26 +96,6 @@ def write_image(image: Tensor, path: Path | str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     Image.fromarray(to_uint8(image).movedim(-3, -1).cpu().numpy()).save(partial)
     partial.replace(path)
-
-
-def mix(batch: Pair, concentration: float) -> Pair:
-    """Mix each pair of a batch with the one before it, dark image and reference by the same weight.
-
-    The weights are drawn from torch's global generator on the CPU, which a run reseeds each epoch.
-
-    Args:
-        batch: Images of shape (B, 3, H, W) in [0, 1]; a lone pair stays as it is.
-        concentration: Of the Beta distribution of a pair's weight, both ways: 1 is uniform, more is nearer to
-            a half.
-
-    Reference:
-        Zhang et al., 2018, "mixup: beyond empirical risk minimization", Equation 1; Zamir et al., 2020, train
-        MIRNet so, with a concentration of 1.2.
-    """
-    low, high = batch["low"], batch["high"]
-    weight = Beta(concentration, concentration).sample((len(low), 1, 1, 1)).to(low)
-    low, high = (torch.lerp(images.roll(1, 0), images, weight) for images in (low, high))
-    return {"low": low, "high": high, "name": batch["name"]}
 
 
 def check_image(image: Tensor, role: str = "image") -> None:

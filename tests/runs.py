@@ -9,9 +9,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from lowlight.callbacks import EpochSeed
+from lowlight.callbacks.resuming import EpochSeed
 from lowlight.config import load_config
-from lowlight.run_folder import read_json
+from lowlight.files import read_json
 from lowlight.training import train
 from tests.tiny import TINY
 

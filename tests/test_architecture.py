@@ -11,14 +11,16 @@ PACKAGE = Path(__file__).parent.parent / "lowlight"
 
 # A part may import the parts before it in this order, and itself; methods and data never each other.
 ORDER = [
-    {"images", "networks", "losses", "schedules"},
-    {"metrics", "run_folder", "config", "provenance", "statistics"},
+    {"images", "colour", "files", "memory", "config", "losses", "schedules", "renamed"},
+    {"networks", "metrics", "runs"},
     {"methods", "data"},
-    {"averaging", "callbacks", "checkpoint", "features", "stopping", "stopwatch", "sweep"},
-    {"pretrained"},
-    {"evaluation", "tracking", "tuning"},
-    {"training", "report", "inference"},
-    {"benchmark"},
+    {"checkpoints"},
+    {"loggers"},
+    {"callbacks", "runtimes"},
+    {"evaluation"},
+    {"training", "inference"},
+    {"sweeps", "benchmark"},
+    {"report", "demo"},
     {"cli"},
 ]
 

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from lowlight import benchmark as measuring
-from lowlight.benchmark import benchmark
-from lowlight.checkpoint import build
+from lowlight.benchmark import measure as measuring
+from lowlight.benchmark.measure import benchmark
+from lowlight.checkpoints.pretrained import save_pretrained
+from lowlight.checkpoints.recipe import build
 from lowlight.cli.benchmark import app
 from lowlight.config import load_config
-from lowlight.pretrained import save_pretrained
 from tests.tiny import TINY
 
 

@@ -4,7 +4,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from lowlight.callbacks import AtomicCheckpointIO, CurveLogger, ProgressPictures
+from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
+from lowlight.callbacks.pictures import ProgressPictures
+from lowlight.loggers.curves import CurveLogger
 
 
 def test_curves_are_a_row_an_epoch_and_go_on_after_a_stop(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from lowlight.checkpoint import build, check_recipe, load
+from lowlight.checkpoints.load import load, load_run
+from lowlight.checkpoints.recipe import build, check_recipe
 from lowlight.config import load_config
 from lowlight.methods import Supervised
-from lowlight.pretrained import load_run
 from tests.tiny import TINY
 
 
@@ -19,7 +19,7 @@ def save(path: Path, recipe: Any, weights: dict[str, torch.Tensor] | None = None
 
 
 @pytest.mark.parametrize(
-    "target", ["os.system", "torch.hub.load", "builtins.eval", "lowlight.checkpoint.load", "x"]
+    "target", ["os.system", "torch.hub.load", "builtins.eval", "lowlight.checkpoints.load.load", "x"]
 )
 def test_a_strangers_recipe_is_not_run(target: str, tmp_path: Path) -> None:
     recipe = {"_target_": "lowlight.methods.Supervised", "net": {"_target_": target, "_args_": ["echo"]}}

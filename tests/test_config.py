@@ -2,7 +2,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from lowlight.checkpoint import make
+from lowlight.checkpoints.recipe import make
 from lowlight.config import available, config_folder, load_config
 from lowlight.data import PairDataModule
 

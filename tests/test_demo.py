@@ -19,15 +19,16 @@ from PIL import Image
 from torch import Tensor
 from typer.testing import CliRunner
 
-from lowlight.checkpoint import build
+from lowlight.checkpoints.recipe import build
 from lowlight.cli.demo import app
 from lowlight.config import load_config
-from lowlight.inference import demo, demo_page
-from lowlight.inference.demo import PREVIEW, REASONS, enhance_upload, find_models, loader
-from lowlight.inference.photo import read_photo
-from lowlight.inference.photographs import Settings
-from lowlight.inference.safety import mean_luma
-from lowlight.inference.work import choose
+from lowlight.demo import page as demo_page
+from lowlight.demo import uploads as demo
+from lowlight.demo.uploads import PREVIEW, REASONS, enhance_upload, find_models, loader
+from lowlight.inference.load import choose
+from lowlight.inference.photos.fail_safe import mean_luma
+from lowlight.inference.photos.reading import read_photo
+from lowlight.inference.settings import Settings
 from lowlight.methods import Method
 from tests.chromium import Page, chromium
 from tests.conftest import photograph

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from lowlight.checkpoint import build
+from lowlight.checkpoints.load import load_run
+from lowlight.checkpoints.pretrained import save_pretrained
+from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
-from lowlight.pretrained import load_run, save_pretrained
 from tests.conftest import photograph
 
 

@@ -8,7 +8,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lowlight.features import COLUMNS, known_perspective, opencv, project, repeatability, study, summary
+from lowlight.evaluation.feature_matching import (
+    COLUMNS,
+    known_perspective,
+    opencv,
+    project,
+    repeatability,
+    study,
+    summary,
+)
 from lowlight.images import Pair, from_uint8
 
 pytest.importorskip("cv2")

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lowlight.checkpoint import build
+from lowlight.checkpoints.pretrained import from_pretrained, save_pretrained
+from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
 from lowlight.methods import Method, Supervised
-from lowlight.pretrained import from_pretrained, save_pretrained
 from tests.tiny import LEARNT, TINY
 
 

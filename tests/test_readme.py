@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from lowlight import losses
-from lowlight.checkpoint import build
+from lowlight.checkpoints.recipe import build
+from lowlight.colour import blend
 from lowlight.config import load_config
 from lowlight.images import Pair
-from lowlight.inference.safety import blend
 from tests.tiny import TINY
 
 README = Path(__file__).parent.parent / "README.md"

@@ -5,15 +5,9 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from lowlight.provenance import provenance
-from lowlight.run_folder import (
-    finished,
-    prepare,
-    prepare_evaluation,
-    read_json,
-    resumable,
-    write_json,
-)
+from lowlight.files import read_json, write_json
+from lowlight.runs.folder import finished, prepare, prepare_evaluation, resumable
+from lowlight.runs.provenance import provenance
 
 
 def config(folder: Path, resume: str = "never", **changes: Any) -> DictConfig:

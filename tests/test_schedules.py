@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from lowlight.checkpoint import build, check_recipe
+from lowlight.checkpoints.recipe import build, check_recipe
 from lowlight.config import available, load_config
 from lowlight.schedules import WarmupCosine
 from tests.tiny import LEARNT, TINY

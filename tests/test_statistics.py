@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lowlight.statistics import bootstrap_interval, compare_paired
+from lowlight.evaluation.statistics import bootstrap_interval, compare_paired
 
 SCORES = np.random.default_rng(0).normal(20, 3, 24)
 

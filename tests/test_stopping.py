@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lowlight.config import load_config
-from lowlight.run_folder import read_json
+from lowlight.files import read_json
 from tests.runs import KeptBatches, assert_equal, checkpoint, manifest, run
 
 STOPPING = [
@@ -33,7 +33,10 @@ def test_training_stops_when_the_objective_no_longer_improves(
 def test_a_run_that_stopped_early_and_was_killed_before_its_test_is_only_tested(
     lol: Path, tmp_path: Path
 ) -> None:
-    with patch("lowlight.training.score", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+    with (
+        patch("lowlight.training.train.score", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
         run("autoencoder", lol, tmp_path, "resume=auto", *STOPPING)
     before = checkpoint(tmp_path)
     run("autoencoder", lol, tmp_path, "resume=auto", *STOPPING)

@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from lowlight.stopwatch import Stopwatch
+from lowlight.callbacks.stopwatch import Stopwatch
 
 
 class Slow(pl.LightningModule):

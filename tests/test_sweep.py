@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lowlight.cli.sweep import app
-from lowlight.sweep import as_markdown, as_text, expand, is_sweep, read_sweep, write_summary
+from lowlight.sweeps.summary import as_markdown, as_text, expand, is_sweep, read_sweep, write_summary
 from tests.report.fake_runs import write_run
 
 

@@ -19,10 +19,13 @@ import yaml
 from PIL import Image
 from torch import Tensor
 
-from lowlight import tracking
-from lowlight.checkpoint import load
+from lowlight.callbacks.learning_rate import LearningRate
+from lowlight.callbacks.samples import Samples
+from lowlight.checkpoints.load import load
 from lowlight.config import load_config
 from lowlight.images import read_image, to_uint8
+from lowlight.loggers.tensorboard import TensorBoardCurves
+from lowlight.loggers.wandb import WandbCurves
 from lowlight.training import train
 from tests import wandb_file
 from tests.tiny import TINY
@@ -181,7 +184,7 @@ def shown(job: Path, lol: Path) -> dict[str, list[Tensor]]:
     """Return what must be seen of each validation image at the end: low, enhanced and reference, 8-bit."""
     method = load(job / "last.ckpt")
     data = load_config(["data=lol", f"data.root={lol}", "data.val_fraction=0.3"]).data
-    from lowlight.checkpoint import make
+    from lowlight.checkpoints.recipe import make
 
     module = make(data)
     module.setup("fit")
@@ -232,7 +235,7 @@ def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
             raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tracking.LearningRate, "on_train_epoch_end", fail)
+        patch.setattr(LearningRate, "on_train_epoch_end", fail)
         with pytest.raises(RuntimeError, match="out of memory"):
             train(load_config([*overrides, "resume=auto"]))
     assert wandb.run is None
@@ -302,7 +305,7 @@ def test_wandb_is_offline_without_a_key_or_where_told_so(
     if environment is not None:
         monkeypatch.setenv("WANDB_MODE", environment)
     with caplog.at_level(logging.INFO, logger="lowlight"):
-        logger = tracking.WandbCurves(tmp_path, offline=offline)
+        logger = WandbCurves(tmp_path, offline=offline)
     assert logger._wandb_init["mode"] == mode
     told = [record.getMessage() for record in caplog.records]
     assert told == (
@@ -319,15 +322,15 @@ def test_online_without_a_key_is_refused(
     if environment:
         monkeypatch.setenv("WANDB_MODE", environment)
     with pytest.raises(ValueError, match="it has no API key: run `wandb login`"):
-        tracking.WandbCurves(tmp_path, offline=offline)
+        WandbCurves(tmp_path, offline=offline)
 
 
 def test_an_agents_run_id_goes_before_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "wandb_id.txt").write_text("ours\n")
-    assert tracking.WandbCurves(tmp_path, offline=True)._wandb_init["id"] == "ours"
+    assert WandbCurves(tmp_path, offline=True)._wandb_init["id"] == "ours"
     monkeypatch.setenv("WANDB_RUN_ID", "theirs")
-    assert tracking.WandbCurves(tmp_path, offline=True)._wandb_init["id"] is None
-    assert tracking.WandbCurves(tmp_path, offline=True, id="mine")._wandb_init["id"] == "mine"
+    assert WandbCurves(tmp_path, offline=True)._wandb_init["id"] is None
+    assert WandbCurves(tmp_path, offline=True, id="mine")._wandb_init["id"] == "mine"
 
 
 def test_an_agents_command_trains_and_keeps_to_the_agents_run(
@@ -369,7 +372,7 @@ def test_an_agents_command_trains_and_keeps_to_the_agents_run(
 
 
 def test_tags_are_shortened_to_what_wandb_allows(tmp_path: Path) -> None:
-    logger = tracking.WandbCurves(tmp_path, offline=True, tags=["seed=1", "data.root=" + "x" * 70 + "/LOL"])
+    logger = WandbCurves(tmp_path, offline=True, tags=["seed=1", "data.root=" + "x" * 70 + "/LOL"])
     kept, cut = logger._wandb_init["tags"]
     assert (kept, len(cut), cut[:10], cut[-4:]) == ("seed=1", 64, "data.root=", "/LOL")
 
@@ -380,7 +383,7 @@ def test_without_tensorboard_the_remedy_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(tensorboard, "_TENSORBOARD_AVAILABLE", False)
     monkeypatch.setattr(tensorboard, "_TENSORBOARDX_AVAILABLE", False)
     with pytest.raises(ValueError, match=r"pip install 'lowlight\[tensorboard\]'"):
-        tracking.TensorBoardCurves(tmp_path)
+        TensorBoardCurves(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +395,7 @@ def test_samples_are_shown_first_last_and_every_so_many_epochs(
 ) -> None:
     seen: list[int] = []
 
-    class Recorder(tracking.TensorBoardCurves):
+    class Recorder(TensorBoardCurves):
         def log_samples(self, samples: Any, epoch: int) -> None:
             seen.append(epoch)
 
@@ -401,7 +404,7 @@ def test_samples_are_shown_first_last_and_every_so_many_epochs(
             max_epochs=epochs, check_val_every_n_epoch=interval, accelerator="cpu", logger=logger
         )
         trainer.fit_loop.epoch_loop.val_loop._max_batches = [1]
-        callback = tracking.Samples(every_n_epochs=every)
+        callback = Samples(every_n_epochs=every)
         batch = {"low": torch.rand(1, 3, 4, 4), "high": torch.rand(1, 3, 4, 4), "name": ["a"]}
         for epoch in range(interval, epochs + 1, interval):
             trainer.fit_loop.epoch_progress.current.processed = epoch - 1

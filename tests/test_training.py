@@ -9,12 +9,13 @@ import pytorch_lightning as pl
 import torch
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from lowlight import training
-from lowlight.averaging import ExponentialAverage
-from lowlight.checkpoint import build, load, make
+from lowlight.callbacks.weight_averaging import ExponentialAverage
+from lowlight.checkpoints.load import load
+from lowlight.checkpoints.recipe import build, make
 from lowlight.config import load_config
 from lowlight.images import round_to_8_bits
 from lowlight.metrics import psnr
+from lowlight.training.checks import check_validation
 from tests.runs import (
     Kept,
     KeptBatches,
@@ -272,5 +273,5 @@ def test_epochs_that_cannot_be_the_best_are_told_of(
     every: int, told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = load_config(["trainer.max_epochs=4", f"trainer.check_val_every_n_epoch={every}"])
-    training._check_validation(config, validates=True)
+    check_validation(config, validates=True)
     assert ("the last 1 of trainer.max_epochs=4 are not validated" in caplog.text) is told

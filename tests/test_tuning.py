@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch._inductor import config as inductor
 
-from lowlight.checkpoint import load
+from lowlight.checkpoints.load import load
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
-from lowlight.tuning import steepest
+from lowlight.training.learning_rate_finder import steepest
 from tests.runs import checkpoint, manifest, run
 
 
@@ -59,7 +59,7 @@ def test_losses_that_do_not_fall_suggest_nothing(losses: list[float]) -> None:
 
 
 def test_losses_that_show_no_rate_are_told(lol: Path, tmp_path: Path) -> None:
-    nothing = patch("lowlight.tuning.steepest", return_value=None)
+    nothing = patch("lowlight.training.learning_rate_finder.steepest", return_value=None)
     with nothing, pytest.raises(ValueError, match=r"lr_find\.csv suggest no learning rate"):
         run("autoencoder", lol, tmp_path, "find_lr=true")
 

@@ -18,14 +18,14 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, RandomSampler
 
-from lowlight.checkpoint import build
+from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
 from lowlight.data import PairDataModule
 from lowlight.data.scenes import scene_groups
 from lowlight.images import Pair
 from lowlight.methods import TwoStages
-from lowlight.metrics.paired import gt_mean, psnr
-from lowlight.provenance import provenance
+from lowlight.metrics.psnr import gt_mean, psnr
+from lowlight.runs.provenance import provenance
 
 
 def quartered(root: Path) -> tuple[list[Pair], list[int]]:

@@ -4,7 +4,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from lowlight.statistics import compare_paired
+from lowlight.evaluation.statistics import compare_paired
 
 SCORES = ("psnr", "psnr_gtmean", "ssim", "delta_e")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
-from lowlight.checkpoint import make
-from lowlight.evaluation import score
-from lowlight.pretrained import load_run
+from lowlight.checkpoints.load import load_run
+from lowlight.checkpoints.recipe import make
+from lowlight.evaluation.scoring import score
 
 
 def main() -> None:

@@ -15,13 +15,13 @@ import onnxruntime
 import openvino
 import torch
 
-from lowlight.checkpoint import build
+from lowlight.benchmark.timing import time_methods
+from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
-from lowlight.inference.engines import TorchEnhancer, load_engine
-from lowlight.inference.export import WRITERS, export
-from lowlight.provenance import provenance
-from lowlight.report.timing import time_methods
-from lowlight.run_folder import write_json
+from lowlight.files import write_json
+from lowlight.runs.provenance import provenance
+from lowlight.runtimes.enhancer import TorchEnhancer, load_engine
+from lowlight.runtimes.export import WRITERS, export
 
 METHODS = ("mirnet", "autoencoder", "gan")
 

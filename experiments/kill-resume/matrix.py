@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from lowlight.provenance import provenance
-from lowlight.run_folder import read_json, write_json
+from lowlight.files import read_json, write_json
+from lowlight.runs.provenance import provenance
 
 SMALL = ["trainer=cpu", "trainer.max_epochs=3", "trainer.enable_progress_bar=false", "data.patch_size=32"]
 SMALL += ["trainer.limit_train_batches=4", "data.batch_size=4", "resume=auto"]

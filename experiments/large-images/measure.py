@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lowlight.checkpoint import build, load
+from lowlight.checkpoints.load import load
+from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
-from lowlight.inference.engines import TorchEnhancer
-from lowlight.inference.tiles import enhance_array
+from lowlight.inference.tiling.enhance import enhance_array
+from lowlight.runtimes.enhancer import TorchEnhancer
 
 SIZES = {6: (3000, 2000), 24: (6000, 4000), 100: (12288, 8192)}
 """Megapixels and the sides, width first."""

@@ -22,7 +22,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from lowlight.data import PairDataModule
 from lowlight.images import round_to_8_bits
 from lowlight.metrics import ImageScores, delta_e, psnr, ssim, ssim_gray, ssim_uniform7
-from lowlight.provenance import provenance
+from lowlight.runs.provenance import provenance
 
 GAUSSIAN = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 SIZE = (397, 593)

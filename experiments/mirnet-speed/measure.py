@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lowlight.inference.memory import taken_by
 from lowlight.losses import charbonnier
+from lowlight.memory import taken_by
 from lowlight.networks.mirnet import DAU, SKFF, MIRNet, Up
 from lowlight.networks.prelu import PReLU
-from lowlight.provenance import provenance
+from lowlight.runs.provenance import provenance
 
 
 def plain_up(self: Up, features: Tensor) -> Tensor:

@@ -44,8 +44,9 @@ def benchmark(
     """
     import torch
 
-    from lowlight import benchmark as measuring
-    from lowlight.cli.quiet import quieten_lightning
+    from lowlight.benchmark import benchmark as measure
+    from lowlight.cli._quiet import quieten_lightning
+    from lowlight.report.latency import write
 
     quieten_lightning()
     try:
@@ -53,7 +54,7 @@ def benchmark(
         steps = None if train is None else _pair(train, "--train")
         if threads:
             torch.set_num_threads(threads)
-        result = measuring.benchmark(
+        result = measure(
             models or ["coarse_to_fine", "autoencoder", "gamma"],
             sizes=sizes,
             engines=engine or ["torch"],
@@ -63,7 +64,7 @@ def benchmark(
             trust=trust or (),
         )
         if out:
-            measuring.write(result, out)
+            write(result, out)
     except (OSError, ValueError) as error:
         if debug:
             raise

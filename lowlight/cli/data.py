@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lowlight.cli.audit_text import describe
+from lowlight.cli._audit_text import describe
 
 app = typer.Typer(
     add_completion=False,

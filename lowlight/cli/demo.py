@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lowlight.cli.sizes import read_size
+from lowlight.cli._sizes import read_size
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -30,7 +30,7 @@ def demo(
     By default the page can be opened on this machine only. It loads nothing from elsewhere and sends
     nothing there. Ctrl-C ends it, and deletes what was uploaded.
     """
-    from lowlight.inference.demo_page import serve  # it imports torch, which --help need not wait for
+    from lowlight.demo.page import serve  # it imports torch, which --help need not wait for
 
     def tell(address: str) -> None:
         print(f"The page is {address} (Ctrl-C ends it)", flush=True)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lowlight.cli.sizes import read_size
+from lowlight.cli._sizes import read_size
 
 if TYPE_CHECKING:
-    from lowlight.inference.photographs import Outcome
+    from lowlight.inference.settings import Outcome
 
 
 class Engine(StrEnum):
@@ -76,10 +76,10 @@ def enhance(
     Outputs keep their names, below a folder their places. A file that cannot be read is told of and the
     rest is done. The exit status is 1 if any file failed.
     """
-    from lowlight.inference.archive import run_jobs_on_ray
-    from lowlight.inference.folders import check_targets, find_jobs, run_jobs
-    from lowlight.inference.photographs import Settings
-    from lowlight.inference.work import choose, enhance_job
+    from lowlight.inference.batch.jobs import check_targets, enhance_job, find_jobs, run_jobs
+    from lowlight.inference.batch.ray import run_jobs_on_ray
+    from lowlight.inference.load import choose
+    from lowlight.inference.settings import Settings
 
     try:
         memory = None if max_memory is None else read_size(max_memory, "--max-memory")

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 import hydra
 from omegaconf import DictConfig
 
-from lowlight.cli.hydra_app import run
-from lowlight.cli.multirun import require_plugins
+from lowlight.cli._hydra import require_plugins, run
 from lowlight.config import config_folder
 
 
 def _evaluate(config: DictConfig) -> float:
-    from lowlight.run_folder import finished
+    from lowlight.runs.folder import finished
 
     metrics = finished(config)
     if metrics is None:

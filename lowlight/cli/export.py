@@ -48,9 +48,9 @@ def export(
     Padding to the network's stride and clamping to [0, 1] are not in the file; its metadata state both. A
     pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
     """
-    from lowlight.inference import export as exporting  # it imports torch, which --help need not wait for
-    from lowlight.pretrained import load_method
-    from lowlight.run_folder import commit_of
+    from lowlight.checkpoints.load import load_method
+    from lowlight.runs.folder import commit_of
+    from lowlight.runtimes import export as exporting  # it imports torch, which --help need not wait for
 
     try:
         method = load_method(source, trust or ())

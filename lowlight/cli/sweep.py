@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowlight.sweep import as_text, read_sweep, rows, write_summary
+from lowlight.sweeps.summary import as_text, read_sweep, rows, write_summary
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -13,12 +13,13 @@ from torch.utils.data import DataLoader
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
 from lowlight.data.dataset import EpochSampler, PairDataset, check_alike, collate
+from lowlight.data.mixup import mix
 from lowlight.data.pairs import PairedFolder, PairItem, PairSet, Split, name_sets, refuse
 from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
 from lowlight.data.synthetic import DarkenedPhotographs
-from lowlight.images import Pair, mix
+from lowlight.images import Pair
 
 
 class PairDataModule(pl.LightningDataModule):
@@ -46,7 +47,7 @@ class PairDataModule(pl.LightningDataModule):
             needs ``reload_dataloaders_every_n_epochs=1``, which ``lowlight train`` sets.
         augment: Whether training samples are mirrored and turned by quarters.
         mixup: Mixes each training pair with another of its batch, by a weight from Beta(mixup, mixup); see
-            :func:`lowlight.images.mix`. ``None`` mixes nothing.
+            :func:`lowlight.data.mixup.mix`. ``None`` mixes nothing.
         val_fraction: Share of the training images held out for validation; 0 holds out none.
         eval_size: Side in pixels that validation and test images are resized to; ``None`` is native size.
         num_workers: Loader processes; samples are the same for any number.

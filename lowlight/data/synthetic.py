@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lowlight.colour import linear_to_srgb, srgb_to_linear
 from lowlight.data.pairs import PairItem, Split, file_state, image_size, list_images, refuse
 from lowlight.images import read_rgb
 
@@ -34,26 +35,6 @@ EMBEDDED: Mapping[str, Mapping[str, str]] = {
     "test": {"coffee.png": "coffee"},
 }
 """File and scene of each embedded photograph, by split."""
-
-
-def srgb_to_linear(value: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Turn sRGB values in [0, 1] into linear light in [0, 1].
-
-    Reference:
-        IEC 61966-2-1:1999, the inverse of the transfer function of section 5.2.
-    """
-    value = np.asarray(value, dtype=np.float64)
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
-def linear_to_srgb(light: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Turn linear light in [0, 1] into sRGB values in [0, 1].
-
-    Reference:
-        IEC 61966-2-1:1999, section 5.2.
-    """
-    light = np.asarray(light, dtype=np.float64)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def expose(

@@ -1,7 +1,7 @@
 """What every method shares: enhancing images of any size, and validation and test scores."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lowlight.images import Pair, check_image, pad_to_stride, round_to_8_bits
@@ -24,6 +25,10 @@ from lowlight.metrics import (
     psnr_gtmean,
     ssim,
 )
+from lowlight.networks.receptive_field import receptive_radius
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
+MakeScheduler = Callable[[Optimizer], LRScheduler]
 
 
 @contextmanager
@@ -227,3 +232,13 @@ class Method(pl.LightningModule, ABC):
     def _log_scores(self, scores: ImageScores) -> None:
         self.log_dict(scores.compute(), prog_bar=True)
         scores.reset()
+
+
+def scheduled(optimizer: Optimizer, scheduler: MakeScheduler | None) -> Any:
+    """Return what Lightning takes for an optimizer and, if wanted, its schedule."""
+    return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler(optimizer)}
+
+
+def halo_of(method: Method) -> int | None:
+    """Return the radius of a method's receptive field in pixels, or None when it sees the whole image."""
+    return receptive_radius(method.net, method.stride)

@@ -10,8 +10,7 @@ from torch.optim import Optimizer
 
 from lowlight.images import Pair
 from lowlight.losses import AdversarialLoss, Loss, l1, vanilla
-from lowlight.methods.base import Method
-from lowlight.methods.supervised import MakeOptimizer, MakeScheduler
+from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method
 
 
 @final

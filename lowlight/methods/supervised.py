@@ -1,20 +1,15 @@
 """Supervised training: one network, one loss against the reference."""
 
-from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from lowlight.images import Pair
 from lowlight.losses import Loss, charbonnier
-from lowlight.methods.base import Method
-
-MakeOptimizer = Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
-MakeScheduler = Callable[[Optimizer], LRScheduler]
+from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
 
 
 @final
@@ -61,8 +56,3 @@ class Supervised(Method):
     def configure_optimizers(self) -> Any:
         """Make the optimizer and, if wanted, its schedule."""
         return scheduled(self.make_optimizer(self.net.parameters()), self.make_scheduler)
-
-
-def scheduled(optimizer: Optimizer, scheduler: MakeScheduler | None) -> Any:
-    """Return what Lightning takes for an optimizer and, if wanted, its schedule."""
-    return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler(optimizer)}

@@ -1,12 +1,12 @@
 """Image quality metrics: one value an image, averaged over images."""
 
-from lowlight.losses import ssim
-from lowlight.metrics.colour import delta_e
-from lowlight.metrics.lightness_order import loe
+from lowlight.metrics.delta_e import delta_e
+from lowlight.metrics.loe import loe
 from lowlight.metrics.niqe import niqe
-from lowlight.metrics.paired import psnr, psnr_gtmean, psnr_y, ssim_gray, ssim_gtmean, ssim_uniform7
 from lowlight.metrics.pixel_classes import channel, channel_accuracy, exposure
+from lowlight.metrics.psnr import psnr, psnr_gtmean, psnr_y
 from lowlight.metrics.scores import ImageScores, Measure
+from lowlight.metrics.ssim import ssim, ssim_gray, ssim_gtmean, ssim_uniform7
 
 __all__ = [
     "DEFINITIONS",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lowlight.metrics.pixel_classes import luminance
+from lowlight.colour import luminance
 
 PATCH = 96
 """Side of the patches in pixels, at full size; half of it at half size."""

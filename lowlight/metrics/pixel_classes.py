@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_stat_scores
 
+from lowlight.colour import luminance
+
 
 def exposure(enhanced: Tensor, high: Tensor, threshold: float = 0.5) -> dict[str, Tensor]:
     """Classify pixels as bright (BT.601 luminance of at least ``threshold``) and score each image.
@@ -66,12 +68,6 @@ def channel_accuracy(enhanced: Tensor, high: Tensor) -> Tensor:
     Equal to ``channel(...)["accuracy"]`` at a fraction of its time: it is logged at every training step.
     """
     return (dominant_channel(enhanced) == dominant_channel(high)).flatten(1).float().mean(1)
-
-
-def luminance(image: Tensor) -> Tensor:
-    """Return the BT.601 luminance, of shape (B, H, W), of images of shape (B, 3, H, W)."""
-    red, green, blue = image.float().unbind(1)
-    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def dominant_channel(image: Tensor) -> Tensor:

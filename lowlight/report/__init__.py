@@ -1,5 +1,5 @@
 """The study's report: finished runs read, timed and compared in a page, tables and figures."""
 
-from lowlight.report.study import compare
+from lowlight.report.compare import compare
 
 __all__ = ["compare"]

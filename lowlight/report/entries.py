@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lowlight import run_folder
+from lowlight.evaluation.statistics import bootstrap_interval
 from lowlight.report.runs import Run
-from lowlight.statistics import bootstrap_interval
+from lowlight.runs.recipe import recipe as recipe_of
 
 SEEDS = frozenset({"seed", "data.seed"})
 """The seed's config keys; a paired set may have a seed of its own, which is part of the recipe."""
@@ -103,7 +103,7 @@ def gather(runs: Sequence[Run]) -> list[Entry]:
 
 def _recipe(run: Run) -> Recipe:
     """Return what decides a run's result, the seed apart; of an evaluated checkpoint, its training's."""
-    settings = run.manifest.get("trained_as") or run_folder.recipe(run.config)
+    settings = run.manifest.get("trained_as") or recipe_of(run.config)
     return {key: value for key, value in settings.items() if key not in SEEDS}
 
 

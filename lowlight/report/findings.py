@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lowlight.evaluation.statistics import Paired, compare_paired
 from lowlight.report.entries import Entry
 from lowlight.report.table import number
-from lowlight.statistics import Paired, compare_paired
 
 SCENES_TO_TELL = 6
 """With fewer, Wilcoxon's two-sided test cannot reach 0.05: two of 2^5 orders of signs are already 0.06."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
+from lowlight.files import read_json
 from lowlight.images import read_rgb
-from lowlight.run_folder import read_json
 
 Curve = dict[int, float]
 """Epoch (from 1) to value."""
@@ -25,7 +25,7 @@ class Run:
 
     ``scores`` and ``definitions`` go by the metric's name without ``test/`` ("psnr" in dB, "exposure/f1"
     in [0, 1]), ``per_image`` and ``scenes`` (what an image shows) by the image's name, ``curves`` by the
-    logged column ("val/psnr"), ``features`` as :func:`lowlight.features.summary` nests them.
+    logged column ("val/psnr"), ``features`` as :func:`.feature_matching.summary` nests them.
     """
 
     folder: Path

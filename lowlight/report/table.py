@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lowlight.benchmark.timing import Timing
 from lowlight.report.entries import Entry
-from lowlight.report.timing import Timing
 
 Cell = str | int | float
 """A value of the table; NaN where there is none."""

@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,12 @@ class Killer(pl.Callback):
 
 
 def main() -> None:
-    import lowlight.training
+    train = import_module("lowlight.training.train")
     from lowlight.cli.train import app
 
     place, name, epoch, *overrides = sys.argv[1:]
     killer = Killer(place, getattr(signal, name), int(epoch))
-    make_trainer, save, replace = lowlight.training._trainer, torch.save, Path.replace
+    make_trainer, save, replace = train.make_trainer, torch.save, Path.replace
 
     def with_killer(*args: Any) -> pl.Trainer:
         trainer = make_trainer(*args)
@@ -66,7 +67,7 @@ def main() -> None:
             killer.reach("renaming", torch.load(path, weights_only=True)["epoch"])
         return replace(path, target)
 
-    lowlight.training._trainer = with_killer
+    train.make_trainer = with_killer
     torch.save = save_half
     Path.replace = replace_and_reach  # type: ignore[method-assign, assignment]
     sys.argv = ["lowlight-train", *overrides]

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from lowlight.cli.multirun import SweepSummary, one_line, require_plugins, run_job
-from lowlight.cli.study import ContinuedStudy
-from lowlight.sweep import read_sweep
+from lowlight.cli._hydra import SweepSummary, require_plugins
+from lowlight.sweeps.job import one_line, run_job
+from lowlight.sweeps.optuna_study import ContinuedStudy
+from lowlight.sweeps.summary import read_sweep
 from tests.cli.commands import AUTOENCODER, lowlight, on
 from tests.test_sweep import finish, job
 
@@ -86,7 +87,7 @@ def test_a_missing_plugin_is_named_with_its_extra(
     argument: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_plugins([argument, "hydra/launcher=basic", "seed=0"])  # all are installed here
-    monkeypatch.setattr("lowlight.cli.multirun.find_spec", lambda name: None)
+    monkeypatch.setattr("lowlight.cli._hydra.find_spec", lambda name: None)
     require_plugins(["hydra/launcher=basic", "hparams_search=grid", "method=gan"])
     with pytest.raises(SystemExit) as stop:
         require_plugins(["seed=0", argument])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lowlight.cli.sizes import read_size
+from lowlight.cli._sizes import read_size
 
 
 @pytest.mark.parametrize(

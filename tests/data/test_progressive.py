@@ -9,8 +9,9 @@ from PIL import Image
 from torch import nn
 
 from lowlight.data import PairDataModule
+from lowlight.data.mixup import mix
 from lowlight.data.progressive import Stage, read_stages, stage_of
-from lowlight.images import Pair, mix
+from lowlight.images import Pair
 from lowlight.methods import Supervised
 
 

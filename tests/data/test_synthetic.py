@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lowlight.colour import linear_to_srgb, srgb_to_linear
 from lowlight.data import DarkenedPhotographs, darken
 from lowlight.data.pairs import PairItem, Split
-from lowlight.data.synthetic import expose, linear_to_srgb, srgb_to_linear
+from lowlight.data.synthetic import expose
 
 Write = Callable[..., Path]
 

@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lowlight.cli.enhance import app
-from lowlight.inference.archive import _shares
+from lowlight.inference.batch.ray import _shares
 from tests.cli.commands import lowlight
 from tests.conftest import photograph
 

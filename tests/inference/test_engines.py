@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from lowlight.checkpoint import build
+from lowlight.checkpoints.pretrained import save_pretrained
+from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
-from lowlight.inference.engines import TorchEnhancer, load_engine
 from lowlight.methods import Method, Supervised
-from lowlight.pretrained import save_pretrained
+from lowlight.runtimes.enhancer import TorchEnhancer, load_engine
 from tests.test_checkpoint import Payload
 from tests.tiny import TINY
 
@@ -108,7 +108,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_auto_is_a_device_that_the_runtime_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("onnx", "onnxruntime", "openvino"):
         pytest.importorskip(package)
-    from lowlight.inference.export import export
+    from lowlight.runtimes.export import export
 
     method = Supervised(nn.Conv2d(3, 3, 1))
     for kind, name in {"onnx": "a.onnx", "openvino": "a.xml"}.items():

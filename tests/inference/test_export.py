@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from lowlight.checkpoint import build
+from lowlight.checkpoints.pretrained import save_pretrained
+from lowlight.checkpoints.recipe import build
 from lowlight.cli.export import app
 from lowlight.config import load_config
-from lowlight.inference.engines import load_engine
-from lowlight.inference.export import WRITERS, export
 from lowlight.methods import Method, Supervised
-from lowlight.pretrained import save_pretrained
+from lowlight.runtimes.enhancer import load_engine
+from lowlight.runtimes.export import WRITERS, export
 from tests.tiny import LEARNT, TINY
 
 onnx = pytest.importorskip("onnx")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lowlight.inference.folders import Job, check_targets, find_jobs, run_jobs
-from lowlight.inference.photographs import Outcome
+from lowlight.inference.batch.jobs import Job, check_targets, find_jobs, run_jobs
+from lowlight.inference.settings import Outcome
 
 
 def touch(*paths: Path) -> None:

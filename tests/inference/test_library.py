@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 
 import lowlight
-from lowlight.inference.work import ready
+from lowlight.inference.load import ready
 from lowlight.methods import Supervised
 from lowlight.networks import Autoencoder
 from tests.conftest import photograph

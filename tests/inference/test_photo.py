@@ -10,8 +10,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from lowlight.inference.photo import Photo, read_photo
-from lowlight.inference.writing import whole, write_photo
+from lowlight.files import whole
+from lowlight.inference.photos.photo import Photo
+from lowlight.inference.photos.reading import read_photo
+from lowlight.inference.photos.writing import write_photo
 from tests.conftest import photograph
 
 RGB = photograph(3, 21, 34)

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from lowlight.inference.photo import Photo
-from lowlight.inference.photographs import Settings, enhance_photo, enhance_pixels
-from lowlight.inference.safety import blend
+from lowlight.colour import blend
+from lowlight.inference.photos.enhance import enhance_photo, enhance_pixels
+from lowlight.inference.photos.photo import Photo
+from lowlight.inference.settings import Settings
 from tests.conftest import photograph
 
 DARK = photograph(4) // 6

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lowlight.inference import parts, planning
-from lowlight.inference.engines import Enhancer, TorchEnhancer
-from lowlight.inference.geometry import Grid, finished
-from lowlight.inference.memory import release, resident, taken_by
-from lowlight.inference.parts import cut_of
-from lowlight.inference.receptive import receptive_radius, recorded, replayed
-from lowlight.inference.tiles import enhance_array
+from lowlight.inference.tiling import context, memory_budget
+from lowlight.inference.tiling.context import cut_of
+from lowlight.inference.tiling.enhance import enhance_array
+from lowlight.inference.tiling.grid import Grid, finished
+from lowlight.memory import release, resident, taken_by
 from lowlight.methods import Classical, Supervised, TwoStages
 from lowlight.methods.classical import bilateral, clahe, gamma, histogram, identity
 from lowlight.methods.retinex import lime, msrcr
 from lowlight.networks import Autoencoder, CoarseToFine, MIRNet, UNet
+from lowlight.networks.receptive_field import receptive_radius, recorded, replayed
+from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
 from tests.conftest import photograph
 
 ON_LINUX = sys.platform == "linux"
@@ -150,7 +150,7 @@ def test_networks_that_pool_show_no_seams(net: nn.Module) -> None:
     in_tiles = enhance_array(enhancer, pixels, tile=1)
     cut = cut_of(enhancer)
     assert cut is not None
-    with cut.seeing(pixels, planning.FASTEST):
+    with cut.seeing(pixels, memory_budget.FASTEST):
         untiled = whole(enhancer, pixels)
     assert untiled.std() > 5
     assert levels_apart(in_tiles, untiled) <= 1
@@ -188,7 +188,7 @@ def test_a_bright_corner_does_not_change_its_tile_alone() -> None:
 @pytest.mark.parametrize("shape", [(40, 3000), (1, 5000), (333, 251)])
 def test_the_overview_keeps_the_mean(shape: tuple[int, int]) -> None:
     pixels = noisy(*shape)
-    small = parts._overview(pixels, 500)
+    small = context._overview(pixels, 500)
     assert max(small.shape) <= 500
     torch.testing.assert_close(small.mean().item(), pixels.mean() / 255, atol=4e-3, rtol=0)
 
@@ -289,12 +289,12 @@ class TestMemory:
         assert 40e6 < taken_by(work) < 80e6
 
     def test_what_takes_next_to_nothing_is_not_planned_as_unknown(self) -> None:
-        assert planning.bytes_per_pixel(TorchEnhancer(Classical(identity))) < planning.UNKNOWN / 4
+        assert memory_budget.bytes_per_pixel(TorchEnhancer(Classical(identity))) < memory_budget.UNKNOWN / 4
 
     def test_less_memory_means_smaller_tiles(self) -> None:
         pixels, sizes = noisy(800, 800), []
         enhancer = Blur()
-        planning._measured[enhancer] = 500.0
+        memory_budget._measured[enhancer] = 500.0
         for extra in (10**11, 150 * 10**6, 60 * 10**6):
             enhancer.seen.clear()
             release()

@@ -13,7 +13,7 @@ from torch import Tensor
 pytest.importorskip("av")
 import av
 
-from lowlight.inference.video import VIDEO_SUFFIXES, enhance_video, target_suffix
+from lowlight.inference.video.enhance import VIDEO_SUFFIXES, enhance_video, target_suffix
 from tests.inference.clips import frames_of, packets_of, rgb_of, still, times_of, write_clip
 
 UNEVEN = [0, 40, 70, 150, 160, 400, 440, 441]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lowlight.checkpoint import build, load
+from lowlight.checkpoints.load import load
+from lowlight.checkpoints.recipe import build
 from lowlight.config import available, load_config
 from lowlight.images import Pair
 from lowlight.methods import GAN, Method

@@ -12,8 +12,9 @@ from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 
 from lowlight import losses
-from lowlight.callbacks import AtomicCheckpointIO, EpochSeed
-from lowlight.checkpoint import build
+from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
+from lowlight.callbacks.resuming import EpochSeed
+from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
 from lowlight.data import PairDataModule
 from lowlight.methods import GAN, Method, Supervised

@@ -25,8 +25,8 @@ from lowlight.metrics import (
     ssim_gtmean,
     ssim_uniform7,
 )
-from lowlight.metrics.colour import ciede2000
-from lowlight.metrics.paired import gt_mean
+from lowlight.metrics.delta_e import ciede2000
+from lowlight.metrics.psnr import gt_mean
 
 GAUSSIAN = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 

@@ -35,7 +35,7 @@ class Brighten:
 
 
 def load(folder: Path) -> Brighten:
-    """Stand for `lowlight.pretrained.load_run`."""
+    """Stand for `lowlight.checkpoints.load.load_run`."""
     return Brighten()
 
 

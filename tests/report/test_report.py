@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from typer.testing import CliRunner
 
 from lowlight.cli.compare import app
 from lowlight.report import compare
+from lowlight.report.compare import FILES, SCORES
 from lowlight.report.figures import CURVE_FIGURES
-from lowlight.report.study import FILES, SCORES
 from tests.report.fake_runs import load, write_run
 
 
@@ -147,7 +148,8 @@ def test_the_command_writes_the_report_and_prints_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = write_run(tmp_path / "run", "identity", epochs=0)
-    monkeypatch.setattr("lowlight.report.study.load_run", lambda folder, trust: load(folder))
+    module = import_module("lowlight.report.compare")
+    monkeypatch.setattr(module, "load_run", lambda folder, trust: load(folder))
     result = CliRunner().invoke(app, [str(run), "--out", str(tmp_path / "out"), "--no-pictures"])
     assert result.exit_code == 0
     assert "| identity |" in result.stdout

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lowlight.benchmark.timing import Timing
 from lowlight.report.entries import gather
 from lowlight.report.runs import read_runs
 from lowlight.report.table import (
@@ -20,7 +21,6 @@ from lowlight.report.table import (
     to_csv,
     to_markdown,
 )
-from lowlight.report.timing import Timing
 from tests.report.fake_runs import write_run
 
 PROMISED = (

@@ -5,7 +5,7 @@ import time
 import torch
 from torch import Tensor
 
-from lowlight.report.timing import LEAST_ROUNDS, time_methods
+from lowlight.benchmark.timing import LEAST_ROUNDS, time_methods
 
 LOW = torch.zeros(1, 3, 8, 8)
 

@@ -1,0 +1,250 @@
+"""How fast methods are and what they take: in each engine, at each size, measured side by side."""
+
+import copy
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.flop_counter import FlopCounterMode
+
+from lowlight.benchmark.timing import time_in_turn
+from lowlight.checkpoints.load import load_method
+from lowlight.checkpoints.recipe import build
+from lowlight.config import available, load_config
+from lowlight.files import first_line
+from lowlight.images import Pair
+from lowlight.inference.tiling.grid import round_up
+from lowlight.memory import taken_by
+from lowlight.methods import Classical, Method, TwoStages
+from lowlight.runs.provenance import provenance
+from lowlight.runtimes.enhancer import TorchEnhancer, load_engine, to_device
+from lowlight.runtimes.exported import torch_device
+
+ENGINES = ("torch", "bf16", "compile", "onnx", "openvino")
+"""What a method can be run by: torch as it is, in bfloat16 autocast, compiled; and what it is exported to."""
+
+NOISY = 0.1
+"""The spread of a constant piece of work beyond which a machine is called noisy."""
+
+Run = Callable[[Tensor], Tensor]
+
+
+class Entry(NamedTuple):
+    """A method in an engine."""
+
+    model: str
+    engine: str
+    method: Method
+    run: Run
+
+
+def benchmark(
+    models: Sequence[str],
+    *,
+    sizes: Sequence[tuple[int, int]] = ((600, 400),),
+    engines: Sequence[str] = ("torch",),
+    rounds: int = 10,
+    train: tuple[int, int] | None = None,
+    device: str = "cpu",
+    trust: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Measure methods in engines at sizes, in turn within each round, so that a busy moment hits all alike.
+
+    Args:
+        models: Names of methods, which get random weights, or runs, checkpoints and pretrained folders.
+        sizes: Width and height of the images, in pixels.
+        engines: Of :data:`ENGINES`; where one cannot run a method, the result says why.
+        rounds: How often each is timed, after calls that are not.
+        train: Batch size and side of the crops, in pixels, of training steps to time; ``None`` times none.
+        device: Where torch runs.
+        trust: Packages that a checkpoint may call.
+
+    Returns:
+        Plain containers: ``rows``, one a model, engine and size, and how they were measured.
+
+    Raises:
+        ValueError: If a model is none, or an engine unknown.
+    """
+    if unknown := set(engines) - set(ENGINES):
+        raise ValueError(f"no engine {', '.join(sorted(unknown))}; there are {', '.join(ENGINES)}")
+    device = torch_device(device)
+    methods = {model: to_device(_method(model, trust), device).eval() for model in models}
+    failed: list[dict[str, str]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        entries = []
+        for model, method in methods.items():
+            for engine in engines:
+                try:
+                    run = _run(method, engine, Path(folder), device)
+                    with torch.inference_mode():
+                        for size in sizes:
+                            run(_image(*size, device))  # what cannot run fails here
+                except (ValueError, RuntimeError) as error:
+                    failed.append({"model": model, "engine": engine, "reason": first_line(error)})
+                else:
+                    entries.append(Entry(model, engine, method, run))
+        measured = [_at_size(entries, size, rounds, device) for size in sizes]
+    rows, spreads = [row for of_size, _ in measured for row in of_size], [spread for _, spread in measured]
+    about = provenance() | {"threads": torch.get_num_threads(), "device": device, "rounds": rounds}
+    about |= {"spread_of_constant_work": round(max(spreads), 3), "noisy": max(spreads) > NOISY}
+    training = []
+    for model, method in methods.items():
+        if train is None or isinstance(method, Classical):
+            continue
+        try:
+            training.append({"model": model} | _training(method, *train))
+        except (ValueError, RuntimeError) as error:
+            failed.append({"model": model, "engine": "training", "reason": first_line(error)})
+    return {"rows": rows, "training": training, "failed": failed, "about": about}
+
+
+def _psnr(model: str) -> float | None:
+    """Return the test score of a run, if the model is one."""
+    scores = Path(model) / "metrics.json"
+    psnr = json.loads(scores.read_text()).get("test/psnr") if scores.is_file() else None
+    return psnr if isinstance(psnr, float) else None
+
+
+def _method(model: str, trust: Sequence[str]) -> Method:
+    if Path(model).exists():
+        return load_method(model, trust)
+    if model not in available("method"):
+        raise ValueError(
+            f"{model} is no method, no run and no checkpoint; methods: {', '.join(available('method'))}"
+        )
+    return build(load_config([f"method={model}"]).method)
+
+
+def _image(width: int, height: int, device: str) -> Tensor:
+    return torch.rand(1, 3, height, width, device=device) / 4
+
+
+def _run(method: Method, engine: str, folder: Path, device: str) -> Run:
+    """Return what enhances images by a method in an engine."""
+    if engine == "torch":
+        return TorchEnhancer(method).enhance
+    if engine == "bf16":
+        return partial(_in_bf16, method)
+    if engine == "compile":
+        method = copy.deepcopy(method)
+        method.net.compile()
+        return method.enhance
+    from lowlight.runtimes.export import WRITERS, export
+
+    path = folder / f"{len(list(folder.iterdir()))}{WRITERS[engine][0]}"
+    export(copy.deepcopy(method).cpu(), path, engine)
+    return load_engine(path, device).enhance
+
+
+def _in_bf16(method: Method, low: Tensor) -> Tensor:
+    with torch.autocast(low.device.type, torch.bfloat16):
+        return method.enhance(low)
+
+
+def _at_size(
+    entries: Sequence[Entry], size: tuple[int, int], rounds: int, device: str
+) -> tuple[list[dict[str, Any]], float]:
+    """Measure entries on one image; return a row of each, and how constant work spread meanwhile."""
+    width, height = size
+    low = _image(width, height, device)
+    constant = torch.rand(512, 512)
+    runs: dict[str, Callable[[Tensor], object]] = {str(n): entry.run for n, entry in enumerate(entries)}
+    runs["constant"] = lambda _: [constant @ constant for _ in range(20)]
+    methods = {entry.model: entry.method for entry in entries}
+    gmac = {model: _gmac(method, low) for model, method in methods.items()}
+    with torch.inference_mode():
+        memory = [_memory(partial(entry.run, low), low.device) for entry in entries]
+    *each, noise = time_in_turn(runs, low, rounds=rounds).values()
+    rows = []
+    for entry, taken, seconds in zip(entries, memory, each, strict=True):
+        first, median, third = statistics.quantiles(seconds, n=4, method="inclusive")
+        row = {
+            "model": entry.model,
+            "engine": entry.engine,
+            "width": width,
+            "height": height,
+            "parameters": sum(weight.numel() for weight in entry.method.net.parameters()),
+            "gmac": gmac[entry.model],
+            "milliseconds": 1000 * median,
+            "quartiles": [1000 * first, 1000 * third],
+            "ratio": statistics.median(own / other for own, other in zip(seconds, each[0], strict=True)),
+            "memory_mb": taken / 1e6,
+            "megapixels_per_s": width * height / 1e6 / median,
+            "psnr": _psnr(entry.model),
+        }
+        rows.append(row)
+    first, median, third = statistics.quantiles(noise, n=4, method="inclusive")
+    return rows, (third - first) / median
+
+
+def _memory(work: Callable[[], object], device: torch.device) -> int:
+    """Return the bytes that a piece of work takes at its height; 0 where no system tells."""
+    if device.type != "cuda":
+        return taken_by(work)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    work()
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def _gmac(method: Method, low: Tensor) -> float:
+    """Return the multiply-accumulates for an image, in thousands of millions."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():  # in inference mode it counts nothing
+        method.restore(low)
+    return float(counter.get_total_flops()) / 2e9
+
+
+class _StepTimes(Callback):
+    """Note the seconds of each training step."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._start = 0.0
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.seconds.append(time.perf_counter() - self._start)
+
+
+def _training(method: Method, batch: int, side: int, steps: int = 6) -> dict[str, Any]:
+    """Time whole training steps, of the method's own optimisation, on random images."""
+    if isinstance(method, TwoStages):  # the fine stage, which takes most of the time; an image, a crop
+        method.coarse_epochs, method.patches, method.patch_size = 0, 1, round_up(side, method.stride)
+    pairs: list[Pair] = [
+        {"low": torch.rand(3, side, side) / 4, "high": torch.rand(3, side, side), "name": str(number)}
+        for number in range(batch * steps)
+    ]
+    times = _StepTimes()
+    trainer = pl.Trainer(
+        max_epochs=1,
+        accelerator="auto" if method.device.type != "cpu" else "cpu",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[times],
+    )
+    method.train()
+    loader: DataLoader[Pair] = DataLoader(pairs, batch_size=batch)  # type: ignore[arg-type]
+    memory = _memory(lambda: trainer.fit(method, loader), method.device)
+    seconds = statistics.median(times.seconds[1:])
+    return {
+        "batch": batch,
+        "side": side,
+        "milliseconds": 1000 * seconds,
+        "images_per_s": batch / seconds,
+        "memory_mb": memory / 1e6,
+    }

@@ -1,0 +1,26 @@
+"""Callbacks: exact resuming, averaging, early stopping, timing, and pictures of a run."""
+
+from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
+from lowlight.callbacks.early_stopping import StaysStopped
+from lowlight.callbacks.learning_rate import LearningRate
+from lowlight.callbacks.pictures import EnhancedImages, ProgressPictures, TestPictures
+from lowlight.callbacks.resuming import EpochSeed, MovedFolder
+from lowlight.callbacks.samples import Samples
+from lowlight.callbacks.stopwatch import Stopwatch
+from lowlight.callbacks.weight_averaging import ExponentialAverage
+from lowlight.loggers.curves import CurveLogger  # its name in release 0.1.0
+
+__all__ = [
+    "AtomicCheckpointIO",
+    "CurveLogger",
+    "EnhancedImages",
+    "EpochSeed",
+    "ExponentialAverage",
+    "LearningRate",
+    "MovedFolder",
+    "ProgressPictures",
+    "Samples",
+    "StaysStopped",
+    "Stopwatch",
+    "TestPictures",
+]

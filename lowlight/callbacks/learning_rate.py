@@ -1,0 +1,25 @@
+"""Logging the learning rate."""
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+
+class LearningRate(Callback):
+    """Log the learning rate that each epoch begins with.
+
+    ``train/lr`` is the image network's, ``train/<part>_lr`` another part's: ``train/discriminator_lr``.
+    """
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give the rates to the loggers, unrounded."""
+        part_of = {
+            id(parameter): name
+            for name, part in pl_module.named_children()
+            for parameter in part.parameters()
+        }
+        rates: dict[str, float] = {}
+        for group in (group for optimizer in trainer.optimizers for group in optimizer.param_groups):
+            part = part_of.get(id(group["params"][0]), "net")
+            rates.setdefault("train/lr" if part == "net" else f"train/{part}_lr", float(group["lr"]))
+        for logger in trainer.loggers:
+            logger.log_metrics({**rates, "epoch": trainer.current_epoch}, trainer.global_step)

@@ -1,0 +1,119 @@
+"""Callbacks that write pictures into the run folder."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from lowlight.images import Pair, write_image
+
+
+class ProgressPictures(Callback):
+    """Write the first validation image as the method enhances it, after some of the validated epochs.
+
+    Args:
+        folder: The run's folder; pictures go to ``pictures/progress/`` in it.
+        count: How many epochs are shown, evenly spread with the first and the last.
+    """
+
+    def __init__(self, folder: Path | str, count: int = 8) -> None:
+        self.folder = Path(folder) / "pictures" / "progress"
+        self.count = count
+
+    @rank_zero_only
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write the picture of the first batch."""
+        if batch_idx > 0 or trainer.sanity_checking or not self._is_due(trainer):
+            return
+        pair = cast(Pair, batch)
+        for role in ("low", "high"):
+            if not (self.folder / f"{role}.png").exists():
+                write_image(pair[role][0], self.folder / f"{role}.png")
+        write_image(cast(Tensor, outputs)[0], self.folder / f"epoch-{trainer.current_epoch + 1:04d}.png")
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        interval = trainer.check_val_every_n_epoch or 1
+        last = max((trainer.max_epochs or 0) // interval, 1)
+        due = np.linspace(1, last, min(self.count, last)).round().astype(int)
+        return (trainer.current_epoch + 1) // interval in due
+
+
+class TestPictures(Callback):
+    """Write low, enhanced and reference of some test images, spread evenly over the set.
+
+    Args:
+        folder: The run's folder; pictures go to ``pictures/test/<name>/`` in it.
+        count: How many images.
+    """
+
+    __test__ = False  # no test class, whatever its name tells pytest
+
+    def __init__(self, folder: Path | str, count: int = 4) -> None:
+        self.folder = Path(folder)
+        self.count = count
+
+    @rank_zero_only
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write the batch's first image, if it is one of those wanted."""
+        if batch_idx in spread(int(trainer.num_test_batches[dataloader_idx]), self.count):
+            write_triple(self.folder, cast(Pair, batch), cast(Tensor, outputs))
+
+
+class EnhancedImages(Callback):
+    """Write every enhanced test image as a PNG file.
+
+    Args:
+        folder: Where they go.
+        name_file: Says what the image of a name is saved as.
+    """
+
+    def __init__(self, folder: Path | str, name_file: Callable[[str], str]) -> None:
+        self.folder = Path(folder)
+        self.name_file = name_file
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write the batch's images; each process those it enhanced."""
+        for name, enhanced in zip(cast(Pair, batch)["name"], cast(Tensor, outputs), strict=True):
+            write_image(enhanced, self.folder / self.name_file(name))
+
+
+def spread(total: int, count: int) -> list[int]:
+    """Choose up to ``count`` of ``total`` indices, evenly spread with the first and the last."""
+    return sorted(set(np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()))
+
+
+def write_triple(run: Path, batch: Pair, enhanced: Tensor) -> None:
+    """Write low, enhanced and reference of a batch's first image into ``pictures/test/<name>/`` of a run."""
+    folder = run / "pictures" / "test" / batch["name"][0].replace("/", "__")
+    write_image(batch["low"][0], folder / "low.png")
+    write_image(enhanced[0], folder / "enhanced.png")
+    write_image(batch["high"][0], folder / "high.png")

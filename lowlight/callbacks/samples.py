@@ -1,0 +1,75 @@
+"""Validation images shown to the loggers."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from lowlight.callbacks.pictures import spread
+from lowlight.images import Pair, to_uint8
+from lowlight.loggers.base import Sample
+from lowlight.loggers.tensorboard import TensorBoardCurves
+from lowlight.loggers.wandb import WandbCurves
+
+
+class Samples(Callback):
+    """Show fixed validation images to W&B and TensorBoard, as dark image, enhanced image and reference.
+
+    They are shown after the first validation, the last, and those that pass a multiple of
+    ``every_n_epochs``. Without one of these loggers nothing is done.
+
+    Args:
+        count: How many images, evenly spread over the validation images; 0 shows none.
+        every_n_epochs: Epochs from one showing to the next.
+
+    Raises:
+        ValueError: If ``count`` is negative or ``every_n_epochs`` under 1.
+    """
+
+    def __init__(self, count: int = 4, every_n_epochs: int = 10) -> None:
+        if count < 0 or every_n_epochs < 1:
+            raise ValueError(
+                f"count={count}, every_n_epochs={every_n_epochs}: samples need a count of at least 0, "
+                "shown every 1 or more epochs"
+            )
+        self.count = count
+        self.every_n_epochs = every_n_epochs
+        self._samples: list[Sample] = []
+
+    @rank_zero_only
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the batch's first image, if it is one of those wanted."""
+        if trainer.sanity_checking or not self._is_due(trainer) or not _showing(trainer):
+            return
+        if batch_idx in spread(int(trainer.num_val_batches[dataloader_idx]), self.count):
+            pair = cast(Pair, batch)
+            images = (pair["low"][0], cast(Tensor, outputs)[0], pair["high"][0])
+            self._samples.append(Sample(pair["name"][0], *(to_uint8(image).cpu() for image in images)))
+
+    @rank_zero_only
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the images kept."""
+        samples, self._samples = self._samples, []
+        for logger in _showing(trainer) if samples else []:
+            logger.log_samples(samples, trainer.current_epoch + 1)
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        interval, epoch = trainer.check_val_every_n_epoch or 1, trainer.current_epoch + 1
+        is_last = trainer.max_epochs is not None and 0 <= trainer.max_epochs < epoch + interval
+        passes = epoch // self.every_n_epochs > (epoch - interval) // self.every_n_epochs
+        return epoch <= interval or passes or is_last
+
+
+def _showing(trainer: pl.Trainer) -> list[WandbCurves | TensorBoardCurves]:
+    return [logger for logger in trainer.loggers if isinstance(logger, WandbCurves | TensorBoardCurves)]

@@ -1,0 +1,131 @@
+"""Trained methods by where they are: run folders, and what is handed on as ``model.safetensors`` and
+``config.json``, in a folder, on the hub, or with lowlight itself.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+
+from lowlight import __version__
+from lowlight.checkpoints.recipe import build, check_recipe
+from lowlight.files import first_line, write_json
+from lowlight.images import CONTRACT
+from lowlight.methods import Method
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+SHIPPED = Path(__file__).parent.with_name("weights")
+"""A pretrained folder for each method whose weights come with lowlight."""
+
+
+def shipped() -> list[str]:
+    """Return the names of the methods whose weights come with lowlight."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
+
+
+def locate(path: Path | str) -> Path:
+    """Return a path as it is; or, where nothing is there, the folder of :func:`shipped` weights so named."""
+    return SHIPPED / path if str(path) in shipped() and not Path(path).exists() else Path(path)
+
+
+def save_pretrained(method: Method, folder: Path | str, *, half: bool = False, **about: Any) -> None:
+    """Write what enhancing needs: the image network's weights, and the recipe in plain JSON; no pickle.
+
+    What only training needs, as a discriminator or an optimizer's state, is left out.
+
+    Args:
+        method: A method with a recipe.
+        folder: Is made where it is missing; an earlier one's files are replaced.
+        half: Whether weights are stored in 16 bits, in half the space; they are loaded in 32.
+        about: What else ``config.json`` should say, such as ``commit`` or ``metrics``; plain values.
+
+    Raises:
+        ValueError: If the method was built by hand and so has no recipe.
+    """
+    if method.recipe is None:
+        raise ValueError(
+            "a method built by hand has no recipe to save; make it by lowlight.checkpoints.recipe.build"
+        )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {
+        # Copies, since safetensors refuses weights that share memory, as MIRNet's one activation does.
+        name: (weight.half() if half and weight.is_floating_point() else weight)
+        .cpu()
+        .clone(memory_format=torch.contiguous_format)
+        for name, weight in method.net.state_dict().items()
+    }
+    partial = folder / f".{WEIGHTS}"
+    partial.write_bytes(to_bytes(weights, metadata={"format": "pt"}))  # save_file's is its owner's alone
+    partial.replace(folder / WEIGHTS)
+    config = {"recipe": method.recipe, "contract": CONTRACT, "stride": method.stride, "lowlight": __version__}
+    write_json(folder / CONFIG, about | config)
+
+
+def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
+    """Load what :func:`save_pretrained` wrote, ready to enhance, on the CPU.
+
+    Of the recipe only known things are called, as :func:`lowlight.checkpoints.load` does. What only training
+    needs is drawn anew.
+
+    Args:
+        folder: The folder; or, where no such folder exists, one of :func:`shipped` by its name, or a
+            repository of the Hugging Face hub, as ``organisation/name``.
+        trust: Packages beyond torch and lowlight that the recipe may call, such as ``["mypackage"]``.
+
+    Raises:
+        ValueError: If files are missing or broken, weights do not fit, or the recipe is not trusted.
+    """
+    path = locate(folder)
+    if not path.is_dir():
+        path = _from_hub(str(folder))
+    config = _read_config(path / CONFIG)
+    check_recipe(config["recipe"], path / CONFIG, trust)
+    method = build(config["recipe"])
+    try:
+        method.net.load_state_dict(load_file(path / WEIGHTS))
+    except FileNotFoundError:
+        raise ValueError(f"{path / WEIGHTS}: no such file") from None
+    except SafetensorError as error:
+        raise ValueError(f"{path / WEIGHTS}: not a safetensors file ({error})") from error
+    except RuntimeError as error:
+        raise ValueError(f"{path / WEIGHTS}: weights do not fit the recipe: {first_line(error)}") from error
+    return method.eval()
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: no JSON ({error})") from error
+    if not (isinstance(config, dict) and isinstance(config.get("recipe"), dict)):
+        raise ValueError(
+            f"{path}: holds no recipe; not written by lowlight.checkpoints.pretrained.save_pretrained"
+        )
+    return config
+
+
+def _from_hub(name: str) -> Path:
+    """Fetch a repository of the hub into the user's cache, and return its folder there."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ValueError(f"{name}: no such folder, and no repository's name (organisation/name)")
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise ValueError(
+            f"{name}: no such folder; for the Hugging Face hub, pip install 'lowlight[hub]'"
+        ) from None
+    try:
+        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
+    except Exception as error:  # of the hub's, of the connection's, of the disk's
+        reason = first_line(error)
+        raise ValueError(f"{name}: no such folder, and not fetched from the hub: {reason}") from error

@@ -1,0 +1,1 @@
+"""The web page: uploads enhanced by several methods."""

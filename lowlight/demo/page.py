@@ -1,0 +1,239 @@
+"""The web page on which photographs are enhanced, made of Gradio's parts."""
+
+import html
+import json
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lowlight.demo.uploads import Results, enhance_upload, find_models, loader
+from lowlight.inference.load import DEFAULT
+from lowlight.inference.settings import Settings
+from lowlight.runtimes.enhancer import Enhancer
+
+AT_ONCE = 6
+"""Methods that one upload may be enhanced by."""
+_WELCOME = "Choose a photograph, then press Enhance."
+_CLEANING = (600, 3600)  # every ten minutes, files older than an hour are deleted
+
+_CSS = """
+#message p { margin: 0.2em 0; }
+#message .refused { font-weight: 600; color: #b3261e !important; }
+.dark #message .refused { color: #ffb4ab !important; }
+#gallery .grid-wrap { min-height: 0; max-height: none; }
+#gallery .grid-container { grid-template: auto / repeat(auto-fit, minmax(min(250px, 100%), 1fr)); }
+#gallery .thumbnail-lg { aspect-ratio: auto; height: auto; display: block; }
+#gallery .caption-label { position: static; max-width: none; white-space: normal; text-align: left; }
+"""
+
+
+def serve(
+    runs: Path | None,
+    host: str,
+    port: int,
+    max_upload: int,
+    max_pixels: int,
+    trust: Sequence[str] = (),
+    told: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Show the page until the process is interrupted.
+
+    Args:
+        runs: A folder of runs and checkpoints to choose from.
+        host: The address to listen on.
+        port: The port to listen on.
+        max_upload: Bytes of an upload, at most.
+        max_pixels: Pixels of a photograph, at most.
+        trust: Packages that the checkpoints may call.
+        told: Is given the page's address once it can be opened.
+
+    Raises:
+        ValueError: If Gradio is missing, the folder holds no model, or the address cannot be listened on.
+    """
+    models = find_models(runs)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="lowlight-demo-") as folder:
+        # Gradio reads these when it is imported.
+        os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+        os.environ["NO_PROXY"] = "*"  # it asks its own server whether it is up, and nobody else anything
+        settings = Settings(max_pixels=max_pixels)
+        page = build(models, loader(models, trust=trust), settings, max_upload, Path(folder))
+        try:
+            _launch(page, host, port, max_upload)
+        except OSError:
+            raise ValueError(f"cannot listen on {host}, port {port}; give another --port or --host") from None
+        try:
+            told(page.local_url)
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            page.close(verbose=False)
+
+
+def _launch(page: Any, host: str, port: int, max_upload: int) -> None:
+    """Start the server, with all left out that would reach beyond this machine."""
+    from gradio.themes import Default
+
+    page.launch(
+        server_name=f"[{host}]" if ":" in host else host,  # IPv6
+        server_port=port,
+        max_file_size=max_upload,
+        share=False,
+        quiet=True,
+        ssr_mode=False,
+        run_history=False,
+        footer_links=[],
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        state_session_capacity=200,
+        prevent_thread_lock=True,
+        css=_CSS,
+        theme=Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+    )
+
+
+def build(
+    models: dict[str, Path | None],
+    load: Callable[[str], Enhancer],
+    settings: Settings,
+    max_upload: int,
+    folder: Path,
+) -> Any:
+    """Lay out the page and say what its parts do.
+
+    Args:
+        models: What may be chosen; see :func:`lowlight.demo.uploads.find_models`.
+        load: Returns a model by its name.
+        settings: The greatest size of a photograph.
+        max_upload: Bytes of an upload, at most; told on the page.
+        folder: Gradio's folder of temporary files.
+
+    Returns:
+        A ``gradio.Blocks``, ready to be launched.
+
+    Raises:
+        ValueError: If Gradio is missing.
+    """
+    try:
+        import gradio as gr
+    except ImportError:
+        raise ValueError("the page needs: pip install 'lowlight[demo]'") from None
+
+    trained = [name for name, path in models.items() if path]
+    with gr.Blocks(title="lowlight", analytics_enabled=False, delete_cache=_CLEANING) as page:
+        gr.Markdown("# lowlight\nDark photograph in, well-exposed photograph out.")
+        kept = gr.State(None, time_to_live=_CLEANING[1])
+        with gr.Row():
+            with gr.Column(scale=1, min_width=280):
+                upload = gr.File(label="Photograph", elem_id="upload", height=160)
+                limits = f"{max_upload / 2**20:.3g} MB and {settings.max_pixels / 1e6:g} megapixels"
+                gr.Markdown(f"Up to {limits}.")
+                names = gr.Dropdown(
+                    list(models),
+                    value=list(dict.fromkeys([*trained[:1], DEFAULT])),
+                    multiselect=True,
+                    max_choices=AT_ONCE,
+                    label="Methods",
+                    info=f"Up to {AT_ONCE}, side by side; trained ones come first.",
+                )
+                strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
+                fail_safe = gr.Checkbox(
+                    True,
+                    label="Fail-safe",
+                    info="Leave what is not dark, or comes out ruined, as it is.",
+                )
+                button = gr.Button("Enhance", variant="primary", elem_id="enhance")
+            with gr.Column(scale=2, min_width=280):
+                message = gr.HTML(_told(_WELCOME), elem_id="message")
+                shown = gr.Radio([], label="Compared below", visible=False, elem_id="shown")
+                slider = gr.ImageSlider(label="Before and after", elem_id="slider", buttons=["fullscreen"])
+                histogram = gr.Image(elem_id="histogram", buttons=[], show_label=False, visible=False)
+        gallery = gr.Gallery(
+            label="Side by side",
+            elem_id="gallery",
+            height="auto",
+            show_label=False,
+            allow_preview=False,
+            visible=False,
+            buttons=["fullscreen"],
+        )
+        downloads = gr.File(
+            label="Download in full resolution",
+            file_count="multiple",
+            interactive=False,
+            elem_id="downloads",
+            visible=False,
+        )
+
+        def enhance(path: str | None, chosen: list[str], share: float, safe: bool) -> list[Any]:
+            if not (path and chosen):
+                asked = "Choose a photograph first." if chosen else "Choose a method, or several."
+                return [None, _told(asked, refused=True), *_nothing()]
+            one = Settings(share, safe, settings.max_pixels)
+            try:
+                made = enhance_upload(Path(path), chosen, load, one, Path(tempfile.mkdtemp(dir=folder)))
+            except ValueError as error:
+                return [None, _told(str(error), refused=True), *_nothing()]
+            if not made.results:
+                return [None, _told(*made.remarks, refused=True), *_nothing()]
+            return [made, _told(*made.remarks or ("Done.",)), *_show_all(made)]
+
+        def choose_shown(made: Results | None, name: str) -> list[Any]:
+            one = next((one for one in made.results if one.name == name), None) if made else None
+            if made is None or one is None or not one.preview.exists():
+                raise gr.Error(
+                    "These results are no longer kept; press Enhance again.", print_exception=False
+                )
+            return [(made.before, one.preview), one.histogram]
+
+        button.click(
+            enhance,
+            [upload, names, strength, fail_safe],
+            [kept, message, shown, slider, histogram, gallery, downloads],
+            concurrency_limit=1,
+            show_progress_on=[message],
+            api_visibility="private",
+        )
+        upload.change(None, None, message, js=f"() => {json.dumps(_told(_WELCOME))}")
+        shown.input(choose_shown, [kept, shown], [slider, histogram], api_visibility="private")
+    page.queue(max_size=20)
+    return page
+
+
+def _show_all(made: Results) -> list[Any]:
+    """Return what the page shows of an upload's results; the first enhancement is compared with it."""
+    import gradio as gr
+
+    names = [one.name for one in made.results]
+    first = next((one for one in made.results if one.download), made.results[0])
+    pictures = [(made.before, made.caption), *((one.preview, one.caption) for one in made.results)]
+    files = [str(one.download) for one in made.results if one.download]
+    return [
+        gr.Radio(names, value=first.name, visible=len(names) > 1),
+        (made.before, first.preview),
+        gr.Image(str(first.histogram), visible=True),
+        gr.Gallery(pictures, visible=True),
+        gr.File(files or None, visible=bool(files)),
+    ]
+
+
+def _nothing() -> list[Any]:
+    import gradio as gr
+
+    return [
+        gr.Radio([], value=None, visible=False),
+        None,
+        gr.Image(None, visible=False),
+        gr.Gallery(None, visible=False),
+        gr.File(None, visible=False),
+    ]
+
+
+def _told(*sentences: str, refused: bool = False) -> str:
+    """Return sentences as HTML that a screen reader reads out."""
+    paragraphs = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
+    return f'<div role="{"alert" if refused else "status"}"{" class=refused" * refused}>{paragraphs}</div>'

@@ -1,0 +1,230 @@
+"""What the web page does with an upload: finding models, enhancing by several, telling what came of it."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import ImageCms
+
+from lowlight.checkpoints.pretrained import WEIGHTS
+from lowlight.colour import luma
+from lowlight.images import SUFFIXES
+from lowlight.inference.load import choose, ready_made
+from lowlight.inference.photos.enhance import enhance_photo
+from lowlight.inference.photos.fail_safe import mean_luma, sample
+from lowlight.inference.photos.photo import Photo
+from lowlight.inference.photos.reading import read_photo
+from lowlight.inference.photos.writing import to_pillow, write_photo
+from lowlight.inference.pixels import Pixels
+from lowlight.inference.settings import Settings
+from lowlight.runs.folder import BEST, LAST
+from lowlight.runtimes.enhancer import Enhancer
+
+KEPT = 3
+"""Models that stay loaded, those used last."""
+PREVIEW = 1280
+"""Pixels of a preview's longer side, at most."""
+
+REASONS = {
+    "not_dark": "the photograph is bright already",
+    "not_finite": "the method failed on this photograph: some of its output is no number",
+    "clipped": "more than half of the photograph would have become pure white or black",
+    "colour_cast": "the photograph would have taken on a strong tint",
+}
+"""Why a photograph was left as it is, by the reason's code."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a method made of a photograph.
+
+    Attributes:
+        name: The method's.
+        caption: The name, the time and the mean level.
+        preview: File of the picture, small enough for a page.
+        histogram: File of a figure: the levels before and after.
+        download: File of the photograph in full resolution, or None where it was left as it is.
+    """
+
+    name: str
+    caption: str
+    preview: Path
+    histogram: Path
+    download: Path | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """What became of an upload.
+
+    Attributes:
+        before: File of the photograph's preview.
+        caption: Its mean level.
+        results: One of each method that did not fail.
+        remarks: Sentences on what a person should know.
+    """
+
+    before: Path
+    caption: str
+    results: tuple[Result, ...]
+    remarks: tuple[str, ...]
+
+
+def find_models(runs: Path | None) -> dict[str, Path | None]:
+    """Name what may enhance: what was trained, by its place below a folder, then what needs no training.
+
+    Args:
+        runs: A folder of run folders, checkpoints, pretrained folders and exports, at any depth; hidden
+            ones are passed over.
+
+    Returns:
+        The folder or file of each name, None of what comes with lowlight; a run of the same name goes first.
+
+    Raises:
+        ValueError: If the folder holds neither.
+    """
+    found: dict[str, Path | None] = {}
+    for path in sorted(runs.rglob("*")) if runs else []:
+        if path.suffix not in (".ckpt", ".onnx", ".xml") and path.name != WEIGHTS:
+            continue
+        is_run = path.suffix == ".ckpt" and any((path.parent / name).exists() for name in (BEST, LAST))
+        model = path.parent if is_run or path.name == WEIGHTS else path
+        below = model.relative_to(cast(Path, runs))
+        if not any(part.startswith(".") for part in below.parts):
+            found[below.as_posix() if below.parts else model.name] = model
+    if runs and not found:
+        raise ValueError(f"{runs}: no run folder and no checkpoint in it; give another --runs, or none")
+    return {**found, **{name: None for name in ready_made() if name not in found}}
+
+
+def loader(
+    models: dict[str, Path | None], device: str = "auto", trust: Sequence[str] = ()
+) -> Callable[[str], Enhancer]:
+    """Return a function that loads a model by its name, and keeps the last few."""
+
+    @lru_cache(maxsize=KEPT)
+    def load(name: str) -> Enhancer:
+        path = models[name]
+        return choose(path, None if path else name, device, trust)
+
+    return load
+
+
+def enhance_upload(
+    source: Path, names: Sequence[str], load: Callable[[str], Enhancer], settings: Settings, folder: Path
+) -> Results:
+    """Enhance an uploaded file by several methods and write what the page shows and gives.
+
+    A method that cannot be loaded, or fails, is told of in the remarks.
+
+    Args:
+        source: The upload.
+        names: The methods', of those that ``load`` knows.
+        load: Returns a method by its name.
+        settings: Strength, fail-safe and the greatest size.
+        folder: Where the files are written.
+
+    Raises:
+        ValueError: If the upload cannot be read; the message is for the person who uploaded it.
+    """
+    try:
+        photo = read_photo(source, settings.max_pixels)
+    except ValueError as error:
+        raise ValueError(refusal(source, error)) from error
+    before, results, remarks = folder / "before.png", [], [f"Note: {note}." for note in photo.notes]
+    write_preview(photo, before)
+    for number, name in enumerate(names):
+        place = folder / str(number)
+        place.mkdir()
+        try:
+            result, said = _enhance(source, photo, name, load(name), settings, place)
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:
+            remarks.append(f"{name} failed: {' '.join(str(error).split()) or 'it ran out of memory'}.")
+            continue
+        results.append(result)
+        remarks += said
+    return Results(before, f"before · mean {mean_luma(photo.pixels):.2f}", tuple(results), tuple(remarks))
+
+
+def _enhance(
+    source: Path, photo: Photo, name: str, enhancer: Enhancer, settings: Settings, folder: Path
+) -> tuple[Result, list[str]]:
+    began = time.perf_counter()
+    enhanced, reason = enhance_photo(enhancer, photo, settings)
+    milliseconds = 1000 * (time.perf_counter() - began)
+    word = re.sub(r"[^\w.-]+", "-", name)
+    suffix = source.suffix.lower() if source.suffix.lower() in SUFFIXES else ".png"
+    download = folder / f"{source.stem[:40]}-{word[-40:]}{suffix}"
+    preview, histogram = folder / "preview.png", folder / "histogram.png"
+    remarks = []
+    if reason is None:
+        remarks += [f"Note on {name}: {note}." for note in write_photo(enhanced, download)]
+    else:
+        remarks.append(
+            f"{name} left it as it is: {REASONS[reason]}. To enhance it all the same, untick the fail-safe."
+        )
+    write_preview(enhanced, preview)
+    draw_histogram(photo.pixels, enhanced.pixels, histogram)
+    level = f"mean {mean_luma(enhanced.pixels):.2f}"
+    caption = f"{name} · {milliseconds:.0f} ms · {level}" if reason is None else f"{name} · left as it is"
+    return Result(name, caption, preview, histogram, None if reason else download), remarks
+
+
+def refusal(source: Path, error: Exception) -> str:
+    """Say to the person who uploaded a file why it is refused: its name, not its place on this machine."""
+    text = str(error).removeprefix(f"{source}: ").replace(str(source), source.name)
+    return f"{source.name} cannot be enhanced: {text.removesuffix('; see --max-pixels')}."
+
+
+def write_preview(photo: Photo, path: Path) -> None:
+    """Write a photograph for a page: PNG, of at most :data:`PREVIEW` pixels a side, opaque, in sRGB."""
+    step = max(min(photo.pixels.shape[:2]) // (2 * PREVIEW), 1)
+    small = np.ascontiguousarray(photo.pixels[::step, ::step])
+    picture = to_pillow(replace(photo, pixels=small, alpha=None, is_grey=False))
+    picture.thumbnail((PREVIEW, PREVIEW))
+    if photo.icc and not photo.is_grey:
+        try:
+            profile = ImageCms.ImageCmsProfile(BytesIO(photo.icc))
+            ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), inPlace=True)
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a broken profile; a viewer would pass over it too
+    picture.info.clear()
+    picture.save(path, compress_level=4)
+
+
+def draw_histogram(before: Pixels, after: Pixels, path: Path) -> None:
+    """Draw the levels of two photographs of shape (H, W, 3), one above the other, as a PNG."""
+    figure = Figure(figsize=(6, 3.6), dpi=120, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
+    _draw_levels(upper, before, "histogram before")
+    _draw_levels(lower, after, "histogram after")
+    lower.set_xlabel("level, from black to white")
+    figure.supylabel("share of pixels, root scale", fontsize="medium")
+    figure.savefig(path)
+
+
+def _draw_levels(axes: Axes, pixels: Pixels, title: str) -> None:
+    colours = sample(pixels)
+    light = luma(colours)
+    channels = zip(("tab:red", "tab:green", "tab:blue"), colours.T, strict=True)
+    for colour, levels in (("0.5", light), *channels):
+        counts, edges = np.histogram(levels, bins=64, range=(0, 1))
+        height = np.sqrt(counts / counts.sum())
+        if colour == "0.5":
+            axes.fill_between(edges[:-1], height, step="post", color="0.8", label="luma")
+        else:
+            axes.step(edges[:-1], height, where="post", color=colour, linewidth=1)
+    axes.axvline(float(light.mean()), color="black", linestyle=":", linewidth=1, label="mean luma")
+    axes.set_title(title, loc="left", fontsize="medium")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(bottom=0)
+    axes.set_yticks([])
+    axes.legend(loc="upper right", frameon=False, fontsize="small")

@@ -1,0 +1,87 @@
+"""Scoring saved images."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from lowlight.callbacks.pictures import spread, write_triple
+from lowlight.data import PairDataModule
+from lowlight.data.pairs import list_images, refuse
+from lowlight.evaluation.scoring import summarise
+from lowlight.images import read_image
+from lowlight.metrics import all_scores
+
+log = logging.getLogger(__name__)
+
+
+def score_files(
+    files: Mapping[str, Path], data: PairDataModule, folder: Path, pictures: int
+) -> dict[str, Any]:
+    """Score saved images as :func:`score` scores a method.
+
+    Args:
+        files: The saved image of each test image, by the test image's name.
+        data: Gives the test images, set up.
+        folder: Where the table and the pictures go.
+        pictures: How many images are written as low, enhanced and reference.
+
+    Returns:
+        What belongs into ``metrics.json``.
+
+    Raises:
+        ValueError: If a file cannot be read or its size is not the reference's.
+    """
+    scores = all_scores()
+    loader = data.test_dataloader()
+    shown = spread(len(files), pictures)
+    for index, batch in enumerate(loader):
+        path = files[batch["name"][0]]
+        enhanced = read_image(path)[None]
+        if enhanced.shape != batch["high"].shape:
+            (height, width), (right, wide) = enhanced.shape[-2:], batch["high"].shape[-2:]
+            raise ValueError(
+                f"{path}: is {width}x{height} pixels but its reference is {wide}x{right}; "
+                "save predictions at the size of the test images"
+            )
+        scores.update(enhanced, batch)
+        if index in shown:
+            write_triple(folder, batch, enhanced)
+    means = {key: float(mean) for key, mean in scores.compute().items()}
+    return summarise(means, scores.per_image(), data, folder)
+
+
+def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path]:
+    """Pair saved images with the test images by stem; those of several sets stand in a folder each.
+
+    Raises:
+        ValueError: If the folder is missing, lies in ``output_dir``, or an image in it is missing or double.
+    """
+    root = Path(config.predictions).expanduser()
+    if not root.is_dir():
+        raise ValueError(f"predictions={root}: no such folder")
+    if root.resolve().is_relative_to(Path(config.output_dir).resolve()):
+        raise ValueError(
+            f"predictions={root} lies in output_dir={config.output_dir}; choose another output_dir"
+        )
+    found: dict[str, list[Path]] = {}
+    for place in [root] if len(data.sets) == 1 else [root / name for name in data.sets]:
+        for path in list_images(place) if place.is_dir() else []:
+            found.setdefault(str(path.relative_to(root).with_suffix("")), []).append(path)
+    wanted = {
+        item.name: data.image_file(item.name).removesuffix(".png") for item in data.datasets["test"].items
+    }
+    problems = [f"{stem} is missing" for stem in wanted.values() if stem not in found]
+    problems += [
+        f"{found[stem][0].name} and {found[stem][1].name} have the same stem"
+        for stem in wanted.values()
+        if len(found.get(stem, [])) > 1
+    ]
+    if problems:
+        refuse(root, problems, "Every test image needs exactly one prediction of its stem.")
+    if extra := found.keys() - set(wanted.values()):
+        belong = "1 image belongs" if len(extra) == 1 else f"{len(extra)} images belong"
+        log.warning("%s: %s to no test image, so not scored: %s", root, belong, ", ".join(sorted(extra)[:5]))
+    return {name: found[stem][0] for name, stem in wanted.items()}

@@ -1,0 +1,58 @@
+"""Scoring a method on the test split."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import rank_zero_only
+
+from lowlight.data import PairDataModule
+from lowlight.evaluation.statistics import bootstrap_interval
+from lowlight.files import write_table
+from lowlight.methods import Method
+from lowlight.metrics import DEFINITIONS
+
+Table = Mapping[str, Mapping[str, float]]
+"""The scores of each image, by the image's name and the score's key."""
+
+
+def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Path) -> dict[str, Any]:
+    """Score a method on the test split and write ``per_image.csv``.
+
+    Args:
+        method: The method, with the weights to be scored.
+        data: Gives the test images.
+        trainer: Runs the test; its callbacks may write pictures.
+        folder: Where the table goes.
+
+    Returns:
+        What belongs into ``metrics.json``: means by ``test/<key>``, and what they were measured on.
+    """
+    (means,) = trainer.test(method, datamodule=data, verbose=False)
+    return summarise(dict(means), method.test_table, data, folder)
+
+
+def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder: Path) -> dict[str, Any]:
+    """Write the table of images; return the means with their intervals and what they were measured on."""
+    scenes = data.test_scenes()
+    rows = [{"name": name, "scene": scenes[name], **values} for name, values in table.items()]
+    rank_zero_only(write_table)(folder / "per_image.csv", rows)
+    labels = [scenes[name] for name in table]
+    described = data.describe()
+    size = described["eval_size"]
+    return {
+        **means,
+        "split": "test",
+        "protocol": described["split"],
+        "images": len(table),
+        "scenes": len(set(labels)),
+        "size": f"{size}x{size}" if size else "native",
+        "rounding": "8-bit",
+        "intervals": {
+            key: list(bootstrap_interval([row[key] for row in table.values()], labels))
+            for key in next(iter(table.values()))
+        },
+        "intervals_are": "95 % bootstrap over scenes of the mean over images",
+        "definitions": DEFINITIONS,
+    }

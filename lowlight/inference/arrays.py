@@ -1,0 +1,110 @@
+"""Enhancing what programs hold: pictures of Pillow, arrays, tensors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from lowlight.colour import blend
+from lowlight.images import check_image
+from lowlight.inference.load import choose
+from lowlight.inference.photos.enhance import enhance_photo
+from lowlight.inference.photos.photo import Photo, from_pillow
+from lowlight.inference.photos.writing import to_pillow
+from lowlight.inference.settings import Settings
+from lowlight.methods import Method
+from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
+
+ImageT = TypeVar("ImageT", Image.Image, NDArray[Any], Tensor)
+
+
+def load(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> Enhancer:
+    """Load what enhances: a checkpoint, a run's folder, a pretrained folder or an exported network.
+
+    Args:
+        path: Where it is.
+        device: Where to work, ``cpu``, ``cuda`` or ``auto``.
+        trust: Packages beyond torch and lowlight that a recipe may call.
+
+    Returns:
+        An object with ``enhance(low)``, ``stride``, ``halo`` and ``name``; one on torch has the ``method``
+        too, a LightningModule whose ``net`` is a plain torch module.
+
+    Raises:
+        ValueError: If the file is missing, broken, no model, or calls what is not trusted.
+    """
+    return choose(path, device=device, trust=trust)
+
+
+def enhance(
+    image: ImageT,
+    model: Enhancer | Method | Path | str | None = None,
+    *,
+    strength: float = 1.0,
+    fail_safe: bool = True,
+    max_memory: int | None = None,
+    device: str = "auto",
+) -> ImageT:
+    """Enhance an image and return one of its kind.
+
+    Args:
+        image: A picture of Pillow of any mode; an array of shape (H, W, 3) or (H, W), uint8, uint16 or
+            floating in [0, 1]; or a floating tensor of shape (3, H, W) or (B, 3, H, W) in [0, 1].
+        model: What :func:`load` gives or reads, a method, or the name of one that needs no training; by
+            default coarse_to_fine, whose weights come with lowlight.
+        strength: Share of the enhancement, from 0 to 1, mixed in linear light.
+        fail_safe: Return what is not dark, or whose enhancement is ruined, as it is (not of tensors).
+        max_memory: Bytes that the process may hold; a picture or an array that needs more is enhanced in
+            tiles, a tensor always whole. By default 2 GB, or 1 GB more than it holds already.
+        device: Where to work, if ``model`` is not loaded yet.
+
+    Raises:
+        ValueError: If the image is of another shape or type, or the model is unusable.
+    """
+    enhancer = _enhancer(model, device)
+    settings = Settings(strength, fail_safe, max_memory=max_memory)
+    if isinstance(image, Tensor):
+        return _tensor(enhancer, image, strength)
+    if isinstance(image, Image.Image):
+        photo, reason = enhance_photo(enhancer, from_pillow(image), settings)
+        return image if reason else to_pillow(photo)
+    return _array(enhancer, np.asarray(image), settings)
+
+
+def _enhancer(model: Enhancer | Method | Path | str | None, device: str) -> Enhancer:
+    if isinstance(model, Method):
+        return TorchEnhancer(model)
+    if model is None or (isinstance(model, str) and not Path(model).exists() and model.isidentifier()):
+        return choose(method=model, device=device)
+    return choose(model, device=device) if isinstance(model, Path | str) else model
+
+
+def _tensor(enhancer: Enhancer, image: Tensor, strength: float) -> Tensor:
+    batch = image if image.ndim == 4 else image[None]
+    check_image(batch)
+    with torch.inference_mode():
+        enhanced = blend(batch.float(), enhancer.enhance(batch.float()), strength)
+    return enhanced.clone().to(image.dtype).view_as(image)
+
+
+def _array(enhancer: Enhancer, image: NDArray[Any], settings: Settings) -> NDArray[Any]:
+    is_grey, is_floating = image.ndim == 2, np.issubdtype(image.dtype, np.floating)
+    colour = np.repeat(image[..., None], 3, axis=2) if is_grey else image
+    is_known = is_floating or image.dtype in (np.uint8, np.uint16)
+    if colour.ndim != 3 or colour.shape[2] != 3 or not is_known:
+        raise ValueError(
+            "image must be of shape (H, W, 3) or (H, W), uint8, uint16 or floating in [0, 1], "
+            f"got {image.shape} of {image.dtype}"
+        )
+    if is_floating:
+        colour = (colour.clip(0, 1) * 65535).round().astype(np.uint16)
+    photo, reason = enhance_photo(enhancer, Photo(np.ascontiguousarray(colour), is_grey=is_grey), settings)
+    if reason:
+        return image
+    pixels = photo.pixels[..., 0] if is_grey else photo.pixels
+    return (pixels / np.asarray(65535, image.dtype)).astype(image.dtype) if is_floating else pixels

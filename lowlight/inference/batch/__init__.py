@@ -1,0 +1,1 @@
+"""Batches: folders and lists of files, in this process or on Ray."""

@@ -1,0 +1,1 @@
+"""Photographs: reading, enhancing, writing."""

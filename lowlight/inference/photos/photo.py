@@ -1,0 +1,77 @@
+"""A photograph in memory, with its metadata."""
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from lowlight.images import SUFFIXES
+from lowlight.inference.pixels import Pixels
+
+PHOTO_SUFFIXES = SUFFIXES | {".avif", ".heic", ".heif"}
+"""File name endings, in lower case, of what a folder is searched for."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph, upright, and what its file said of it.
+
+    Attributes:
+        pixels: RGB of shape (H, W, 3), uint8 or uint16; a grey photograph's three channels are equal.
+        alpha: Opacity of shape (H, W) in the same type, or None.
+        is_grey: Whether the file is grey, and its enhancement shall be.
+        exif: EXIF data without orientation, thumbnail and layout of the file, or None.
+        icc: The colour profile that the pixels are in, or None.
+        notes: What was lost in reading.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    is_grey: bool = False
+    exif: bytes | None = None
+    icc: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def from_pillow(image: Image.Image) -> Photo:
+    """Take over a picture of Pillow's, of any mode: all kinds of 8 bits, and grey of 16.
+
+    Raises:
+        ValueError: If its values have no agreed white.
+    """
+    icc = image.info.get("icc_profile") or None
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.int64)
+        if deep.min() < 0 or deep.max() > 65535:
+            raise ValueError("whole numbers beyond 16 bits have no agreed white; convert it to 16 bits")
+        return Photo(triple(deep.astype(np.uint16)), is_grey=True, icc=icc)
+    if image.mode == "F":
+        raise ValueError("floating-point values have no agreed white; convert it to 16 bits")
+    if image.mode == "CMYK":
+        return Photo(np.asarray(_from_cmyk(image, icc)))
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        pixels = np.asarray(image.convert("RGBA"))
+        return Photo(pixels[..., :3], pixels[..., 3], grey, icc=icc)
+    return Photo(np.asarray(image.convert("RGB")), is_grey=grey, icc=icc)
+
+
+def _from_cmyk(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """Convert inks to sRGB, by their profile where the file has a sound one."""
+    if icc:
+        try:
+            inks = ImageCms.ImageCmsProfile(BytesIO(icc))
+            converted = ImageCms.profileToProfile(
+                image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError):
+            pass
+    return image.convert("RGB")
+
+
+def triple(grey: Pixels) -> Pixels:
+    """Repeat grey pixels of shape (H, W) as three equal channels, (H, W, 3)."""
+    return np.repeat(grey[..., None], 3, axis=2)

@@ -1,0 +1,1 @@
+"""Tiling: large images enhanced in parts within a memory budget."""

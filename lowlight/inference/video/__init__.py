@@ -1,0 +1,1 @@
+"""Videos: streamed frame by frame."""

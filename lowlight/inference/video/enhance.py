@@ -1,0 +1,171 @@
+"""Videos enhanced frame by frame at constant memory; sound, timing and rotation are kept, flicker is not."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from lowlight.files import whole
+from lowlight.inference.video.container import (
+    CONTAINERS,
+    Look,
+    Writer,
+    look_at,
+    open_footage,
+    read,
+    reason,
+    to_image,
+)
+from lowlight.inference.video.flicker import Flicker, SceneCuts, SteadyExposure, mean_luminance
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+from lowlight.inference.settings import SMOOTHING, VideoSummary
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv",
+     ".3gp", ".ogv"}
+)  # fmt: skip
+"""File name endings, in lower case, that are taken for videos."""
+
+
+def target_suffix(source: Path) -> str:
+    """Return the file name ending a video is written with: its own where that is written, else ``.mkv``.
+
+    Matroska takes the sound of nearly all other formats; AVI, say, has no timestamps.
+    """
+    suffix = source.suffix.lower()
+    return suffix if suffix in CONTAINERS else ".mkv"
+
+
+def enhance_video(
+    enhance: Callable[[Tensor], Tensor],
+    source: Path,
+    target: Path,
+    *,
+    smoothing: float = SMOOTHING,
+    progress: Callable[[int], None] | None = None,
+) -> VideoSummary:
+    """Enhance a video frame by frame, at a memory that does not grow with its length.
+
+    Frames keep their times, rotation, shape of pixels and colour tags, and pass in 8 bits. They are written
+    as H.264, which needs even sides (an odd one is extended by repeating its last row or column), in WebM as
+    VP9. Sound, subtitles, chapters and titles are copied. Of several videos in a file the main one is taken;
+    attachments and data are left out. What can be read of a damaged file is enhanced, with a warning where
+    the damage shows.
+
+    Args:
+        enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape, in [0, 1].
+        source: Any video file that FFmpeg reads.
+        target: Where to write, whole or not at all, with an ending of ``CONTAINERS``; may be the source.
+        smoothing: Time constant, in seconds, over which the exposure is smoothed; 0 leaves it.
+        progress: Called after each frame with the number done.
+
+    Raises:
+        ValueError: If PyAV is missing, the source is no video or holds no frame that can be decoded, or the
+            target cannot be written or cannot hold the sound.
+    """
+    try:
+        import av
+    except ImportError:
+        raise ValueError("videos need PyAV: pip install 'lowlight[video]'") from None
+    suffix = target.suffix.lower()
+    if suffix not in CONTAINERS:
+        raise ValueError(f"{target}: videos are written as {', '.join(CONTAINERS)}; .mkv holds most")
+    if smoothing < 0:
+        raise ValueError(f"smoothing={smoothing}: must be a time constant in seconds, or 0 for none")
+    look = look_at(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            open_footage(source) as footage,
+            whole(target) as partial,
+            av.open(str(partial), "w", format=CONTAINERS[suffix]) as output,
+        ):
+            writer = Writer(output, footage, look, even=suffix != ".webm")
+            copied, warnings = _copy_streams(footage, writer, target)
+            warnings += _changes(look, writer)
+            items = read(footage, copied, warnings)
+            summary = _enhance(enhance, items, writer, look, smoothing, progress or (lambda _: None))
+        return replace(summary, warnings=tuple(warnings))
+    except av.error.FFmpegError as error:
+        raise ValueError(f"{target}: cannot be written ({reason(error)})") from error
+
+
+def _enhance(
+    enhance: Callable[[Tensor], Tensor],
+    items: "Iterable[Packet[Any] | VideoFrame]",
+    writer: Writer,
+    look: Look,
+    smoothing: float,
+    progress: Callable[[int], None],
+) -> VideoSummary:
+    """Enhance and write what is read; the summary is without warnings."""
+    from av.packet import Packet
+
+    begins_scene, steady = SceneCuts(), SteadyExposure(smoothing)
+    before, unsmoothed, after = Flicker(), Flicker(), Flicker()
+    frames, scenes, start, end = 0, 0, None, 0.0
+    for item in items:
+        if isinstance(item, Packet):
+            writer.write_packet(item)
+            continue
+        low = to_image(item, look)
+        enhanced = enhance(low)
+        scene, mean = begins_scene(low), mean_luminance(enhanced)
+        steadied = (enhanced * steady.gain(mean, item.time, scene)).clamp(0, 1)
+        writer.write_frame(steadied, item)
+        before.add(mean_luminance(low), scene)
+        unsmoothed.add(mean, scene)
+        after.add(mean_luminance(steadied), scene)
+        start = item.time if start is None else start
+        end = item.time + float(item.duration * writer.unit)
+        frames, scenes = frames + 1, scenes + scene
+        progress(frames)
+    writer.finish()
+    return VideoSummary(
+        frames=frames,
+        width=writer.width,
+        height=writer.height,
+        seconds=end - (start or 0.0),
+        scenes=scenes,
+        flicker_in=before.levels,
+        flicker_unsmoothed=unsmoothed.levels,
+        flicker_out=after.levels,
+    )
+
+
+def _copy_streams(
+    footage: "InputContainer", writer: Writer, target: Path
+) -> "tuple[list[Stream], list[str]]":
+    """Make room for all sound and subtitles; return the streams that have it, and what must be left out.
+
+    Raises:
+        ValueError: If the sound has none, but may in Matroska.
+    """
+    copied: list[Stream] = []
+    lost = []
+    for stream in [*footage.streams.audio, *footage.streams.subtitles]:
+        if writer.copy(stream):
+            copied.append(stream)
+        elif stream.type == "audio" and target.suffix.lower() != ".mkv":
+            raise ValueError(f"{target}: cannot hold the sound, {stream.name}; write to a .mkv instead")
+        else:
+            lost.append(f"left out: {stream.type}, {stream.name}, which {target.suffix} cannot hold")
+    return copied, lost
+
+
+def _changes(look: Look, writer: Writer) -> list[str]:
+    """Say how the written frames differ from what is read."""
+    changes = []
+    if look.bits > 8:
+        changes.append(f"{look.bits} bits a value were reduced to 8")
+    if (writer.width, writer.height) != (look.width, look.height):
+        sizes = f"{look.width}x{look.height} to {writer.width}x{writer.height}"
+        changes.append(f"extended from {sizes}, as H.264 needs even sides")
+    return changes

@@ -1,0 +1,112 @@
+"""The brightness of a video over time: its flicker measured, and held down."""
+
+import math
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from lowlight.colour import luminance
+
+CUT = 0.3
+"""Change between two frames, a share of their brightness, from which a new scene begins.
+
+Frames of different scenes differ by over 0.4 as a rule; a pan by a thirtieth of the width by about 0.15.
+"""
+
+LIMIT = 1.5
+"""The strongest correction of a frame's exposure, as a factor: what differs by more is no flicker."""
+
+_BLACK = 1 / 255  # keeps ratios finite
+
+
+def mean_luminance(image: Tensor) -> float:
+    """Return the mean BT.601 luminance, in [0, 1], of an image of shape (1, 3, H, W) in [0, 1]."""
+    return float(luminance(image.float().mean((2, 3), keepdim=True)))
+
+
+class SceneCuts:
+    """Tell where a new scene begins: at the first frame, at a cut, and where the light jumps.
+
+    Only dark frames are looked at, since enhanced ones may flicker; they are compared as thumbnails of 16 by
+    9 means, in which noise averages out.
+    """
+
+    def __init__(self) -> None:
+        self._last: Tensor | None = None
+
+    def __call__(self, low: Tensor) -> bool:
+        """Say whether a frame, of shape (1, 3, H, W) in [0, 1], begins a scene."""
+        thumbnail = luminance(F.adaptive_avg_pool2d(low, (9, 16)))
+        last, self._last = self._last, thumbnail
+        if last is None:
+            return True
+        brightness = (thumbnail + last).mean() / 2 + _BLACK
+        return float((thumbnail - last).abs().mean() / brightness) > CUT
+
+
+class SteadyExposure:
+    """Hold the exposure of a video steady, by a gain for each frame.
+
+    The logarithm of the frames' mean luminance is smoothed by an exponential moving average over time; the
+    gain takes a frame to the smoothed mean. A scene begins with its own exposure, and a lasting change is
+    followed within a few time constants, as eyes and cameras do. No frame ahead is needed.
+
+    The gain multiplies encoded values. As these are about a power of light, that is a change of the exposure
+    in light as well, and it takes the mean exactly where it should be as long as nothing clips.
+
+    It is the enhanced brightness that is smoothed, not its ratio to the dark frame's: an enhancer that lifts
+    shadows weakens the dark video's own flicker, which a steady ratio would bring back.
+
+    Args:
+        time_constant: In seconds; 0 leaves every frame as it is.
+    """
+
+    def __init__(self, time_constant: float) -> None:
+        self.time_constant = time_constant
+        self._level = 0.0
+        self._seconds = 0.0
+
+    def gain(self, mean: float, seconds: float, begins_scene: bool) -> float:
+        """Return the factor of a frame.
+
+        Args:
+            mean: Its mean luminance in [0, 1].
+            seconds: Its time, after that of the frame before.
+            begins_scene: Whether to forget the frames before, as at the first.
+        """
+        level = math.log(mean + _BLACK)
+        passed, self._seconds = seconds - self._seconds, seconds
+        if begins_scene or self.time_constant == 0:
+            self._level = level
+            return 1.0
+        kept = math.exp(-passed / self.time_constant)
+        smoothed = kept * self._level + (1 - kept) * level
+        limit = math.log(LIMIT)
+        self._level = min(max(smoothed, level - limit), level + limit)
+        return math.exp(self._level - level)
+
+
+class Flicker:
+    """Measure the flicker of a video, in levels of 255: 0 for steady light and for light that changes evenly.
+
+    The mean over frames t of ``|Y(t) - (Y(t - 1) + Y(t + 1)) / 2|``, with Y the mean luminance of a frame:
+    how far a frame lies off the middle of its neighbours. Triples across a scene's beginning do not count.
+    """
+
+    def __init__(self) -> None:
+        self._recent: list[float] = []
+        self._total = 0.0
+        self._count = 0
+
+    def add(self, mean: float, begins_scene: bool) -> None:
+        """Take in the next frame, by its mean luminance in [0, 1]."""
+        self._recent = [mean] if begins_scene else [*self._recent[-2:], mean]
+        if len(self._recent) == 3:
+            before, here, after = self._recent
+            self._total += abs(here - (before + after) / 2)
+            self._count += 1
+
+    @property
+    def levels(self) -> float:
+        """The flicker so far, in levels of 255; 0 for fewer than three frames."""
+        return 255 * self._total / max(self._count, 1)

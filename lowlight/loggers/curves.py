@@ -1,0 +1,57 @@
+"""Curves of a run as CSV."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+from lowlight.files import write_table
+
+
+class CurveLogger(Logger):
+    """Write the curves of a run as ``metrics.csv``: a row an epoch, counted from 1, whole after each epoch.
+
+    An existing file is continued: a resumed run keeps the rows of the epochs before.
+
+    Args:
+        folder: Where the file goes.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self.rows: dict[int, dict[str, Any]] = {}
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                self.rows = {int(row.pop("epoch")): dict(row) for row in csv.DictReader(file)}
+
+    @property
+    def name(self) -> str:
+        """The kind of logger."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """One file, one version."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: ``config.yaml`` holds them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Take metrics of an epoch; those of the test go to ``metrics.json`` instead."""
+        curves = {key: value for key, value in metrics.items() if key.startswith(("train/", "val/"))}
+        if curves and "epoch" in metrics:
+            self.rows.setdefault(int(metrics["epoch"]) + 1, {}).update(curves)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the file."""
+        if not self.rows:
+            return
+        columns = ["epoch", *sorted({key for row in self.rows.values() for key in row})]
+        write_table(self.path, [{"epoch": epoch, **row} for epoch, row in sorted(self.rows.items())], columns)

@@ -1,0 +1,54 @@
+"""Logging to TensorBoard."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from lowlight.loggers.base import Sample, divide
+
+
+class TensorBoardCurves(TensorBoardLogger):
+    """Log to TensorBoard, into ``tensorboard/`` of the run folder: curves over the epochs, samples, config.
+
+    Args:
+        save_dir: The run folder.
+        arguments: Of TensorBoard's ``SummaryWriter``.
+
+    Raises:
+        ValueError: If TensorBoard is not installed.
+    """
+
+    def __init__(self, save_dir: Path | str, **arguments: Any) -> None:
+        try:
+            super().__init__(str(save_dir), "tensorboard", version="", default_hp_metric=False, **arguments)
+        except ModuleNotFoundError as error:
+            raise ValueError(
+                "logger=tensorboard needs TensorBoard: pip install 'lowlight[tensorboard]'"
+            ) from error
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Show the config as text."""
+        self.hparams.update(params)
+        text = OmegaConf.to_yaml(OmegaConf.create(dict(params)))
+        self.experiment.add_text("config", f"```yaml\n{text}```")
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log curves at their epoch, and test scores at the number of epochs trained."""
+        curves, scores, epoch = divide(metrics)
+        if curves:
+            super().log_metrics(curves, step if epoch is None else epoch + 1)
+        if scores:
+            super().log_metrics(scores, step if epoch is None else epoch)
+
+    @rank_zero_only
+    def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
+        """Show each sample as one picture: low, enhanced and reference side by side."""
+        for sample in samples:
+            self.experiment.add_image(f"samples/{sample.name}", torch.cat(sample[1:], dim=-1), epoch)

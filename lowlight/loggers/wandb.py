@@ -1,0 +1,179 @@
+"""Logging to Weights & Biases."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from lightning_fabric.loggers.logger import rank_zero_experiment
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from lowlight.checkpoints.recipe import make
+from lowlight.files import write_text
+from lowlight.loggers.base import Sample, divide
+from lowlight.methods import Method
+from lowlight.runs.folder import WANDB_ID
+from lowlight.runs.provenance import provenance
+
+log = logging.getLogger(__name__)
+
+_TAG_LENGTH = 64
+"""Most characters that W&B allows in a tag."""
+
+
+class WandbCurves(WandbLogger):
+    """Log to Weights & Biases: curves over the epochs, test scores in the summary, samples as a table.
+
+    The run's id is kept in the run folder: a run that is taken up again goes on under the same id.
+
+    Args:
+        save_dir: The run folder, which must exist when the run begins.
+        offline: Whether everything stays on the disk. None is offline where W&B has no API key, and
+            otherwise what W&B's own settings say, such as WANDB_MODE.
+        id: The run's id; by default that of an agent, of the run folder, or a new one.
+        tags: Longer ones than W&B allows are shortened in the middle.
+        arguments: Of ``wandb.init``, such as ``project``, ``name``, ``group`` and ``entity``.
+
+    Raises:
+        ValueError: If the run must be online but W&B has no API key; it is never asked for.
+    """
+
+    def __init__(
+        self,
+        save_dir: Path | str,
+        offline: bool | None = None,
+        id: str | None = None,  # noqa: A002  # W&B's name
+        tags: Sequence[str] | None = None,
+        **arguments: Any,
+    ) -> None:
+        self.id_file = Path(save_dir) / WANDB_ID
+        if id is None and "WANDB_RUN_ID" not in os.environ and self.id_file.exists():
+            id = self.id_file.read_text(encoding="utf-8").strip()  # noqa: A001
+        # Not Lightning's `offline`: that sets WANDB_MODE for every later job of the process.
+        is_first = getattr(rank_zero_only, "rank", 0) == 0
+        arguments["mode"] = _mode(offline, Path(save_dir)) if is_first else "disabled"
+        shortened = None if tags is None else list(dict.fromkeys(_shorten(tag) for tag in tags))
+        super().__init__(save_dir=str(save_dir), id=id, tags=shortened, **arguments)
+        self._wandb_init.pop("anonymous", None)  # W&B warns of it, even unset
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run; begun, and its id stored, at the first use."""
+        is_new = self._experiment is None
+        run = super().experiment
+        if is_new:
+            run.define_metric("*", step_metric="epoch")
+            if not run.disabled:
+                write_text(self.id_file, f"{run.id}\n")
+        return run
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log curves at their epoch; test scores go to the run's summary."""
+        curves, scores, epoch = divide(metrics)
+        if curves:
+            self.experiment.log(curves | ({} if epoch is None else {"epoch": epoch + 1}))
+        if scores:
+            self.experiment.summary.update(scores)
+
+    @rank_zero_only
+    def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
+        """Log a table with a row a sample: name, low, enhanced, reference."""
+        import wandb
+
+        rows = [
+            [sample.name, *(wandb.Image(image.movedim(0, -1).numpy()) for image in sample[1:])]
+            for sample in samples
+        ]
+        table = wandb.Table(columns=list(Sample._fields), data=rows)
+        self.experiment.log({"samples": table, "epoch": epoch})
+
+    @rank_zero_only
+    def log_best(self, checkpoint: Path, about: Mapping[str, Any]) -> None:
+        """Log the best checkpoint as an artifact and what is known of it, in the summary too.
+
+        Offline, W&B reads the file when it is synced, so it must still be in its place then.
+        """
+        import wandb
+
+        artifact = wandb.Artifact(f"model-{self.experiment.id}", type="model", metadata=dict(about))
+        artifact.add_file(str(checkpoint), policy="immutable", skip_cache=True)  # no copy of a large file
+        self.experiment.log_artifact(artifact)
+        self.experiment.summary.update(dict(about))
+
+
+def describe(loggers: Sequence[Logger], config: DictConfig, method: Method) -> None:
+    """Tell loggers what is run: the resolved config, commit, versions, machine and number of parameters."""
+    about = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    about |= provenance()
+    about["parameters"] = sum(parameter.numel() for parameter in method.net.parameters())
+    for logger in loggers:
+        logger.log_hyperparams(about)
+
+
+def log_best(loggers: Sequence[Logger], checkpoint: Path, about: Mapping[str, Any]) -> None:
+    """Hand the best checkpoint to the loggers that keep one; nothing where none was validated.
+
+    Args:
+        loggers: The run's loggers.
+        checkpoint: The run's ``best.ckpt``.
+        about: The objective's value by its name, and ``best_epoch``, counted from 1.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbCurves) and checkpoint.exists():
+            logger.log_best(checkpoint, about)
+
+
+@contextmanager
+def finishing(loggers: Sequence[Logger]) -> Iterator[None]:
+    """End the W&B run, as failed after an error: the next job of a sweep must get its own."""
+    exit_code = 1
+    try:
+        yield
+        exit_code = 0
+    finally:
+        if any(isinstance(logger, WandbLogger) for logger in loggers):
+            import wandb
+
+            wandb.finish(exit_code=exit_code)
+
+
+def report_failure(config: DictConfig, reason: str) -> None:
+    """Leave a failed run in W&B, where that is used, for a job that failed before its run began."""
+    for logger in (make(config.logger) or {}).values():
+        if not isinstance(logger, WandbCurves) or logger.id_file.exists():
+            continue
+        as_written = cast(dict[str, Any], OmegaConf.to_container(config))  # resolving may be what failed
+        logger.log_hyperparams(as_written)
+        logger.experiment.summary["failed"] = reason
+        logger.id_file.unlink(missing_ok=True)  # a later attempt is another run
+        logger.experiment.finish(exit_code=1)
+
+
+def _mode(offline: bool | None, folder: Path) -> str | None:
+    """Return W&B's mode, offline without an API key; None leaves it to W&B's own settings."""
+    asked = os.environ.get("WANDB_MODE") if offline is None else ("offline" if offline else "online")
+    if asked in (None, "online"):
+        import wandb
+
+        if wandb.run is not None or wandb.login(prompt=False, verify=False):
+            return asked
+        if asked == "online":
+            raise ValueError(
+                "W&B cannot be online, it has no API key: run `wandb login`, set WANDB_API_KEY, "
+                "or stay on the disk by logger.wandb.offline=true"
+            )
+        log.info("W&B has no API key, so it stays offline; later: wandb sync %s/wandb/offline-run-*", folder)
+        asked = "offline"
+    # Even offline, W&B sends reports about itself, unless told not to.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    return asked
+
+
+def _shorten(tag: str) -> str:
+    return tag if len(tag) <= _TAG_LENGTH else f"{tag[:31]}…{tag[-32:]}"

@@ -1,0 +1,169 @@
+"""Compare finished runs: read them, time them, and write the report."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from lowlight.benchmark.timing import Timing, time_methods
+from lowlight.checkpoints.load import load_run
+from lowlight.images import from_uint8
+from lowlight.report.entries import Entry, gather
+from lowlight.report.figures import CURVE_FIGURES, DARK, LIGHT, draw_curves, draw_strips
+from lowlight.report.findings import notes_on_pairs
+from lowlight.report.page import GENERATOR, Drawing, Report, render
+from lowlight.report.pictures import (
+    MOST_TEST_PICTURES,
+    extremes,
+    first_low,
+    grid_of_test_pictures,
+    strips_of_progress,
+)
+from lowlight.report.runs import read_runs
+from lowlight.report.score_figures import DISTRIBUTION, TRADEOFF, draw_distribution, draw_tradeoff
+from lowlight.report.table import Row, footnotes, make_rows, to_csv, to_latex, to_markdown
+from lowlight.sweeps.summary import expand
+
+PAGE = "index.html"
+TABLES = ("table.csv", "table.md", "table.tex")
+PICTURES, PROGRESS = "pictures.png", "progress.png"
+SCORES = ((DISTRIBUTION, draw_distribution), (TRADEOFF, draw_tradeoff))
+FIGURES = (*(figure.file for figure in CURVE_FIGURES), *(title.file for title, _ in SCORES))
+FILES = (PAGE, *TABLES, *FIGURES, PICTURES, PROGRESS)
+"""Everything that a report may consist of."""
+
+UNFINISHED = ".unfinished-report"
+"""Stands in a folder while a report is being written to it."""
+
+LOL_SIZE = (400, 600)
+"""Height and width of the image to time where no run kept a picture."""
+
+
+class Enhancer(Protocol):
+    """What can be timed: a method, as `lowlight.checkpoints.load.load_run` returns it."""
+
+    def enhance(self, low: Tensor) -> Tensor:
+        """Enhance images of shape (B, 3, H, W) in [0, 1]."""
+        ...
+
+    def to(self, device: Any) -> Any:
+        """Move the weights to a device."""
+        ...
+
+
+def compare(
+    runs: Sequence[Path | str],
+    out: Path | str,
+    *,
+    pictures: bool = True,
+    device: str = "cpu",
+    trust: Sequence[str] = (),
+    load: Callable[[Path], Enhancer] | None = None,
+) -> Path:
+    """Write the report on finished runs: page, tables and figures.
+
+    Args:
+        runs: Run folders; runs that differ in the seed alone become one row.
+        out: Folder to write to; a report in it is replaced.
+        pictures: Whether the report may show the photographs that the runs kept.
+        device: Where to time the methods, as torch names it.
+        trust: Packages beyond torch and lowlight that the checkpoints may call, such as ``["mypackage."]``.
+        load: What makes a method of a run folder; by default :func:`lowlight.checkpoints.load.load_run`.
+
+    Returns:
+        The page, ``out/index.html``.
+
+    Raises:
+        ValueError: If a run is missing, unfinished, or scored on other images than the first one, or if
+            ``out`` holds files of these names that no report wrote.
+    """
+    out = Path(out)
+    _check_out(out)
+    entries = gather(read_runs(expand([Path(run) for run in runs])))
+    timing = _time(entries, device, load or partial(load_run, trust=trust))
+    rows = make_rows(entries, timing)
+    notes = footnotes(entries, timing)
+    drawings = _draw(entries, rows)
+    grid = grid_of_test_pictures(entries) if pictures else []
+    progress = strips_of_progress(entries) if pictures else []
+    ends = extremes(entries, grid)
+    files = {PAGE: render(Report(entries, rows, notes, drawings, grid, progress, ends)).encode()}
+    notes = [*notes, *notes_on_pairs(entries)]
+    tables = (to_csv(rows), to_markdown(rows, notes), to_latex(rows, notes))
+    files |= {name: text.encode() for name, text in zip(TABLES, tables, strict=True)}
+    files |= {drawing.file: drawing.light for drawing in drawings}
+    files |= {
+        name: draw_strips(strips)
+        for name, strips in ((PICTURES, grid[:MOST_TEST_PICTURES]), (PROGRESS, progress))
+        if strips
+    }
+    _write(files, out)
+    return out / PAGE
+
+
+def _time(entries: Sequence[Entry], device: str, load: Callable[[Path], Enhancer]) -> Timing:
+    """Time one run of each entry on a test picture, or on noise of LOL's size where none was kept."""
+    pixels = first_low(entries)
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f"device {device} cannot be used here ({error}); give cpu") from error
+    low = torch.rand(3, *LOL_SIZE) * 0.1 if pixels is None else from_uint8(pixels)
+    methods: dict[str, Callable[[Tensor], Tensor]] = {}
+    for entry in entries:
+        if "predictions" in entry.first.manifest:
+            continue  # saved images: there is nothing to run
+        method = load(entry.first.folder)
+        method.to(device)
+        methods[entry.label] = method.enhance
+    return time_methods(methods, low[None].to(device))
+
+
+def _draw(entries: Sequence[Entry], rows: Sequence[Row]) -> list[Drawing]:
+    """Draw the figures of scores, if there is something to compare, and those of curves that were logged."""
+    drawings = []
+    if len(entries) > 1:
+        for about, draw in SCORES:
+            light, dark = (draw(entries, rows, theme) for theme in (LIGHT, DARK))
+            drawings.append(Drawing(about.file, about.title, about.describe(entries), light, dark))
+    for figure in CURVE_FIGURES:
+        chosen = figure.entries(entries)
+        if chosen:
+            light, dark = (draw_curves(figure, chosen, theme) for theme in (LIGHT, DARK))
+            drawings.append(Drawing(figure.file, figure.title, figure.describe(chosen), light, dark))
+    return drawings
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder whose files of our names are not a report's."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out}: not a folder; give --out a folder to write the report to")
+    page = out / PAGE
+    if page.is_file() and GENERATOR in page.read_text(encoding="utf-8", errors="replace")[:2000]:
+        return
+    foreign = [name for name in FILES if (out / name).exists()]
+    if foreign and not (out / UNFINISHED).exists():
+        raise ValueError(
+            f"{out}: holds {', '.join(foreign)}, not written by lowlight compare; give another --out"
+        )
+
+
+def _write(files: Mapping[str, bytes], out: Path) -> None:
+    """Put the files into a folder, each whole or not at all, and remove an older report's others.
+
+    The page comes last: where it is, the report is whole. Until then a mark tells whose files these are.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / UNFINISHED).touch()
+    for name in reversed(FILES):
+        if name in files:
+            partial = out / f".{name}.{os.getpid()}"
+            partial.write_bytes(files[name])
+            partial.replace(out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
+    (out / UNFINISHED).unlink()

@@ -1,0 +1,147 @@
+"""What a run leaves in its folder, and whether a run may begin, continue or be left alone there.
+
+Imports no torch: a finished run is recognised in a moment.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+
+from lowlight.files import read_json, write_text
+from lowlight.runs.recipe import difference, recipe
+
+Resume = Literal["never", "auto", "restart"]
+
+OVERRIDES = "overrides.yaml"
+"""The overrides of the finished run: Hydra's own are those of the latest job there, refused or not."""
+
+WANDB_ID = "wandb_id.txt"
+"""The file that holds the id of a run's W&B run."""
+
+_RESULTS = (
+    "config.yaml",
+    "metrics.json",
+    "metrics.csv",
+    "per_image.csv",
+    "features.json",
+    "features.csv",
+    "manifest.json",
+    WANDB_ID,
+    "lr_find.csv",
+    "fit-profile.txt",
+    "test-profile.txt",
+    OVERRIDES,
+)
+BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
+"""The checkpoint with the best objective, that of the last epoch, and that of the epoch before."""
+
+FAILURE = "failed.json"
+"""Why a job of a sweep ended without results; gone once it has them."""
+
+REFUSAL = "refused.json"
+"""Why a job failed in a folder that holds a finished run; gone once the sweep has told it."""
+
+_WEIGHTS = (BEST, LAST, PREVIOUS)
+
+
+def prepare(config: DictConfig) -> None:
+    """Make the output folder ready for a run, and store the config in it.
+
+    Args:
+        config: A whole run's config; reads ``output_dir`` and ``resume``.
+
+    Raises:
+        ValueError: If the folder holds a run that must not be touched, or cannot be written.
+    """
+    folder = Path(config.output_dir)
+    if config.resume not in ("never", "auto", "restart"):
+        raise ValueError(f"resume={config.resume} is none of never, auto, restart")
+    exists = (folder / "config.yaml").exists()
+    if exists and config.resume == "never":
+        raise ValueError(
+            f"{folder} already holds a run: resume=auto continues it, resume=restart replaces it, "
+            "or choose another output_dir (in a sweep, hydra.sweep.dir)"
+        )
+    if exists and config.resume == "auto":
+        _refuse_other_recipe(config, folder)
+    if exists and config.resume == "restart":
+        _remove_run(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for partial in folder.glob(".*.ckpt.*"):  # of a process that was killed while it wrote
+            partial.unlink()
+        (folder / FAILURE).unlink(missing_ok=True)  # that of a job repeated alone
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    except OSError as error:
+        raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
+
+
+def resumable(config: DictConfig) -> list[Path]:
+    """Return the checkpoints that a run may go on from once its folder is prepared, the newest first."""
+    if config.resume != "auto":
+        return []
+    checkpoints = (Path(config.output_dir) / name for name in (LAST, PREVIOUS))
+    return [path for path in checkpoints if path.exists()]
+
+
+def prepare_evaluation(config: DictConfig) -> None:
+    """Make the output folder ready for an evaluation, which replaces an earlier one but no training run.
+
+    Raises:
+        ValueError: If the folder holds a training run or cannot be written.
+    """
+    folder = Path(config.output_dir)
+    if any((folder / name).exists() for name in _WEIGHTS):
+        raise ValueError(f"{folder} holds a training run; choose another output_dir for its evaluation")
+    prepare(config)
+
+
+def finished(config: DictConfig) -> dict[str, Any] | None:
+    """Return the metrics of the finished run that this config would repeat, or None.
+
+    Raises:
+        ValueError: If the folder holds a run of another recipe.
+    """
+    folder = Path(config.output_dir)
+    if config.resume != "auto" or config.get("find_lr") or not (folder / "manifest.json").exists():
+        return None
+    _refuse_other_recipe(config, folder)
+    return read_json(folder / "metrics.json")
+
+
+def _remove_run(folder: Path) -> None:
+    """Remove what a run left in its folder, and nothing else.
+
+    Raises:
+        ValueError: If the config in it is not one of ours.
+    """
+    there = OmegaConf.load(folder / "config.yaml")
+    if not isinstance(there, DictConfig) or not {"output_dir", "data", "method"} <= there.keys():
+        raise ValueError(
+            f"{folder} holds a config.yaml that no run of lowlight wrote; choose another output_dir"
+        )
+    for name in (*_RESULTS, *_WEIGHTS):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("pictures/test", "pictures/progress", "images", "tensorboard"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
+    there, here = (
+        recipe(OmegaConf.to_container(one, resolve=True))  # type: ignore[arg-type]
+        for one in (OmegaConf.load(folder / "config.yaml"), config)
+    )
+    if differs := difference(there, here):
+        raise ValueError(
+            f"{folder} holds a run of another recipe: {differs}; choose another output_dir, or replace that "
+            "run by resume=restart"
+        )
+
+
+def commit_of(source: Path) -> str | None:
+    """Return the commit that a run was made by, of its folder or a file in it; None where it is not known."""
+    folder = source if source.is_dir() else source.parent
+    manifests = [path for name in ("manifest.json", "config.json") if (path := folder / name).is_file()]
+    return read_json(manifests[0]).get("commit") if manifests else None

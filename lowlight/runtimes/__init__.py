@@ -1,0 +1,1 @@
+"""Runtimes: networks exported to ONNX, OpenVINO and torch.export, and enhancers over all of them."""

@@ -1,0 +1,67 @@
+"""OpenVINO: writing networks and running them."""
+
+import functools
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from lowlight.files import first_line
+from lowlight.runtimes.exported import METADATA, Opened
+from lowlight.runtimes.onnx import write_onnx
+
+
+@functools.cache
+def openvino_core(openvino: ModuleType) -> Any:
+    """Return this process's one ``openvino.Core``: with several, OpenVINO may end in a segmentation fault."""
+    return openvino.Core()
+
+
+def open_openvino(path: Path, device: str) -> Opened:
+    """Open an OpenVINO model.
+
+    Raises:
+        ValueError: If the model does not run, the device is unavailable or OpenVINO is missing.
+    """
+    try:
+        import openvino
+    except ImportError:
+        raise ValueError(f"{path}: openvino is not installed: pip install 'lowlight[openvino]'") from None
+    if not path.with_suffix(".bin").is_file():
+        raise ValueError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
+    device = "cpu" if device == "auto" else device
+    core = openvino_core(openvino)
+    if device.upper() not in {name.split(".")[0] for name in core.available_devices}:
+        known = ", ".join(core.available_devices).lower()
+        raise ValueError(f"{path}: OpenVINO does not run on {device!r} here; there are {known}")
+    # By default it computes in bfloat16 or float16 where the processor can.
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    if device == "cpu":
+        settings["INFERENCE_NUM_THREADS"] = str(torch.get_num_threads())
+    try:
+        model = core.read_model(path)
+        metadata = model.get_rt_info([METADATA]).value if model.has_rt_info([METADATA]) else None
+        compiled = core.compile_model(model, device.upper(), settings)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: not an OpenVINO model that runs here ({first_line(error)})") from error
+
+    def run(low: Tensor) -> Tensor:
+        return torch.from_numpy(compiled(low.contiguous().cpu().numpy())[0])
+
+    return Opened(run, metadata)
+
+
+def write_openvino(program: ExportedProgram, path: Path, metadata: str) -> None:
+    """Go by way of ONNX: OpenVINO's own converter of torch programs reports its use to its makers."""
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        onnx_path = Path(folder) / "net.onnx"
+        write_onnx(program, onnx_path, metadata)
+        model = openvino_core(openvino).read_model(onnx_path)
+        model.set_rt_info(metadata, [METADATA])
+        openvino.save_model(model, path, compress_to_fp16=False)

@@ -1,0 +1,1 @@
+"""Sweeps: jobs that survive failures, summaries, Optuna studies that continue."""

@@ -1,0 +1,197 @@
+"""What became of a sweep's jobs: their overrides, status and objective. Imports no torch."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from lowlight.files import read_json, write_table, write_text
+from lowlight.runs.folder import FAILURE, OVERRIDES
+
+Status = Literal["done", "resumed", "unfinished", "failed"]
+"""``resumed`` is done too, in several sittings; ``unfinished`` still runs or was stopped."""
+
+DONE: tuple[Status, ...] = ("done", "resumed")
+_ORDER: tuple[Status, ...] = ("done", "resumed", "unfinished", "failed")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a sweep.
+
+    Attributes:
+        folder: Its output folder.
+        name: That folder, within the sweep's.
+        overrides: The values it was given, by key, as written.
+        status: What became of it.
+        metric: The objective's key, such as ``val/psnr``.
+        mode: Whether the objective is better ``max`` or ``min``.
+        objective: Its best value; NaN where there is none.
+        epochs: Epochs trained.
+        minutes: Minutes of training.
+        reason: Why it failed, or how far it is.
+    """
+
+    folder: Path
+    name: str
+    overrides: dict[str, str]
+    status: Status
+    metric: str = "test/psnr"
+    mode: str = "max"
+    objective: float = math.nan
+    epochs: int | None = None
+    minutes: float = math.nan
+    reason: str = ""
+
+
+def is_sweep(folder: Path) -> bool:
+    """Tell whether a folder holds jobs and is none itself."""
+    return not (folder / "config.yaml").exists() and any(_job_folders(folder))
+
+
+def read_sweep(folder: Path) -> list[Job]:
+    """Read the jobs below a folder, the best first and the failed last.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder")
+    jobs = [_read_job(path, folder) for path in _job_folders(folder)]
+    if not jobs:
+        raise ValueError(f"{folder}: no job of a sweep in it (a folder with .hydra/overrides.yaml)")
+    return sorted(jobs, key=_rank)
+
+
+def expand(folders: Sequence[Path]) -> list[Path]:
+    """Replace the folders of sweeps by those of their finished jobs, in the order of their names.
+
+    Raises:
+        ValueError: If a sweep has no finished job.
+    """
+    runs: list[Path] = []
+    for folder in folders:
+        if not is_sweep(folder):
+            runs.append(folder)
+            continue
+        jobs = [job for job in read_sweep(folder) if job.status in DONE]
+        if not jobs:
+            raise ValueError(f"{folder}: no job of this sweep is finished")
+        runs += [job.folder for job in sorted(jobs, key=lambda job: _natural(job.name))]
+    return runs
+
+
+def _job_folders(folder: Path) -> list[Path]:
+    """Return the folders of a sweep's jobs, without those of other sweeps in it."""
+    others = [path.parent for path in folder.rglob("multirun.yaml") if path.parent != folder]
+    found = {path.parent.parent for path in folder.rglob(".hydra/overrides.yaml")} - {folder}
+    return sorted(path for path in found if not any(path.is_relative_to(other) for other in others))
+
+
+def _rank(job: Job) -> tuple[Any, ...]:
+    done = job.status in DONE
+    value = -job.objective if job.mode == "max" else job.objective
+    return (not done, math.isnan(value), value if done else 0.0, _ORDER.index(job.status), _natural(job.name))
+
+
+def _natural(name: str) -> list[Any]:
+    """Sort names that end in numbers by the numbers."""
+    return [(len(part), part) if part.isdigit() else (0, part) for part in name.rsplit("-", 1)]
+
+
+def _read_job(folder: Path, sweep: Path) -> Job:
+    finished = (folder / "manifest.json").exists()
+    of_run = finished and (folder / OVERRIDES).exists()
+    source = folder / OVERRIDES if of_run else folder / ".hydra" / OVERRIDES
+    given = cast(list[str], OmegaConf.to_container(OmegaConf.load(source)))
+    overrides = {key.lstrip("+~"): value for key, _, value in (line.partition("=") for line in given)}
+    config = cast(DictConfig, OmegaConf.load(folder / ".hydra" / "config.yaml"))
+    aim = config.get("objective") or {"metric": "test/psnr", "mode": "max"}
+    facts: dict[str, Any] = {"metric": aim["metric"], "mode": aim["mode"]}
+    status: Status = "unfinished"
+    if (folder / FAILURE).exists():
+        status, facts["reason"] = "failed", str(read_json(folder / FAILURE)["reason"])
+    elif finished:
+        manifest, metrics = read_json(folder / "manifest.json"), read_json(folder / "metrics.json")
+        status = "resumed" if manifest.get("sittings", 1) > 1 else "done"
+        facts["objective"] = float(metrics.get(aim["metric"], math.nan))
+        facts["epochs"] = manifest.get("epochs")
+        facts["minutes"] = float(manifest.get("train_minutes", math.nan))
+        if manifest.get("stopped", "finished") != "finished":
+            facts["reason"] = f"stopped by {manifest['stopped']}"
+    else:
+        facts["epochs"] = _epochs_so_far(folder / "metrics.csv")
+        facts["reason"] = f"{facts['epochs']} epochs so far"
+    return Job(folder, folder.relative_to(sweep).as_posix(), overrides, status, **facts)
+
+
+def _epochs_so_far(curves: Path) -> int:
+    if not curves.exists():
+        return 0
+    with curves.open(newline="", encoding="utf-8") as file:
+        return sum(1 for _ in csv.DictReader(file))
+
+
+def swept(jobs: Sequence[Job]) -> list[str]:
+    """Return the keys of the overrides in which jobs differ."""
+    keys = list(dict.fromkeys(key for job in jobs for key in job.overrides))
+    return [key for key in keys if len({job.overrides.get(key) for job in jobs}) > 1]
+
+
+def rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """Return the summary as rows of equal keys: numbers as numbers, nothing where there is none."""
+    keys, metric = swept(jobs), jobs[0].metric
+    return [
+        {
+            "job": job.name,
+            **{key: job.overrides.get(key, "") for key in keys},
+            metric: None if math.isnan(job.objective) else job.objective,
+            "status": job.status,
+            "epochs": job.epochs,
+            "minutes": None if math.isnan(job.minutes) else job.minutes,
+            "reason": job.reason,
+        }
+        for job in jobs
+    ]
+
+
+def totals(jobs: Sequence[Job]) -> str:
+    """Say how many jobs ended how, such as ``11 done, 1 failed``."""
+    counts = {status: sum(job.status == status for job in jobs) for status in _ORDER}
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+
+
+def as_text(jobs: Sequence[Job]) -> str:
+    """Write the summary as an aligned table for a terminal."""
+    table = _cells(jobs)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
+    return "\n".join((*(line.rstrip() for line in lines), totals(jobs)))
+
+
+def as_markdown(jobs: Sequence[Job]) -> str:
+    """Write the summary as a Markdown table."""
+    head, *body = [[cell.replace("|", "\\|") for cell in row] for row in _cells(jobs)]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body)]
+    return "\n".join((*lines, "", totals(jobs) + ".", ""))
+
+
+def _cells(jobs: Sequence[Job]) -> list[list[str]]:
+    table = rows(jobs)
+    return [list(table[0]), *([_cell(value) for value in row.values()] for row in table)]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def write_summary(folder: Path, jobs: Sequence[Job]) -> None:
+    """Write ``sweep.csv`` and ``sweep.md`` into a sweep's folder."""
+    write_table(folder / "sweep.csv", rows(jobs))
+    write_text(folder / "sweep.md", as_markdown(jobs))

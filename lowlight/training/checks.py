@@ -1,0 +1,107 @@
+"""Checks of a training config before anything is written."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from lowlight.methods import Method, TwoStages
+from lowlight.runs.folder import BEST
+
+log = logging.getLogger(__name__)
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse a seed outside the range of numpy and torch.
+
+    Raises:
+        ValueError: If it is no integer from 0 to 2^32 - 1.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed} is not a whole number from 0 to 2^32 - 1")
+
+
+def check_fit(config: DictConfig, method: Method) -> None:
+    """Say what would fail, or go worse than it looks, in words of the config.
+
+    Raises:
+        ValueError: If no best checkpoint would be kept, or gradients are to be clipped or accumulated in a
+            way that nobody would.
+    """
+    callbacks = config.callbacks or {}
+    if not any(callback.get("filename") == Path(BEST).stem for callback in callbacks.values()):
+        given = ",".join(callbacks)
+        raise ValueError(
+            f"callbacks=[{given}] keeps no {BEST}, which is tested at the end: set "
+            f"callbacks=[{','.join(['default', *callbacks])}]"
+        )
+    clip, accumulate = config.trainer.get("gradient_clip_val"), config.trainer.get("accumulate_grad_batches")
+    if clip is not None and clip <= 0:
+        raise ValueError(f"trainer.gradient_clip_val={clip} must be positive, or null to clip nothing")
+    if not method.automatic_optimization:
+        unread = {"gradient_clip": clip, "accumulate": None if accumulate == 1 else accumulate}
+        for key, value in unread.items():
+            if value is not None and not hasattr(method, key):
+                raise ValueError(
+                    f"method={config.method.name} optimises by hand and has no {key} of its own, so the "
+                    f"trainer's setting of {value} would do nothing"
+                )
+    stride, patch = getattr(method.net, "stride", 1), config.data.get("patch_size")
+    if isinstance(method, TwoStages):
+        check_stages(config, method)
+    if isinstance(stride, int) and patch is not None and patch % stride:
+        log.warning(
+            "crops of %s pixels are padded to the network's stride of %s; data.patch_size=%s would not be",
+            patch,
+            stride,
+            stride * -(-patch // stride),
+        )
+
+
+def check_stages(config: DictConfig, method: TwoStages) -> None:
+    """Warn where the first stage would see too little, or the second might never be trained."""
+    if "early_stopping" in (config.callbacks or {}):
+        log.warning(
+            "callbacks=[...,early_stopping] counts validations of the first stage, too, whose scores mean "
+            "little: its patience must outlast method.coarse_epochs=%s",
+            method.coarse_epochs,
+        )
+    patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
+    if patch is not None:
+        log.warning(
+            "crops of %s pixels do not show the exposure of the whole, which method=%s learns: set "
+            "data.patch_size=null",
+            patch,
+            config.method.name,
+        )
+    if epochs is not None and 0 <= epochs <= method.coarse_epochs:
+        log.warning(
+            "all of trainer.max_epochs=%s train the first stage, none the second: lower "
+            "method.coarse_epochs=%s",
+            epochs,
+            method.coarse_epochs,
+        )
+
+
+def check_validation(config: DictConfig, validates: bool) -> None:
+    """Warn where the last epochs would never be validated, and so could not be the best.
+
+    Raises:
+        ValueError: If training is to stop by validations, and there are none.
+    """
+    if not validates:
+        if "early_stopping" in (config.callbacks or {}):
+            raise ValueError(
+                "callbacks=[...,early_stopping] needs validation images: data.val_fraction holds out none"
+            )
+        return
+    epochs, every = config.trainer.get("max_epochs"), config.trainer.get("check_val_every_n_epoch")
+    if epochs is not None and epochs > 0 and every and epochs % every:
+        log.warning(
+            "the last %s of trainer.max_epochs=%s are not validated, and so cannot be the best: "
+            "trainer.check_val_every_n_epoch=%s does not divide it",
+            epochs % every,
+            epochs,
+            every,
+        )

@@ -1,0 +1,183 @@
+"""Train a method as a config says, test its best checkpoint, and leave a run folder."""
+
+import logging
+import math
+import re
+import signal
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
+from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch.multiprocessing.spawn import ProcessRaisedException
+
+from lowlight.callbacks.stopwatch import Stopwatch
+from lowlight.checkpoints.checkpoint import best_of, read
+from lowlight.checkpoints.recipe import build, make
+from lowlight.data import PairDataModule
+from lowlight.evaluation.scoring import score
+from lowlight.files import write_json
+from lowlight.loggers.wandb import describe, finishing, log_best
+from lowlight.methods import Classical, Method
+from lowlight.runs.folder import LAST, prepare, resumable
+from lowlight.runs.provenance import provenance
+from lowlight.training.checks import check_fit, check_seed, check_validation
+from lowlight.training.learning_rate_finder import find_lr
+from lowlight.training.trainer import compile_network, make_tester, make_trainer
+
+log = logging.getLogger(__name__)
+
+
+def train(config: DictConfig) -> dict[str, Any]:
+    """Run what ``lowlight train`` runs.
+
+    Args:
+        config: A composed ``train`` config; it says everything, ``output_dir`` included.
+
+    Returns:
+        The content of ``metrics.json``, and the objective's best value (such as ``val/psnr``); with
+        ``find_lr``, what :func:`lowlight.training.learning_rate_finder.find_lr` returns instead.
+
+    Raises:
+        ValueError: If the config asks for what cannot be: a bad seed, unusable data, an output folder that
+            holds another run, a method that learns nothing.
+    """
+    check_seed(config.seed)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    method, data = build(config.method), make(config.data)
+    if isinstance(method, Classical):
+        name = config.method.name
+        raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
+    check_fit(config, method)
+    data.setup("fit")  # what is wrong with the images is said before the output folder is touched
+    check_validation(config, validates=len(data.datasets["val"]) > 0)
+    if config.compile:
+        compile_network(method)
+    if config.find_lr:
+        return find_lr(config, method, data)
+    rank_zero_only(prepare)(config)  # other processes find the folder ready
+    last = _newest_whole(resumable(config))
+    started = datetime.now(UTC)
+    trainer = make_trainer(config, method)
+    try:
+        with finishing(trainer.loggers):
+            return _run(config, method, data, trainer, last, started)
+    except SIGTERMException:
+        log.warning("stopped by SIGTERM; the same command with resume=auto goes on from the last whole epoch")
+        raise SystemExit(128 + signal.SIGTERM) from None
+
+
+def _run(
+    config: DictConfig,
+    method: Method,
+    data: PairDataModule,
+    trainer: pl.Trainer,
+    last: Path | None,
+    started: datetime,
+) -> dict[str, Any]:
+    """Fit, test the best checkpoint and write the results."""
+    folder = Path(config.output_dir)
+    describe(trainer.loggers, config, method)
+    log.info("training %s in %s%s", config.method.name, folder, f", from {last.name}" if last else "")
+    try:
+        trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
+    except MisconfigurationException as error:
+        raise ValueError(str(error)) from error
+    except ProcessRaisedException as error:
+        _tell(error)
+        raise
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    best = read(best_of(folder))
+    method.load_state_dict(best["state_dict"])
+    metrics = score(method, data, make_tester(config, trainer), folder)
+    about = _about_training(config, folder)
+    about["sittings"] = max(about["sittings"], 2 if last else 1)  # one for the test alone trains nothing
+    metrics[config.objective.metric] = about.pop("objective")
+    if trainer.is_global_zero:
+        write_json(folder / "metrics.json", metrics)
+        manifest = provenance() | {
+            "method": config.method.name,
+            "seed": config.seed,
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **about,
+            "best_epoch": best["epoch"] + 1,
+            "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+            "threads": torch.get_num_threads(),
+            "accelerator": trainer.accelerator.__class__.__name__,
+            "processes": trainer.world_size,
+            "data": data.describe(),
+        }
+        write_json(folder / "manifest.json", manifest)
+        objective = config.objective.metric
+        about = {objective: metrics[objective], "best_epoch": best["epoch"] + 1}
+        log_best(trainer.loggers, folder / "best.ckpt", about)
+    return metrics
+
+
+def _tell(error: ProcessRaisedException) -> None:
+    """Say in one line what ended a spawned process, where a user can mend it: its traceback's last line.
+
+    Raises:
+        ValueError: If it is such.
+    """
+    last = str(error).strip().splitlines()[-1]
+    said = re.match(r"(?:[\w.]+\.)?(?:ValueError|OSError|MisconfigurationException): (.+)", last)
+    if said:
+        raise ValueError(said[1]) from error
+
+
+def _newest_whole(checkpoints: Sequence[Path]) -> Path | None:
+    """Return the first checkpoint that can be read, warning of those that cannot.
+
+    Raises:
+        ValueError: If there are some and none can.
+    """
+    for path in checkpoints:
+        try:
+            read(path)
+        except ValueError as error:
+            log.warning("passed over: %s", error)
+        else:
+            return path
+    if checkpoints:
+        raise ValueError(f"{checkpoints[0].parent}: no checkpoint in it is whole; resume=restart begins anew")
+    return None
+
+
+def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:
+    """Say how training went, by its last checkpoint: processes of their own may have done it."""
+    checkpoint = read(folder / LAST if (folder / LAST).exists() else best_of(folder))
+    states: dict[str, dict[str, Any]] = checkpoint["callbacks"]
+    stopwatch = states[Stopwatch.__name__]
+    best = [
+        float(state["best_model_score"])
+        for state in states.values()
+        if state.get("monitor") == config.objective.metric and state.get("best_model_score") is not None
+    ]
+    running = EarlyStoppingReason.NOT_STOPPED.value
+    epochs, most = checkpoint["epoch"] + 1, config.trainer.max_epochs
+    if most is not None and 0 <= most <= epochs:
+        stopped = "finished"
+    elif any(state.get("stopping_reason", running) != running for state in states.values()):
+        stopped = "early_stopping"
+    else:
+        stopped = "max_time"
+    return {
+        "train_minutes": round(stopwatch["seconds"] / 60, 3),
+        "waiting_share": round(stopwatch.get("waiting", 0) / stopwatch["seconds"], 4),
+        "validation_share": round(stopwatch.get("validating", 0) / stopwatch["seconds"], 4),
+        "sittings": stopwatch["sittings"],
+        "epochs": epochs,
+        "max_epochs": most,
+        "stopped": stopped,
+        "objective": next(iter(best), math.nan),
+    }

@@ -1,0 +1,67 @@
+"""Trainers built from the config."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
+
+from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
+from lowlight.callbacks.pictures import TestPictures
+from lowlight.callbacks.resuming import EpochSeed, MovedFolder
+from lowlight.callbacks.stopwatch import Stopwatch
+from lowlight.checkpoints.recipe import make
+from lowlight.files import first_line
+from lowlight.methods import Method
+from lowlight.runs.profile import keep_profile
+
+_DONE_BY_THE_METHOD = {"gradient_clip_val": None, "accumulate_grad_batches": 1}
+"""What Lightning refuses to do under manual optimisation; the method reads the trainer's settings itself."""
+
+
+def make_trainer(config: DictConfig, method: Method) -> pl.Trainer:
+    """Build the trainer of a run with its callbacks, loggers, checkpoint writer and profiler."""
+    named: dict[str, Callback] = make(config.callbacks) or {}
+    loggers: dict[str, Logger] = make(config.logger) or {}
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    if SLURMEnvironment.detect():  # its own way would go on in the middle of an epoch, from another file
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    trainer: pl.Trainer = make(
+        config.trainer,
+        callbacks=[EpochSeed(config.seed), MovedFolder(), *named.values(), Stopwatch()],
+        logger=list(loggers.values()),
+        plugins=plugins,
+        **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),
+        **({"reload_dataloaders_every_n_epochs": 1} if config.data.get("progressive") else {}),
+    )
+    keep_profile(trainer, config.output_dir)
+    return trainer
+
+
+def make_tester(config: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
+    """Return what runs the test: the same processes, or this one alone if those were spawned and are gone."""
+    if not isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
+        return trainer
+    tests = [callback for callback in trainer.callbacks if isinstance(callback, TestPictures)]  # type: ignore[attr-defined]
+    one = OmegaConf.merge(config.trainer, {"devices": 1, "strategy": "auto", "num_nodes": 1})
+    tester: pl.Trainer = make(one, callbacks=tests, logger=trainer.loggers)
+    return tester
+
+
+def compile_network(method: Method) -> None:
+    """Compile the image network in place, which keeps the names of its weights.
+
+    Raises:
+        ValueError: If this machine cannot compile anything.
+    """
+    try:
+        torch.compile(lambda image: image + 1)(torch.zeros(1))
+    except RuntimeError as error:
+        raise ValueError(
+            f"compile=true: {first_line(error)}; install a C++ compiler (g++), or train with compile=false"
+        ) from error
+    method.net.compile()
