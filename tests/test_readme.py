@@ -14,14 +14,14 @@ from lowlight.checkpoints.recipe import build
 from lowlight.colour import blend
 from lowlight.config import load_config
 from lowlight.images import Pair
-from tests.tiny import TINY
+from tests.tiny import tiny
 
 README = Path(__file__).parent.parent / "README.md"
 
 
 def test_the_enhancing_example_enhances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _ = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    method = build(load_config(["method=mirnet", *TINY["mirnet"]]).method)
+    method = tiny("mirnet")
     (tmp_path / "outputs" / "mirnet").mkdir(parents=True)
     weights = {"state_dict": method.state_dict(), "recipe": method.recipe}
     torch.save(weights, tmp_path / "outputs" / "mirnet" / "best.ckpt")

@@ -16,7 +16,7 @@ from lowlight.cli.enhance import app
 from lowlight.images import read_rgb
 from tests.cli.commands import lowlight
 from tests.conftest import photograph
-from tests.inference.clips import rgb_of, still, write_clip
+from tests.inference.video.clips import rgb_of, still, write_clip
 
 
 def folder_of(folder: Path, count: int, height: int = 24) -> Path:

@@ -6,16 +6,10 @@ import pytest
 import torch
 
 from lowlight.checkpoints.load import load
-from lowlight.checkpoints.recipe import build
-from lowlight.config import available, load_config
+from lowlight.config import available
 from lowlight.images import Pair
-from lowlight.methods import GAN, Method
-from tests.tiny import LEARNT, TINY
-
-
-def tiny(name: str) -> Method:
-    torch.manual_seed(0)
-    return build(load_config([f"method={name}", *TINY[name]]).method)
+from lowlight.methods import GAN
+from tests.tiny import LEARNT, TINY, tiny
 
 
 def test_every_method_has_a_tiny_version() -> None:

@@ -14,16 +14,9 @@ from torch import nn
 from lowlight import losses
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.resuming import EpochSeed
-from lowlight.checkpoints.recipe import build
-from lowlight.config import load_config
 from lowlight.data import PairDataModule
 from lowlight.methods import GAN, Method, Supervised
-from tests.tiny import LEARNT, TINY
-
-
-def build_tiny(name: str, *overrides: str) -> Method:
-    torch.manual_seed(0)
-    return build(load_config([f"method={name}", *TINY[name], *overrides]).method)
+from tests.tiny import LEARNT, tiny
 
 
 def pairs(lol: Path, **options: Any) -> PairDataModule:
@@ -95,7 +88,7 @@ def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
         "method.scheduler=null",
     ]
     more = {"gan": ["method.net.norm=instance"], "coarse_to_fine": exposure}
-    method = build_tiny(name, rate, *more.get(name, []))
+    method = tiny(name, rate, *more.get(name, []))
     data = pairs(lol, batch_size=1, patch_size=None, augment=False, val_fraction=0)
     data.setup("fit")
     batch = data.datasets["train"][0]
@@ -114,7 +107,7 @@ def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
     ],
 )
 def test_mixed_precision_trains(name: str, options: dict[str, str], lol: Path) -> None:
-    method = build_tiny(name)
+    method = tiny(name)
     before = [weight.clone() for weight in method.parameters()]
     fit(method, pairs(lol), epochs=20 if "gpu" in options.values() else 2, **options)
     after = [weight.cpu() for weight in method.parameters()]
@@ -205,7 +198,7 @@ class Norms(pl.Callback):
 def test_the_gradient_norm_is_the_mean_over_steps_before_clipping(lol: Path) -> None:
     norms = Norms()
     options = {"callbacks": [norms], "gradient_clip_val": 1e-3, "accumulate_grad_batches": 2}
-    trainer = fit(build_tiny("autoencoder"), pairs(lol, batch_size=1, patch_size=64), **options)
+    trainer = fit(tiny("autoencoder"), pairs(lol, batch_size=1, patch_size=64), **options)
     assert len(norms.norms) == 2  # of four batches
     mean = sum(norms.norms) / 2
     assert trainer.callback_metrics["train/gradient_norm"] == pytest.approx(mean, rel=1e-5)
@@ -239,7 +232,7 @@ def test_a_resumed_run_ends_with_the_same_weights(name: str, lol: Path, tmp_path
     overrides = [f"method.scheduler={cosine}"]
 
     def run(epochs: int, resume: Path | None = None) -> tuple[Method, pl.Trainer]:
-        method = build_tiny(name, *overrides)
+        method = tiny(name, *overrides)
         saver = pl.callbacks.ModelCheckpoint(
             tmp_path, save_last=True, save_on_train_epoch_end=True, save_top_k=0
         )

@@ -27,7 +27,7 @@ from lowlight.images import read_image, to_uint8
 from lowlight.loggers.tensorboard import TensorBoardCurves
 from lowlight.loggers.wandb import WandbCurves
 from lowlight.training import train
-from tests import wandb_file
+from tests.loggers import wandb_file
 from tests.tiny import TINY
 
 HALVING = "method.scheduler={_target_:torch.optim.lr_scheduler.StepLR,_partial_:true,step_size:1,gamma:0.5}"
@@ -340,7 +340,7 @@ def test_an_agents_command_trains_and_keeps_to_the_agents_run(
     from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
     from wandb.sdk.lib.config_util import save_config_file_from_dict
 
-    sweep = yaml.safe_load((Path(__file__).parent.parent / "experiments" / "wandb_sweep.yaml").read_text())
+    sweep = yaml.safe_load((Path(__file__).parents[2] / "experiments" / "wandb_sweep.yaml").read_text())
     chosen = {key: {"value": node["values"][1]} for key, node in sweep["parameters"].items()}
     filled = {"program": [sweep["program"]], **create_sweep_command_args({"args": chosen})}
     command = [

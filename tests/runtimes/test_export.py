@@ -13,22 +13,15 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from lowlight.checkpoints.pretrained import save_pretrained
-from lowlight.checkpoints.recipe import build
 from lowlight.cli.export import app
-from lowlight.config import load_config
 from lowlight.methods import Method, Supervised
 from lowlight.runtimes.enhancer import load_engine
 from lowlight.runtimes.export import WRITERS, export
-from tests.tiny import LEARNT, TINY
+from tests.tiny import LEARNT, tiny
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 openvino = pytest.importorskip("openvino")
-
-
-def tiny(name: str) -> Method:
-    torch.manual_seed(0)
-    return build(load_config([f"method={name}", *TINY[name]]).method).eval()
 
 
 class Halving(nn.Module):
@@ -78,8 +71,8 @@ def test_an_export_gives_what_torch_gives_at_any_size(kind: str, tmp_path: Path)
 @pytest.mark.parametrize("name", [*LEARNT, "histogram"])
 def test_every_learned_method_can_be_exported(name: str, kind: str, tmp_path: Path) -> None:
     out = tmp_path / f"net{WRITERS[kind][0]}"
-    export(tiny(name), out, kind)
-    assert_same(tiny(name), out)
+    export(tiny(name).eval(), out, kind)
+    assert_same(tiny(name).eval(), out)
 
 
 @pytest.mark.slow
@@ -91,7 +84,7 @@ def test_what_cannot_be_exported_for_any_size_is_said_in_one_line(
     name: str, kind: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=f"^{name}(,| cannot be) exported to {kind}") as caught:
-        export(tiny(name), tmp_path / f"net{WRITERS[kind][0]}", kind)
+        export(tiny(name).eval(), tmp_path / f"net{WRITERS[kind][0]}", kind)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -160,7 +153,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch: 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    config = OmegaConf.create({"method": tiny("gamma").recipe})
+    config = OmegaConf.create({"method": tiny("gamma").eval().recipe})
     OmegaConf.save(config, tmp_path / "config.yaml")
     (tmp_path / "manifest.json").write_text('{"commit": "0123abc"}')
     return tmp_path
@@ -177,7 +170,7 @@ def test_the_verb_exports_a_run_and_prints_the_differences(run: Path) -> None:
 
 
 def test_the_verb_writes_a_pretrained_folder_in_half_the_space(tmp_path: Path) -> None:
-    save_pretrained(tiny("coarse_to_fine"), tmp_path / "whole")
+    save_pretrained(tiny("coarse_to_fine").eval(), tmp_path / "whole")
     arguments = [str(tmp_path / "whole"), "--format", "pretrained", "--half", "--out"]
     refused = CliRunner().invoke(app, [*arguments, str(tmp_path / "half"), "--tolerance", "1e-9"])
     assert refused.exit_code == 1

@@ -12,21 +12,14 @@ import torch
 from torch import nn
 
 from lowlight.checkpoints.pretrained import save_pretrained
-from lowlight.checkpoints.recipe import build
-from lowlight.config import load_config
-from lowlight.methods import Method, Supervised
+from lowlight.methods import Supervised
 from lowlight.runtimes.enhancer import TorchEnhancer, load_engine
-from tests.test_checkpoint import Payload
-from tests.tiny import TINY
-
-
-def tiny(name: str) -> Method:
-    torch.manual_seed(0)
-    return build(load_config([f"method={name}", *TINY[name]]).method).eval()
+from tests.checkpoints.test_load import Payload
+from tests.tiny import tiny
 
 
 def test_a_run_a_checkpoint_and_a_pretrained_folder_enhance_alike(tmp_path: Path) -> None:
-    method = tiny("autoencoder")
+    method = tiny("autoencoder").eval()
     torch.save({"state_dict": method.state_dict(), "recipe": method.recipe}, tmp_path / "best.ckpt")
     save_pretrained(method, tmp_path / "pretrained")
     low = torch.rand(2, 3, 33, 7)
@@ -99,7 +92,7 @@ def test_a_missing_package_is_named_with_its_extra(
 
 
 def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    save_pretrained(tiny("autoencoder"), tmp_path)
+    save_pretrained(tiny("autoencoder").eval(), tmp_path)
     with pytest.raises(ValueError, match="device 'quantum' is not available"):
         load_engine(tmp_path, device="quantum")
 

@@ -2,7 +2,7 @@
 
 import struct
 
-from tests.wandb_file import BLOCK, contents
+from tests.loggers.wandb_file import BLOCK, contents
 
 
 def chunk(kind: int, content: bytes) -> bytes:

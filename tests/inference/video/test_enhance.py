@@ -14,7 +14,7 @@ pytest.importorskip("av")
 import av
 
 from lowlight.inference.video.enhance import VIDEO_SUFFIXES, enhance_video, target_suffix
-from tests.inference.clips import frames_of, packets_of, rgb_of, still, times_of, write_clip
+from tests.inference.video.clips import frames_of, packets_of, rgb_of, still, times_of, write_clip
 
 UNEVEN = [0, 40, 70, 150, 160, 400, 440, 441]
 

@@ -17,7 +17,7 @@ from lowlight.inference.settings import Settings
 from lowlight.methods import Method, Supervised, TwoStages
 from lowlight.networks import Autoencoder, CoarseToFine, MIRNet
 from lowlight.runtimes.enhancer import TorchEnhancer
-from tests.inference.clips import rgb_of, still, write_clip
+from tests.inference.video.clips import rgb_of, still, write_clip
 
 
 class Blur:

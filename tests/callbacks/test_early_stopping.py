@@ -9,7 +9,7 @@ import torch
 
 from lowlight.config import load_config
 from lowlight.files import read_json
-from tests.runs import KeptBatches, assert_equal, checkpoint, manifest, run
+from tests.tiny_runs import KeptBatches, assert_equal, checkpoint, manifest, run
 
 STOPPING = [
     "callbacks=[default,early_stopping,ema]",
@@ -46,7 +46,7 @@ def test_a_run_that_stopped_early_and_was_killed_before_its_test_is_only_tested(
 
 
 def test_an_objective_that_is_not_finite_stops_also_in_the_first_epoch(lol: Path, tmp_path: Path) -> None:
-    undefined = ["objective.metric=val/undefined", "+callbacks.log._target_=tests.runs.LogUndefined"]
+    undefined = ["objective.metric=val/undefined", "+callbacks.log._target_=tests.tiny_runs.LogUndefined"]
     run("autoencoder", lol, tmp_path, *STOPPING, *undefined)
     assert (manifest(tmp_path)["stopped"], manifest(tmp_path)["epochs"]) == ("early_stopping", 1)
 
@@ -80,7 +80,7 @@ def test_the_debug_preset_leaves_a_whole_run(lol: Path, tmp_path: Path) -> None:
 
 def test_the_overfit_preset_learns_one_batch_by_heart(lol: Path, tmp_path: Path) -> None:
     KeptBatches.batches = []
-    kept = ["+callbacks.kept._target_=tests.runs.KeptBatches", "trainer.check_val_every_n_epoch=20"]
+    kept = ["+callbacks.kept._target_=tests.tiny_runs.KeptBatches", "trainer.check_val_every_n_epoch=20"]
     preset = [
         "trainer=overfit",
         "trainer.accelerator=cpu",

@@ -16,7 +16,8 @@ from lowlight.config import load_config
 from lowlight.images import round_to_8_bits
 from lowlight.metrics import psnr
 from lowlight.training.checks import check_validation
-from tests.runs import (
+from tests.tiny import LEARNT
+from tests.tiny_runs import (
     Kept,
     KeptBatches,
     assert_same_training,
@@ -26,7 +27,6 @@ from tests.runs import (
     run,
     run_in_two,
 )
-from tests.tiny import LEARNT
 
 SGD = ["method.optimizer._target_=torch.optim.SGD", "method.optimizer.lr=1"]
 BOTH_SGD = ["~method.optimizer.betas", "~method.discriminator_optimizer.betas"] + [
@@ -63,7 +63,7 @@ def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: P
 def test_values_that_are_not_finite_stop_training_and_reach_no_checkpoint(
     name: str, after: bool, lol: Path, tmp_path: Path
 ) -> None:
-    poison = ["+callbacks.poison._target_=tests.runs.Poison", f"+callbacks.poison.after={after}"]
+    poison = ["+callbacks.poison._target_=tests.tiny_runs.Poison", f"+callbacks.poison.after={after}"]
     with pytest.raises(ValueError, match="training stopped in epoch 2: its ") as stop:
         run(name, lol, tmp_path, "trainer.max_epochs=3", *poison)
     message = str(stop.value)
@@ -166,7 +166,7 @@ def test_a_run_resumed_in_a_renamed_folder_keeps_its_best_epoch(lol: Path, tmp_p
 def test_a_checkpoint_holds_the_average_and_the_weights_and_the_average_is_scored(
     name: str, lol: Path, tmp_path: Path
 ) -> None:
-    run(name, lol, tmp_path, *EMA, "+callbacks.kept._target_=tests.runs.Kept")
+    run(name, lol, tmp_path, *EMA, "+callbacks.kept._target_=tests.tiny_runs.Kept")
     saved = checkpoint(tmp_path)
     average = Kept.weights[0]
     for weights in Kept.weights[1:]:
@@ -188,7 +188,7 @@ def test_a_checkpoint_holds_the_average_and_the_weights_and_the_average_is_score
 
 def test_progressive_training_begins_with_small_crops_in_large_batches(lol: Path, tmp_path: Path) -> None:
     KeptBatches.batches = []
-    kept = "+callbacks.kept._target_=tests.runs.KeptBatches"
+    kept = "+callbacks.kept._target_=tests.tiny_runs.KeptBatches"
     run_in_two("autoencoder", lol, tmp_path, "trainer.max_epochs=4", PROGRESSIVE, kept)
     shapes = [(epoch, tuple(batch["low"].shape)) for epoch, batch in KeptBatches.batches]
     own = [(2, 3, 32, 32)] * 2
@@ -207,7 +207,7 @@ def test_progressive_training_begins_with_small_crops_in_large_batches(lol: Path
 
 
 def test_only_training_pairs_are_mixed(lol: Path, tmp_path: Path) -> None:
-    kept = ["+callbacks.kept._target_=tests.runs.KeptBatches", "data.augment=false"]
+    kept = ["+callbacks.kept._target_=tests.tiny_runs.KeptBatches", "data.augment=false"]
     for mixup in ("null", "1.2"):
         KeptBatches.batches, KeptBatches.scored = [], []
         run("gan", lol, tmp_path / mixup, f"data.mixup={mixup}", *kept)

@@ -13,7 +13,7 @@ from lowlight.checkpoints.load import load
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
 from lowlight.training.learning_rate_finder import steepest
-from tests.runs import checkpoint, manifest, run
+from tests.tiny_runs import checkpoint, manifest, run
 
 
 def test_a_learning_rate_is_found_and_nothing_is_trained(

@@ -12,17 +12,15 @@ from typer.testing import CliRunner
 from lowlight.benchmark import measure as measuring
 from lowlight.benchmark.measure import benchmark
 from lowlight.checkpoints.pretrained import save_pretrained
-from lowlight.checkpoints.recipe import build
 from lowlight.cli.benchmark import app
-from lowlight.config import load_config
-from tests.tiny import TINY
+from tests.tiny import tiny
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> list[str]:
     """Return pretrained folders of small networks, the first with a test score."""
     for name in ("coarse_to_fine", "autoencoder"):
-        save_pretrained(build(load_config([f"method={name}", *TINY[name]]).method), tmp_path / name)
+        save_pretrained(tiny(name), tmp_path / name)
     (tmp_path / "coarse_to_fine" / "metrics.json").write_text('{"test/psnr": 20.5}')
     return [str(tmp_path / name) for name in ("coarse_to_fine", "autoencoder")]
 

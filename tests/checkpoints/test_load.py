@@ -10,7 +10,7 @@ from lowlight.checkpoints.load import load, load_run
 from lowlight.checkpoints.recipe import build, check_recipe
 from lowlight.config import load_config
 from lowlight.methods import Supervised
-from tests.tiny import TINY
+from tests.tiny import TINY, tiny
 
 
 def save(path: Path, recipe: Any, weights: dict[str, torch.Tensor] | None = None) -> Path:
@@ -69,7 +69,7 @@ def test_a_broken_file_is_named(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_run_that_validated_nothing_is_loaded_from_its_last_epoch(tmp_path: Path) -> None:
-    method = build(load_config(["method=autoencoder", *TINY["autoencoder"]]).method)
+    method = tiny("autoencoder")
     save(tmp_path / "last.ckpt", method.recipe, method.state_dict())
     (tmp_path / "config.yaml").write_text("method: {}\n")
     low = torch.rand(1, 3, 8, 8)
@@ -96,7 +96,7 @@ def test_a_run_without_a_checkpoint_is_not_taken_for_a_trained_one(tmp_path: Pat
 
 
 def test_weights_of_another_recipe_are_refused(tmp_path: Path) -> None:
-    method = build(load_config(["method=autoencoder", *TINY["autoencoder"]]).method)
+    method = tiny("autoencoder")
     other = build(load_config(["method=autoencoder", "method.net.channels=[4,4,4,4,4]"]).method)
     with pytest.raises(ValueError, match="weights do not fit the recipe"):
         load(save(tmp_path / "a.ckpt", method.recipe, other.state_dict()))

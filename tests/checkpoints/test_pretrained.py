@@ -11,20 +11,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lowlight.checkpoints.pretrained import from_pretrained, save_pretrained
-from lowlight.checkpoints.recipe import build
-from lowlight.config import load_config
-from lowlight.methods import Method, Supervised
-from tests.tiny import LEARNT, TINY
-
-
-def tiny(name: str) -> Method:
-    torch.manual_seed(0)
-    return build(load_config([f"method={name}", *TINY[name]]).method).eval()
+from lowlight.methods import Supervised
+from tests.tiny import LEARNT, tiny
 
 
 @pytest.mark.parametrize("name", [*LEARNT, "gamma"])
 def test_what_was_saved_enhances_alike(name: str, tmp_path: Path) -> None:
-    method = tiny(name)
+    method = tiny(name).eval()
     for weight in method.net.parameters():
         nn.init.normal_(weight, 0, 0.1)
     save_pretrained(method, tmp_path / "a" / "b", commit="abc")
@@ -43,13 +36,13 @@ def test_what_was_saved_enhances_alike(name: str, tmp_path: Path) -> None:
 
 
 def test_only_the_image_network_is_kept(tmp_path: Path) -> None:
-    method = tiny("gan")
+    method = tiny("gan").eval()
     save_pretrained(method, tmp_path)
     assert set(load_file(tmp_path / "model.safetensors")) == set(method.net.state_dict())
 
 
 def test_others_may_read_what_was_saved(tmp_path: Path) -> None:
-    save_pretrained(tiny("gamma"), tmp_path)
+    save_pretrained(tiny("gamma").eval(), tmp_path)
     weights, config = ((tmp_path / name).stat().st_mode for name in ("model.safetensors", "config.json"))
     assert oct(weights) == oct(config)
 
@@ -66,7 +59,7 @@ def edit(folder: Path, recipe: Any) -> None:
 
 
 def test_a_strangers_recipe_is_not_run(tmp_path: Path) -> None:
-    save_pretrained(tiny("autoencoder"), tmp_path)
+    save_pretrained(tiny("autoencoder").eval(), tmp_path)
     edit(tmp_path, {"_target_": "lowlight.methods.Supervised", "net": {"_target_": "os.system"}})
     with pytest.raises(ValueError, match=r"config\.json: its recipe calls os\.system"):
         from_pretrained(tmp_path)
@@ -76,8 +69,8 @@ def test_a_strangers_recipe_is_not_run(tmp_path: Path) -> None:
 
 
 def test_a_package_can_be_trusted_by_name(tmp_path: Path) -> None:
-    save_pretrained(tiny("autoencoder"), tmp_path)
-    recipe = tiny("autoencoder").recipe or {}
+    save_pretrained(tiny("autoencoder").eval(), tmp_path)
+    recipe = tiny("autoencoder").eval().recipe or {}
     edit(tmp_path, recipe | {"loss": {"_target_": "math.dist", "_partial_": True}})
     with pytest.raises(ValueError, match=r"math\.dist, which is not trusted"):
         from_pretrained(tmp_path)
@@ -87,7 +80,7 @@ def test_a_package_can_be_trusted_by_name(tmp_path: Path) -> None:
 def test_files_that_are_missing_or_broken_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"config\.json: no such file"):
         from_pretrained(tmp_path)
-    save_pretrained(tiny("autoencoder"), tmp_path)
+    save_pretrained(tiny("autoencoder").eval(), tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ValueError, match=r"model\.safetensors: not a safetensors file"):
         from_pretrained(tmp_path)
@@ -106,7 +99,7 @@ def test_a_name_that_is_no_folder_is_fetched_from_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = pytest.importorskip("huggingface_hub")
-    method = tiny("autoencoder")
+    method = tiny("autoencoder").eval()
     save_pretrained(method, tmp_path)
     asked = []
 

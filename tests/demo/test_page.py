@@ -19,9 +19,7 @@ from PIL import Image
 from torch import Tensor
 from typer.testing import CliRunner
 
-from lowlight.checkpoints.recipe import build
 from lowlight.cli.demo import app
-from lowlight.config import load_config
 from lowlight.demo import page as demo_page
 from lowlight.demo import uploads as demo
 from lowlight.demo.uploads import PREVIEW, REASONS, enhance_upload, find_models, loader
@@ -32,9 +30,9 @@ from lowlight.inference.settings import Settings
 from lowlight.methods import Method
 from tests.chromium import Page, chromium
 from tests.conftest import photograph
-from tests.tiny import TINY
+from tests.tiny import tiny
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CLASSICAL: dict[str, Path | None] = {"gamma": None, "lime": None}
 
 
@@ -58,10 +56,6 @@ def written(path: Path, pixels: np.ndarray) -> Path:
 
 def dark(path: Path) -> Path:
     return written(path, photograph(1) // 5)
-
-
-def tiny(name: str) -> Method:
-    return build(load_config([f"method={name}", *TINY[name]]).method)
 
 
 def save(method: Method, path: Path) -> None:

@@ -17,7 +17,7 @@ from lowlight.sweeps.job import one_line, run_job
 from lowlight.sweeps.optuna_study import ContinuedStudy
 from lowlight.sweeps.summary import read_sweep
 from tests.cli.commands import AUTOENCODER, lowlight, on
-from tests.test_sweep import finish, job
+from tests.sweeps.test_summary import finish, job
 
 
 def config(folder: Path, **trainer: Any) -> DictConfig:
