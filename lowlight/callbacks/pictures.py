@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -20,6 +20,8 @@ class ProgressPictures(Callback):
         folder: The run's folder; pictures go to ``pictures/progress/`` in it.
         count: How many epochs are shown, evenly spread with the first and the last.
     """
+
+    shows_only: ClassVar[bool] = True
 
     def __init__(self, folder: Path | str, count: int = 8) -> None:
         self.folder = Path(folder) / "pictures" / "progress"
@@ -58,6 +60,8 @@ class TestPictures(Callback):
         folder: The run's folder; pictures go to ``pictures/test/<name>/`` in it.
         count: How many images.
     """
+
+    shows_only: ClassVar[bool] = True
 
     __test__ = False  # no test class, whatever its name tells pytest
 

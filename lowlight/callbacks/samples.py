@@ -1,7 +1,7 @@
 """Validation images shown to the loggers."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
@@ -28,6 +28,8 @@ class Samples(Callback):
     Raises:
         ValueError: If ``count`` is negative or ``every_n_epochs`` under 1.
     """
+
+    shows_only: ClassVar[bool] = True
 
     def __init__(self, count: int = 4, every_n_epochs: int = 10) -> None:
         if count < 0 or every_n_epochs < 1:

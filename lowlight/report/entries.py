@@ -8,6 +8,7 @@ from typing import Any
 
 from lowlight.evaluation.statistics import bootstrap_interval
 from lowlight.report.runs import Run
+from lowlight.runs.recipe import difference, differing_keys
 from lowlight.runs.recipe import recipe as recipe_of
 
 SEEDS = frozenset({"seed", "data.seed"})
@@ -84,7 +85,7 @@ def gather(runs: Sequence[Run]) -> list[Entry]:
     for run in runs:
         recipe = _recipe(run)
         for known, members in recipes:
-            if members[0].method == run.method and known == recipe:
+            if members[0].method == run.method and not difference(known, recipe):
                 members.append(run)
                 break
         else:
@@ -113,18 +114,13 @@ def _labels(groups: Sequence[Group]) -> list[str]:
     for recipe, members in groups:
         method = members[0].method
         rivals = [other for other, others in groups if others[0].method == method]
-        keys = sorted(key for key in set().union(*rivals) if _differs(key, rivals))
+        keys = sorted({key for other in rivals for key in differing_keys(rivals[0], other)})
         settings = ", ".join(f"{_short(key, keys)}={_shown(recipe.get(key))}" for key in keys)
         labels.append(f"{method} ({settings})" if len(keys) <= MOST_KEYS_IN_A_LABEL and keys else method)
     return [
         label if labels.count(label) == 1 else f"{members[0].method} ({_place(members[0], groups)})"
         for label, (_, members) in zip(labels, groups, strict=True)
     ]
-
-
-def _differs(key: str, recipes: Sequence[Recipe]) -> bool:
-    """Tell whether recipes disagree on a key."""
-    return any(recipe.get(key) != recipes[0].get(key) for recipe in recipes)
 
 
 def _short(key: str, keys: Sequence[str]) -> str:

@@ -4,39 +4,46 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lowlight.renamed import RENAMED
+
 _LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictures", "find_lr"})
-"""Sections of a config that say where and how a run is launched, not what it computes."""
+"""Config sections that say where and how a run is launched, not what it computes."""
 
 _SPEED = frozenset(
     {"num_workers", "cache", "cache_dir", "enable_progress_bar", "enable_model_summary", "profiler"}
 )
-"""Last parts of keys that change how fast a run goes or what it shows, not what it computes."""
-
-_SHOWING = ("learning_rate", "samples", "progress_pictures", "test_pictures")
-"""Callbacks that show a run without changing it."""
+"""Last parts of dotted keys that change the speed of a run or what it prints, not what it computes."""
 
 
 def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Say in which setting two recipes differ first, such as ``seed is 0 there and 1 here``; or nothing."""
-    for key in sorted(there.keys() | here.keys()):
-        if there.get(key) != here.get(key):
-            return f"{key} is {there.get(key)} there and {here.get(key)} here"
+    """Name the first setting in which two recipes differ, as ``seed is 0 there and 1 here``, or nothing."""
+    for key in differing_keys(there, here):
+        return f"{key} is {there.get(key)} there and {here.get(key)} here"
     return ""
+
+
+def differing_keys(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """List the settings in which two recipes differ, sorted.
+
+    A class that has moved is the same class; callbacks that only show a run do not count.
+    """
+    keys = sorted(there.keys() | here.keys())
+    differing = [key for key in keys if _present(there.get(key)) != _present(here.get(key))]
+    return [key for key in differing if not _only_shows(key, there, here)]
 
 
 def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide what a run computes, by dotted keys.
 
-    Left out is where the run goes and how fast; folders and files count by their absolute paths.
+    Left out are the output folder, the logging and what only changes the speed. Folders and files count by
+    their absolute paths.
     """
     home = f"{config.get('output_dir')}/"
     flat = flatten({key: value for key, value in config.items() if key not in _LAUNCH})
     settings = {
         key: value
         for key, value in flat.items()
-        if key.rpartition(".")[2] not in _SPEED
-        and not key.startswith(tuple(f"callbacks.{name}." for name in _SHOWING))
-        and not f"{value}/".startswith(home)
+        if key.rpartition(".")[2] not in _SPEED and not f"{value}/".startswith(home)
     }
     if roots := settings.get("data.root"):
         listed = roots if isinstance(roots, list) else [roots]
@@ -56,3 +63,32 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _present(value: Any) -> Any:
+    """Return the present name of a class that has moved, and any other value as it is."""
+    return RENAMED.get(value, value) if isinstance(value, str) else value
+
+
+def _only_shows(key: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
+    """Return whether a key belongs to a callback whose class says ``shows_only``.
+
+    The class is imported only here, where recipes differ: a finished run is recognised without torch. From a
+    config of unknown origin (``there``), only lowlight's own classes are imported.
+    """
+    if not key.startswith("callbacks."):
+        return False
+    target = ".".join([*key.split(".")[:2], "_target_"])
+    ours, theirs = here.get(target), there.get(target)
+    if theirs not in (None, ours) and not str(theirs).startswith("lowlight."):
+        return False
+    return all(_says_so(name) for name in (ours, theirs) if name) and bool(ours or theirs)
+
+
+def _says_so(target: str) -> bool:
+    from hydra.utils import get_class
+
+    try:
+        return getattr(get_class(target), "shows_only", False)
+    except Exception:  # whatever importing it raises, building the callbacks will report
+        return False

@@ -73,7 +73,11 @@ def test_another_recipe_is_refused_by_its_first_difference(tmp_path: Path) -> No
     with pytest.raises(ValueError, match=r"another recipe: data\.batch_size is 4 there and 8 here"):
         prepare(config(tmp_path, "auto", data={"batch_size": 8}))
     prepare(config(tmp_path, "auto", data={"num_workers": 2}))
-    prepare(config(tmp_path, "auto", callbacks={"samples": {"count": 8}}))  # shows more, computes the same
+    samples = {"_target_": "lowlight.callbacks.Samples", "count": 8}
+    prepare(config(tmp_path, "auto", callbacks={"samples": samples}))  # shows more, computes the same
+    average = {"_target_": "lowlight.callbacks.ExponentialAverage", "decay": 0.9}
+    with pytest.raises(ValueError, match=r"another recipe: callbacks\.ema\._target_ is None there"):
+        prepare(config(tmp_path, "auto", callbacks={"samples": samples, "ema": average}))
 
 
 def test_restart_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
