@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lowlight import renamed
 
 if TYPE_CHECKING:
-    from lowlight.checkpoints.pretrained import from_pretrained as from_pretrained
+    from lowlight.checkpoints import from_pretrained as from_pretrained
     from lowlight.checkpoints.pretrained import save_pretrained as save_pretrained
     from lowlight.config import available as available
     from lowlight.inference.arrays import enhance as enhance

@@ -1,8 +1,8 @@
 """Checkpoints: methods with their recipes, loaded, saved and shared."""
 
 from lowlight.checkpoints.checkpoint import best_of, read
-from lowlight.checkpoints.load import load, load_method, load_run
-from lowlight.checkpoints.pretrained import from_pretrained, save_pretrained
+from lowlight.checkpoints.load import from_pretrained, load, load_method, load_run
+from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.checkpoints.recipe import build, check_recipe, make
 
 __all__ = [

@@ -1,26 +1,40 @@
-"""Checkpoint files: reading them as plain data."""
+"""Checkpoint files, read as plain data."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from lowlight.files import first_line
 from lowlight.runs.folder import BEST, LAST
 
 
+class Saved(NamedTuple):
+    """A method as a file or folder holds it: its recipe and its weights, both plain data."""
+
+    recipe: Any
+    """The method's config, to be checked before anything in it is called; None for a method built by hand."""
+    recipe_file: Path
+    weights: Mapping[str, Tensor]
+    """State dict of the method, or of its image network where ``net_only``."""
+    weights_file: Path
+    net_only: bool = False
+
+
 def best_of(run: Path) -> Path:
-    """Return the checkpoint that speaks for a run: the best, or the last where nothing was validated."""
+    """Return the path of a run's best checkpoint, or of its last one where nothing was validated."""
     best, last = run / BEST, run / LAST
     return last if last.exists() and not best.exists() else best
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a checkpoint as plain data; nothing in it is run.
+    """Read a checkpoint as plain data; no code in it is run.
 
     Raises:
-        ValueError: If the file is missing, truncated, holds code, or is no checkpoint of Lightning's.
+        ValueError: If the file is missing, truncated, holds code, or is no Lightning checkpoint.
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such checkpoint")
@@ -28,8 +42,19 @@ def read(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(f"{path}: refused, broken or holding objects that are no plain data") from error
-    except Exception as error:  # torch raises whatever the broken bytes lead to
+    except Exception as error:  # broken bytes raise errors of many types
         raise ValueError(f"{path}: not a checkpoint ({first_line(error)})") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path}: not a Lightning checkpoint (no state_dict)")
     return checkpoint
+
+
+def read_checkpoint(path: Path) -> Saved:
+    """Read recipe and weights from a checkpoint, or from the best one of a run folder.
+
+    Raises:
+        ValueError: As :func:`read` does.
+    """
+    path = best_of(path) if path.is_dir() else path
+    checkpoint = read(path)
+    return Saved(checkpoint.get("recipe"), path, checkpoint["state_dict"], path)

@@ -4,7 +4,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
 from lowlight import __version__
-from lowlight.checkpoints.recipe import build, check_recipe
+from lowlight.checkpoints.checkpoint import Saved
 from lowlight.files import first_line, write_json
 from lowlight.images import CONTRACT
 from lowlight.methods import Method
@@ -69,35 +68,27 @@ def save_pretrained(method: Method, folder: Path | str, *, half: bool = False, *
     write_json(folder / CONFIG, about | config)
 
 
-def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
-    """Load what :func:`save_pretrained` wrote, ready to enhance, on the CPU.
-
-    Of the recipe only known things are called, as :func:`lowlight.checkpoints.load` does. What only training
-    needs is drawn anew.
+def read_pretrained(folder: Path | str) -> Saved:
+    """Read recipe and weights from a pretrained folder, which may be a shipped one or one of the hub.
 
     Args:
-        folder: The folder; or, where no such folder exists, one of :func:`shipped` by its name, or a
-            repository of the Hugging Face hub, as ``organisation/name``.
-        trust: Packages beyond torch and lowlight that the recipe may call, such as ``["mypackage"]``.
+        folder: A folder written by :func:`save_pretrained`; where no such folder exists, the name of one of
+            :func:`shipped`, or a Hugging Face repository, as ``organisation/name``.
 
     Raises:
-        ValueError: If files are missing or broken, weights do not fit, or the recipe is not trusted.
+        ValueError: If files are missing or broken.
     """
     path = locate(folder)
     if not path.is_dir():
         path = _from_hub(str(folder))
-    config = _read_config(path / CONFIG)
-    check_recipe(config["recipe"], path / CONFIG, trust)
-    method = build(config["recipe"])
+    recipe = _read_config(path / CONFIG)["recipe"]
     try:
-        method.net.load_state_dict(load_file(path / WEIGHTS))
+        weights = load_file(path / WEIGHTS)
     except FileNotFoundError:
         raise ValueError(f"{path / WEIGHTS}: no such file") from None
     except SafetensorError as error:
         raise ValueError(f"{path / WEIGHTS}: not a safetensors file ({error})") from error
-    except RuntimeError as error:
-        raise ValueError(f"{path / WEIGHTS}: weights do not fit the recipe: {first_line(error)}") from error
-    return method.eval()
+    return Saved(recipe, path / CONFIG, weights, path / WEIGHTS, net_only=True)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Methods built from their recipes, and recipes checked before anything in them is called."""
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -16,7 +17,21 @@ from torch.optim.lr_scheduler import LRScheduler
 from lowlight.files import first_line
 from lowlight.methods import Method
 
-_OWN_FUNCTIONS = ("lowlight.losses", "lowlight.methods.classical", "lowlight.methods.retinex")
+ALLOWED: Mapping[str, type | None] = {
+    "torch.nn": nn.Module,
+    "torch.optim": Optimizer,
+    "torch.optim.lr_scheduler": LRScheduler,
+    "lowlight.losses": None,
+    "lowlight.methods": Method,
+    "lowlight.methods.classical": None,
+    "lowlight.methods.retinex": None,
+    "lowlight.networks": nn.Module,
+    "lowlight.schedules": LRScheduler,
+}
+"""Public modules whose names a recipe may call: classes of that kind, or functions (None).
+
+The modules inside ``lowlight.networks`` and ``lowlight.methods`` count as well.
+"""
 
 
 def build(recipe: DictConfig | Mapping[str, Any]) -> Method:
@@ -102,16 +117,20 @@ def _is_of(target: str, packages: Sequence[str]) -> bool:
 
 
 def _is_allowed(target: str) -> bool:
-    module_name, _, name = target.rpartition(".")
-    if not module_name.startswith(("torch.", "lowlight.")):
+    """Decide by the dotted name; only a module on the list is imported, to see what the name stands for."""
+    module, _, name = target.rpartition(".")
+    folder = module.rpartition(".")[0]
+    inside = folder in ("lowlight.networks", "lowlight.methods") and "._" not in module
+    if name.startswith("_") or not (module in ALLOWED or inside):
         return False
+    kind = ALLOWED[module] if module in ALLOWED else ALLOWED[folder]
     try:
-        found = getattr(importlib.import_module(module_name), name)
+        found = getattr(import_module(module), name)
     except (ImportError, AttributeError):
         return False
-    if isinstance(found, type):
-        return issubclass(found, nn.Module | Optimizer | LRScheduler)
-    return callable(found) and getattr(found, "__module__", "") in _OWN_FUNCTIONS
+    if kind is not None:
+        return isinstance(found, type) and issubclass(found, kind)
+    return isinstance(found, FunctionType) and found.__module__.startswith("lowlight.")
 
 
 def _last_line(error: BaseException) -> str:

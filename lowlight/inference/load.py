@@ -6,7 +6,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from lowlight.checkpoints.pretrained import SHIPPED, from_pretrained, shipped
+from lowlight.checkpoints.load import from_pretrained
+from lowlight.checkpoints.pretrained import SHIPPED, shipped
 from lowlight.checkpoints.recipe import build
 from lowlight.config import available, config_folder, load_config
 from lowlight.methods import Method

@@ -13,7 +13,8 @@ import torch
 from torch.export import ExportedProgram
 
 from lowlight import __version__
-from lowlight.checkpoints.pretrained import from_pretrained, save_pretrained
+from lowlight.checkpoints.load import from_pretrained
+from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.files import first_line
 from lowlight.images import CONTRACT
 from lowlight.methods import Method

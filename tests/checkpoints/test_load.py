@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,44 @@ def test_a_strangers_recipe_is_not_run(target: str, tmp_path: Path) -> None:
     recipe = {"_target_": "lowlight.methods.Supervised", "net": {"_target_": target, "_args_": ["echo"]}}
     with pytest.raises(ValueError, match=f"calls {target}, which is not trusted"):
         load(save(tmp_path / "a.ckpt", recipe))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.nn.Linear",
+        "torch.optim.lr_scheduler.StepLR",
+        "lowlight.networks.mirnet.MIRNet",
+        "lowlight.losses.l1",
+    ],
+)
+def test_public_names_are_allowed(target: str) -> None:
+    check_recipe({"_target_": target}, Path("x"))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.nn.functional.relu",
+        "torch.nn.utils.clip_grad_norm_",
+        "torch.utils.model_dump.__main__.main",
+        "lowlight.losses.cast",
+        "lowlight.losses.torch.load",
+        "lowlight.networks.mirnet._conv",
+        "lowlight.networks._mirnet_original.original_names",
+        "lowlight.networks.mirnet.nn.Linear",
+        "lowlight.methods.base.partial",
+        "lowlight.cli.train.main",
+        "torch.optim.Optimizer.step",
+        "",
+        ".",
+    ],
+)
+def test_other_names_are_refused_and_not_imported(target: str) -> None:
+    before = set(sys.modules)
+    with pytest.raises(ValueError, match="not trusted"):
+        check_recipe({"_target_": target}, Path("x"))
+    assert set(sys.modules) == before
 
 
 def test_targets_are_found_at_any_depth() -> None:

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lowlight.checkpoints.pretrained import from_pretrained, save_pretrained
+from lowlight.checkpoints.load import from_pretrained
+from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.methods import Supervised
 from tests.tiny import LEARNT, tiny
 
