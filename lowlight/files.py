@@ -5,25 +5,42 @@ import io
 import json
 import math
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_LONGEST_NAME = 255
+"""Longest file name of common file systems, in bytes."""
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Write a file whole or not at all: yield a hidden path beside it, moved over it if the block succeeds.
+
+    The folder is created where it is missing. An error leaves ``path`` as it was; a killed process may leave
+    the hidden file. Its name holds process and thread, so that several writers of one file do not mix.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    end = f".{os.getpid()}-{threading.get_native_id()}.partial"
+    name = os.fsencode(f".{path.name}")[: _LONGEST_NAME - len(end)].decode(errors="ignore")
+    partial = path.with_name(name + end)
     try:
-        partial.write_text(text, encoding="utf-8")
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
-    """Write rows as CSV, whole or not at all; the columns are the first row's where none are given."""
+    """Write rows as CSV, whole or not at all; by default with the columns of the first row."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -32,12 +49,12 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a mapping as JSON; infinite and undefined floats become the strings Infinity, -Infinity, NaN."""
+    """Write a mapping as JSON; non-finite floats become the strings Infinity, -Infinity and NaN."""
     write_text(path, json.dumps(_valid(values), indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read what :func:`write_json` wrote; floats that JSON lacks stay strings, which ``float`` accepts.
+    """Read a file of :func:`write_json`; non-finite floats stay strings, which ``float`` accepts.
 
     Raises:
         ValueError: If the file is missing or no JSON.
@@ -60,21 +77,5 @@ def _valid(value: Any) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its type where it says nothing."""
+    """Return the first line of an error's message, or its type where the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a hidden file beside ``path`` that takes its place when the block ends well.
-
-    Whatever stops the process leaves ``path`` as it was; the next attempt takes the hidden file over.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

@@ -1,6 +1,5 @@
 """The image contract: RGB float32 tensors of shape (B, 3, H, W) in [0, 1], and 8-bit files."""
 
-import os
 from pathlib import Path
 from typing import TypedDict
 
@@ -10,6 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
+
+from lowlight.files import whole
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 """File name endings, in lower case, that are read as images."""
@@ -92,10 +93,9 @@ def write_image(image: Tensor, path: Path | str) -> None:
     The format follows the path's suffix.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
-    Image.fromarray(to_uint8(image).movedim(-3, -1).cpu().numpy()).save(partial)
-    partial.replace(path)
+    picture = Image.fromarray(to_uint8(image).movedim(-3, -1).cpu().numpy())
+    with whole(path) as partial:
+        picture.save(partial, format=Image.registered_extensions()[path.suffix.lower()])
 
 
 def check_image(image: Tensor, role: str = "image") -> None:

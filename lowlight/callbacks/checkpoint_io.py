@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from lowlight.files import whole
 from lowlight.runs.folder import LAST, PREVIOUS
 
 
@@ -30,20 +31,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             OSError: If it cannot be written; the file of before is left.
         """
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            with partial.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            if target.name == LAST and target.exists():
-                target.replace(target.with_name(PREVIOUS))
-            partial.replace(target)
+            with whole(target) as partial:
+                with partial.open("wb") as file:
+                    torch.save(checkpoint, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                if target.name == LAST and target.exists():
+                    target.replace(target.with_name(PREVIOUS))
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
             reason = getattr(error, "strerror", None) or (error.__context__ or error)
             raise OSError(
                 f"cannot write {target} ({reason}); what was there is whole: make room, then resume=auto"
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from safetensors.torch import save as to_bytes
 
 from lowlight import __version__
 from lowlight.checkpoints.checkpoint import Saved
-from lowlight.files import first_line, write_json
+from lowlight.files import first_line, whole, write_json
 from lowlight.images import CONTRACT
 from lowlight.methods import Method
 
@@ -61,9 +61,8 @@ def save_pretrained(method: Method, folder: Path | str, *, half: bool = False, *
         .clone(memory_format=torch.contiguous_format)
         for name, weight in method.net.state_dict().items()
     }
-    partial = folder / f".{WEIGHTS}"
-    partial.write_bytes(to_bytes(weights, metadata={"format": "pt"}))  # save_file's is its owner's alone
-    partial.replace(folder / WEIGHTS)
+    with whole(folder / WEIGHTS) as partial:  # not save_file, whose files only their owner can read
+        partial.write_bytes(to_bytes(weights, metadata={"format": "pt"}))
     config = {"recipe": method.recipe, "contract": CONTRACT, "stride": method.stride, "lowlight": __version__}
     write_json(folder / CONFIG, about | config)
 

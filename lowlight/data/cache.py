@@ -12,6 +12,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from lowlight.files import whole
+
 logger = logging.getLogger(__name__)
 
 _giving_up = threading.Lock()
@@ -60,15 +62,9 @@ class ArrayCache:
         return array
 
     def _store(self, path: Path, array: NDArray[Any]) -> None:
-        partial = path.with_name(f"{path.stem}.{os.getpid()}.{threading.get_ident()}.partial")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with partial.open("wb") as file:
-                    np.save(file, array)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            with whole(path) as partial, partial.open("wb") as file:
+                np.save(file, array)
         except OSError as error:
             self._give_up(error)
 

@@ -1,6 +1,5 @@
 """Compare finished runs: read them, time them, and write the report."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from lowlight.benchmark.timing import Timing, time_methods
 from lowlight.checkpoints.load import load_run
+from lowlight.files import whole
 from lowlight.images import from_uint8
 from lowlight.report.entries import Entry, gather
 from lowlight.report.figures import CURVE_FIGURES, DARK, LIGHT, draw_curves, draw_strips
@@ -161,9 +161,8 @@ def _write(files: Mapping[str, bytes], out: Path) -> None:
     (out / UNFINISHED).touch()
     for name in reversed(FILES):
         if name in files:
-            partial = out / f".{name}.{os.getpid()}"
-            partial.write_bytes(files[name])
-            partial.replace(out / name)
+            with whole(out / name) as partial:
+                partial.write_bytes(files[name])
         else:
             (out / name).unlink(missing_ok=True)
     (out / UNFINISHED).unlink()

@@ -70,7 +70,7 @@ def prepare(config: DictConfig) -> None:
         _remove_run(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for partial in folder.glob(".*.ckpt.*"):  # of a process that was killed while it wrote
+        for partial in folder.glob(".*.partial"):  # of a process that was killed while it wrote
             partial.unlink()
         (folder / FAILURE).unlink(missing_ok=True)  # that of a job repeated alone
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))

@@ -33,11 +33,11 @@ def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
     assert finished(run) is None
     prepare(run)
     assert resumable(run) == []
-    for name in ("previous.ckpt", "last.ckpt", ".last.ckpt.123"):
+    for name in ("previous.ckpt", "last.ckpt", ".last.ckpt.123-4.partial"):
         (tmp_path / name).touch()
     prepare(run)
     assert [path.name for path in resumable(run)] == ["last.ckpt", "previous.ckpt"]
-    assert not (tmp_path / ".last.ckpt.123").exists()  # left by a process that was killed
+    assert not (tmp_path / ".last.ckpt.123-4.partial").exists()  # left by a process that was killed
     write_json(tmp_path / "metrics.json", {"test/psnr": 20.0})
     assert finished(run) is None
     write_json(tmp_path / "manifest.json", {})
