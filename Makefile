@@ -11,11 +11,12 @@ DATA := $(if $(ROOT),data=lol 'data.root="$(ROOT)"')
 LEARNT := mirnet autoencoder gan
 CLASSICAL := identity gamma histogram
 
-.PHONY: help install study test check format wheel clean
+.PHONY: help install study test check layers format wheel clean
 
 help:
 	@echo "make study [ROOT=DIR]  train, score and compare the three methods (embedded data, or the pairs in DIR)"
 	@echo "make test              the fast tests;  make check  lint, types and the fast tests"
+	@echo "make layers            the import layers of the package"
 	@echo "make install | format | wheel | clean"
 
 install: .venv/.dev
@@ -59,6 +60,9 @@ check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+layers: .venv/.dev
+	@$(BIN)/python -m tests.test_architecture
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix-only -q .
