@@ -1,7 +1,4 @@
-"""Draw the no-learning control under data.split=by_file beside scene_disjoint: the leak in one figure.
-
-python leak.py EVALUATION_BY_FILE EVALUATION_SCENE_DISJOINT --out leak.png
-"""
+"""Plot the no-learning control's scores under data.split=by_file and scene_disjoint."""
 
 import argparse
 import csv
@@ -14,7 +11,7 @@ from matplotlib.figure import Figure
 
 SIDES = ("by_file", "scene_disjoint")
 PERFECT = 45.0
-"""Where images equal to their reference (infinite PSNR) are drawn, in dB."""
+"""PSNR in dB at which images identical to their reference (infinite PSNR) are drawn."""
 
 
 def scores(folder: Path, key: str) -> np.ndarray:
@@ -24,8 +21,8 @@ def scores(folder: Path, key: str) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", type=Path, nargs=2)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("folders", type=Path, nargs=2, help="evaluations of by_file and of scene_disjoint")
+    parser.add_argument("--out", type=Path, required=True, help="PNG file")
     arguments = parser.parse_args()
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     for place, (key, axis) in enumerate((("psnr", "PSNR, dB"), ("ssim", "SSIM")), start=1):

@@ -1,7 +1,7 @@
-"""Memory and time of enhancing large photographs in tiles, and how far the result is from the whole image's.
+"""Measure memory and time of tiled enhancement of large photographs, and compare tiles with the whole image.
 
-The photographs are made: a smooth coloured picture with noise, repeated to the size. Each large one is
-enhanced in a process of its own, whose peak the system notes.
+The photographs are synthetic: a smooth coloured picture with noise, repeated to the size. Each large one is
+enhanced in its own process, whose peak memory is read from the operating system.
 """
 
 import argparse
@@ -25,8 +25,9 @@ from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.runtimes.enhancer import TorchEnhancer
 
 SIZES = {6: (3000, 2000), 24: (6000, 4000), 100: (12288, 8192)}
-"""Megapixels and the sides, width first."""
+"""Width and height in pixels, keyed by megapixels."""
 MEMORY = {6: 2 * 10**9, 24: 2 * 10**9, 100: 3 * 10**9}
+"""Memory limit in bytes, keyed by megapixels."""
 METHODS = ("autoencoder", "gan", "mirnet")
 
 
@@ -44,7 +45,7 @@ def picture(width: int, height: int, dtype: type = np.uint8) -> np.ndarray:
 
 
 class Watched(TorchEnhancer):
-    """Notes the largest part that was enhanced at once."""
+    """Records the largest tile."""
 
     largest = (0, 0)
 
@@ -54,7 +55,7 @@ class Watched(TorchEnhancer):
 
 
 def enhancer_of(name: str, checkpoints: dict[str, str]) -> Watched:
-    """Make a small network of the study, with the weights of a checkpoint or drawn from a fixed seed."""
+    """Build a small network of the study, with a checkpoint's weights or random ones from a fixed seed."""
     torch.manual_seed(0)
     if name in checkpoints:
         return Watched(load(checkpoints[name]))
@@ -87,9 +88,10 @@ def in_own_process(name: str, megapixels: int, arguments: argparse.Namespace) ->
 
 
 def compare(name: str, checkpoints: dict[str, str], pixels: np.ndarray) -> dict[str, object]:
-    """Enhance whole and in tiles of two sizes, in 16 bits so that rounding hides nothing; in levels of 255.
+    """Enhance an image whole and in tiles of two sizes; return differences in levels of 255.
 
-    A seam in either tiling is a difference between the two, whose borders lie elsewhere.
+    Results are kept in 16 bits, so that rounding hides nothing. A seam is a difference between the two
+    tilings, whose borders lie in different places.
     """
     enhancer = enhancer_of(name, checkpoints)
     whole, small, large = (
@@ -107,7 +109,7 @@ def compare(name: str, checkpoints: dict[str, str], pixels: np.ndarray) -> dict[
 
 
 def time_tiles(name: str, checkpoints: dict[str, str]) -> dict[str, object]:
-    """Time 6 megapixels in tiles of several sides, in turn, twice; the faster of each."""
+    """Time 6 megapixels with several tile sides, in turn, twice; return the faster time per side."""
     enhancer, pixels, best = enhancer_of(name, checkpoints), picture(*SIZES[6]), {}
     for _ in range(2):
         for side in (320, 512, 768, 1024, 1536):
@@ -149,11 +151,11 @@ def main() -> None:
     parser.add_argument("--checkpoint", action="append", default=[], metavar="METHOD=PATH")
     parser.add_argument("--methods", nargs="*", default=["autoencoder", "mirnet"], choices=METHODS)
     parser.add_argument("--megapixels", nargs="*", type=int, default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--photograph", nargs="*", type=Path, default=[], help="of yours, compared as well")
-    parser.add_argument("--speed", action="store_true", help="time several tiles, too")
+    parser.add_argument("--photograph", nargs="*", type=Path, default=[], help="photographs to compare, too")
+    parser.add_argument("--speed", action="store_true", help="also time several tile sizes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path, help="where to write the figures, as JSON")
+    parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     checkpoints = dict(pair.split("=", 1) for pair in arguments.checkpoint)

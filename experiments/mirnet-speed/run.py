@@ -1,8 +1,7 @@
-"""MIRNet beside a plain transcription of its paper: equal outputs, time and memory, in turn in one process.
+"""Compare MIRNet's outputs, time and memory with a plain transcription of its paper.
 
-The transcription has the same weights. It interpolates before the 1x1 convolutions, stacks branches and
-attended features as the paper draws them, has torch's own PReLU, and lies channel by channel in memory, as
-torch's default is.
+The transcription has the same weights. As in the paper's figures, it interpolates before the 1x1 convolutions
+and concatenates branches and attended features; it uses torch's own PReLU and torch's default memory format.
 """
 
 import argparse
@@ -51,7 +50,7 @@ PLAIN = {Up: plain_up, SKFF: plain_skff, DAU: plain_dau, PReLU: nn.PReLU.forward
 
 
 def plainly(net: MIRNet) -> MIRNet:
-    """Return a copy that computes as the paper draws it."""
+    """Return a copy with the plain forward functions."""
     net = copy.deepcopy(net)
     for module in net.modules():
         if type(module) in PLAIN:
@@ -64,7 +63,7 @@ def channels_last(net: nn.Module) -> nn.Module:
 
 
 def recomputing(net: MIRNet) -> MIRNet:
-    """Return a copy that keeps the features between blocks alone."""
+    """Return a copy that trains with activation checkpointing."""
     net = copy.deepcopy(net)
     for group in net.groups:
         group.checkpointing = True
@@ -91,7 +90,7 @@ def step(net: nn.Module, low: Tensor) -> Callable[[], None]:
 
 
 def measure(variants: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, float]]:
-    memory = {name: taken_by(run) for name, run in variants.items()}  # and a warm-up
+    memory = {name: taken_by(run) for name, run in variants.items()}  # also the warm-up
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, run in variants.items():
@@ -115,13 +114,13 @@ def measure(variants: dict[str, Callable[[], object]], rounds: int) -> dict[str,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--side", type=int, default=256, help="of the image, pixels")
-    parser.add_argument("--crop", type=int, default=128, help="side of the training step's two crops, pixels")
+    parser.add_argument("--side", type=int, default=256, help="side of the image in pixels")
+    parser.add_argument("--crop", type=int, default=128, help="side of the two training crops in pixels")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--channels", type=int, default=64, help="64 is the published size")
-    parser.add_argument("--compile", action="store_true", help="torch.compile, too")
+    parser.add_argument("--channels", type=int, default=64, help="network width; 64 as published")
+    parser.add_argument("--compile", action="store_true", help="also measure torch.compile")
     parser.add_argument("--training-only", action="store_true")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     net = MIRNet(arguments.channels)

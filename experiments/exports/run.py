@@ -1,6 +1,6 @@
-"""How near exported networks come to torch, and how fast they are beside it.
+"""Compare the outputs and the speed of exported networks with torch.
 
-The weights are drawn from a seed: neither accuracy nor speed depends on training.
+The weights are random, from a fixed seed: neither agreement nor speed depends on training.
 """
 
 import argparse
@@ -27,7 +27,7 @@ METHODS = ("mirnet", "autoencoder", "gan")
 
 
 def measure(overrides: list[str], size: tuple[int, int], repeats: int) -> dict[str, Any]:
-    """Export to every format; return differences, sizes of files, and times, all engines in turn."""
+    """Export to every format; return output differences, file sizes and times (engines in turn)."""
     torch.manual_seed(0)
     method = build(load_config(overrides).method).eval()
     result: dict[str, Any] = {
@@ -65,9 +65,9 @@ def measure(overrides: list[str], size: tuple[int, int], repeats: int) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="where to write the figures, as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file for the measurements")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--full", action="store_true", help="the published sizes too; minutes and gigabytes")
+    parser.add_argument("--full", action="store_true", help="also the published sizes; minutes, gigabytes")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     found: dict[str, Any] = {

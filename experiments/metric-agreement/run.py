@@ -1,6 +1,7 @@
-"""Whether our scores are scikit-image's on real pairs of odd sizes, and what SSIM costs against torchmetrics.
+"""Compare PSNR, SSIM and CIEDE2000 with scikit-image's, and SSIM's time with torchmetrics'.
 
-Each test pair of ``--root`` is cropped to an odd size; "enhanced" is the dark image times five, in 8 bits.
+Each test pair of ``--root`` is cropped to an odd size; the dark image times five, in 8 bits, stands for an
+enhanced image.
 """
 
 import argparse
@@ -58,7 +59,7 @@ def scikit(enhanced: Tensor, high: Tensor) -> dict[str, float]:
 
 
 def pairs(root: Path, size: tuple[int, int] | None) -> list[tuple[str, Tensor, Tensor]]:
-    """Return name, enhanced and reference of each test pair, cropped to ``size`` or to a size of its own."""
+    """Return name, enhanced image and reference per test pair, cropped to ``size`` or to an odd size each."""
     data = PairDataModule(root)
     data.setup("test")
     found = []
@@ -82,7 +83,7 @@ def one_of_two(rank: int, root: Path, store: str, results: mp.Queue) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     images = pairs(root, SIZE)
-    share = (images + images[:1])[rank::2]  # the sampler of two processes repeats an image to make them even
+    share = (images + images[:1])[rank::2]  # a distributed sampler repeats an image to fill both shares
     scores = batched(share, 5)
     means = {key: float(value) for key, value in scores.compute().items()}
     if rank == 0:
@@ -103,7 +104,7 @@ def greatest(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def medians(functions: dict[str, Callable[[], object]], rounds: int = 15) -> dict[str, float]:
-    """Time functions in turn; return the median of each in milliseconds."""
+    """Time functions in turn; return the median time of each in milliseconds."""
     elapsed: dict[str, list[float]] = {name: [] for name in functions}
     for run in range(rounds + 1):
         for name, function in functions.items():
@@ -116,8 +117,8 @@ def medians(functions: dict[str, Callable[[], object]], rounds: int = 15) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--root", type=Path, required=True, help="folder of LOL")
+    parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     arguments = parser.parse_args()
 
     singles = pairs(arguments.root, None)

@@ -1,9 +1,9 @@
-"""How well the exposure of a reference can be told from its dark image, by the coarse stage alone.
+"""Predict a reference's brightness from its dark image, by the coarse stage alone, in cross-validation.
 
-Folds by scene, so that none is known, or by image, of which those are asked whose scene other images show in
-training. In each fold the coarse stage is trained as the preset does it (without the average of the weights),
-on images of a quarter of the size, whose averages over the grid are nearly the same. Beside it: one exposure
-for all, the training fold's.
+Folds are by scene, so that test scenes are unseen; with ``--known`` they are by image, and only images whose
+scene other training images show are tested. In each fold the coarse stage is trained as in the preset (but
+without averaged weights) on images at a quarter of the size, whose grid averages are nearly the same. The
+baseline predicts the mean log brightness of the training folds for every image.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from lowlight.runs.provenance import provenance
 
 
 def quartered(root: Path) -> tuple[list[Pair], list[int]]:
-    """Return the training pairs of a folder, small, and the scene of each."""
+    """Return the training pairs of a folder at a quarter of their size, and the scene number of each."""
     data = PairDataModule(root, patch_size=None, batch_size=1, val_fraction=0, augment=False)
     data.setup("fit")
     pairs = data.datasets["train"]
@@ -43,7 +43,7 @@ def quartered(root: Path) -> tuple[list[Pair], list[int]]:
 
 
 def flipped(pairs: list[Pair]) -> Pair:
-    """Collate a batch, each pair mirrored at random along either axis."""
+    """Collate a batch, each pair flipped at random along either axis."""
     batch = {key: torch.stack([pair[key] for pair in pairs]) for key in ("low", "high")}
     for axis in (-1, -2):
         chosen = torch.rand(len(pairs), 1, 1, 1) < 0.5
@@ -52,6 +52,7 @@ def flipped(pairs: list[Pair]) -> Pair:
 
 
 def trained(pairs: list[Pair], epochs: int) -> TwoStages:
+    """Train the coarse stage alone."""
     config = load_config(["experiment=lol_cpu/coarse_to_fine", f"trainer.max_epochs={epochs}"])
     config.method.coarse_epochs = epochs
     method = build(config.method)
@@ -72,17 +73,17 @@ def trained(pairs: list[Pair], epochs: int) -> TwoStages:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("root", type=Path, help="of LOL")
-    parser.add_argument("--epochs", type=int, default=200, help="of the coarse stage, 12 steps each")
+    parser.add_argument("root", type=Path, help="folder of LOL")
+    parser.add_argument("--epochs", type=int, default=60, help="epochs of the coarse stage, 12 steps each")
     parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--known", action="store_true", help="ask for other images of known scenes")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--known", action="store_true", help="test other images of training scenes")
+    parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     arguments = parser.parse_args()
     start = time.monotonic()
     pairs, scenes = quartered(arguments.root)
     units = range(len(pairs)) if arguments.known else scenes
     order = np.random.default_rng(0).permutation(sorted(set(units)))
-    errors, constants, scores, asked = [], [], [], []
+    errors, constants, scores, tested = [], [], [], []
     for number, fold in enumerate(np.array_split(order, arguments.folds)):
         pl.seed_everything(number)
         seen = [index for index, unit in enumerate(units) if unit not in set(fold)]
@@ -103,8 +104,8 @@ def main() -> None:
             errors.append(bright.mean().log().item() - log_wanted)
             constants.append(usual - log_wanted)
             scores.append([psnr(bright, wanted).item(), psnr(gt_mean(bright, wanted), wanted).item()])
-            asked.append(scenes[index])
-    weights = [1 / asked.count(scene) for scene in asked]
+            tested.append(scenes[index])
+    weights = [1 / tested.count(scene) for scene in tested]
 
     def rms(values: list[float]) -> float:
         return round(float(np.average(np.square(values), weights=weights)) ** 0.5, 3)
@@ -112,8 +113,8 @@ def main() -> None:
     plain, matched = np.average(scores, axis=0, weights=weights)
     result = {
         "known_scenes": arguments.known,
-        "images": len(asked),
-        "scenes": len(set(asked)),
+        "images": len(tested),
+        "scenes": len(set(tested)),
         "log_exposure_error": rms(errors),
         "log_exposure_error_of_a_constant": rms(constants),
         "psnr_of_the_grid": round(float(plain), 2),

@@ -1,6 +1,6 @@
-"""How long an epoch of training crops takes to load, decoding every epoch and from the cache.
+"""Time an epoch of training crops, decoded anew and read from the cache.
 
-Without ``--root`` it writes 600x400 PNG pairs made from the embedded photographs to a temporary folder.
+Without ``--root``, 600x400 PNG pairs made from the embedded photographs are written to a temporary folder.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def set_up(root: Path, cache_dir: Path | None, workers: int) -> PairDataModule:
 
 
 def time_epochs(data: PairDataModule, epochs: int) -> list[float]:
-    """Return the milliseconds a pair of each epoch."""
+    """Return the milliseconds per pair, for each epoch."""
     loader, pairs, times = data.train_dataloader(), len(data.datasets["train"]), []
     for epoch in range(epochs):
         loader.sampler.set_epoch(epoch)
@@ -77,14 +77,14 @@ def measure(root: Path, epochs: int, workers: int) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", type=Path, help="a paired folder, e.g. LOL")
-    parser.add_argument("--views", type=int, default=24, help="generated views of each of four photographs")
+    parser.add_argument("--root", type=Path, help="folder of pairs, such as LOL")
+    parser.add_argument("--views", type=int, default=24, help="generated views per photograph (of four)")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="where to write the figures, as JSON")
+    parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     arguments = parser.parse_args()
     if arguments.epochs < 2:
-        parser.error("--epochs must be at least 2: the second is what is measured")
+        parser.error("--epochs must be at least 2: the first is not counted")
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         root = arguments.root or Path(folder)

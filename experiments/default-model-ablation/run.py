@@ -1,6 +1,6 @@
-"""What each choice of coarse_to_fine is worth: the preset, and the preset with one thing taken back, in turn.
+"""Ablate coarse_to_fine: train its preset, shortened, and the preset with one choice undone at a time.
 
-Chosen on validation pairs of other scenes; the test split is scored as always, and not read here.
+Prints the scores of validation pairs, whose scenes are held out of training; the test split is not used.
 """
 
 import argparse
@@ -25,11 +25,11 @@ SCORES = ("val/psnr", "val/psnr_gtmean", "val/ssim")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("root", help="of LOL")
-    parser.add_argument("--out", type=Path, default=Path("outputs/ablation"), help="where the runs go")
-    parser.add_argument("--coarse", type=int, default=100, help="epochs of the coarse stage")
-    parser.add_argument("--fine", type=int, default=18, help="epochs of the fine stage")
-    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
+    parser.add_argument("root", help="folder of LOL")
+    parser.add_argument("--out", type=Path, default=Path("outputs/ablation"), help="folder for the runs")
+    parser.add_argument("--coarse", type=int, default=60, help="epochs of the coarse stage")
+    parser.add_argument("--fine", type=int, default=8, help="epochs of the fine stage")
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), help="variants to train")
     arguments = parser.parse_args()
     epochs = arguments.coarse + arguments.fine
     print("| | PSNR, dB | GT-mean, dB | SSIM | minutes |\n|---|--:|--:|--:|--:|", flush=True)

@@ -1,8 +1,6 @@
-"""Kill trainings, let the same command go on, and compare with one that was never stopped.
+"""Kill trainings, resume them with the same command, and compare them with an uninterrupted run.
 
-    python experiments/kill-resume/matrix.py --out experiments/kill-resume/metrics.json
-
-Run from the repository's root: the killer is one of the tests' parts.
+Run it from the repository's root: it uses ``tests/cli/killer.py``.
 """
 
 import argparse
@@ -47,7 +45,7 @@ SIGNALS = ("SIGKILL", "SIGTERM")
 
 
 def train(folder: Path, overrides: list[str], kill: tuple[str, ...] = ()) -> int:
-    """Run a training, killed or not; return its exit status."""
+    """Run a training, killed at a place if given; return its exit status."""
     program = ["-m", "tests.cli.killer", *kill] if kill else ["-m", "lowlight.cli.train"]
     command = [sys.executable, *program, *overrides, *SMALL, f"output_dir='{folder}'"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -55,7 +53,7 @@ def train(folder: Path, overrides: list[str], kill: tuple[str, ...] = ()) -> int
 
 
 def state(folder: Path) -> dict[str, torch.Tensor]:
-    """Return every tensor of the last checkpoint: weights, averages, optimizers."""
+    """Return every tensor of the last checkpoint: weights, averaged weights, optimizer states."""
     tensors = {}
 
     def collect(node: object, name: str) -> None:
@@ -74,7 +72,7 @@ def state(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def difference(one: Path, two: Path) -> float:
-    """Return the greatest difference of two runs' last states; infinite where results or curves differ."""
+    """Return the greatest difference between two runs' last states; infinite if scores or curves differ."""
     for name in ("metrics.csv", "per_image.csv", "metrics.json"):
         if (one / name).read_bytes() != (two / name).read_bytes():
             return float("inf")
@@ -85,8 +83,8 @@ def difference(one: Path, two: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, required=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="JSON file for the measurements")
     out = parser.parse_args().out
     rows = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-"""Score runs on the pairs they held out, scenes that their training did not show, as on a test split."""
+"""Score runs on their own validation pairs, whose scenes were held out of training."""
 
 import argparse
 from pathlib import Path
@@ -13,8 +13,8 @@ from lowlight.evaluation.scoring import score
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("runs", type=Path, nargs="+", help="run folders")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the scores, one folder per run")
     arguments = parser.parse_args()
     for run in arguments.runs:
         data = make(OmegaConf.load(run / "config.yaml").data)

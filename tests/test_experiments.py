@@ -1,0 +1,54 @@
+"""Experiments are laid out alike, their pages' links work, and no result is left unexplained."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "experiments").glob("**/README.md"))
+FOLDERS = sorted(path for path in (ROOT / "experiments").glob("*") if path.is_dir())
+SCRIPTS = sorted((ROOT / "experiments").glob("**/*.py"))
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_an_experiment_has_a_page_a_run_and_results(folder: Path) -> None:
+    assert (folder / "README.md").is_file()
+    assert len(list(folder.glob("run.*"))) == 1
+    assert any(path.is_file() for path in (folder / "results").rglob("*"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_the_index_lists_an_experiment(folder: Path) -> None:
+    assert f"({folder.name}/README.md)" in (folder.parent / "README.md").read_text()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_a_page_names_every_result(folder: Path) -> None:
+    page = (folder / "README.md").read_text()
+    files = {path.name for path in (folder / "results").rglob("*") if path.is_file()}
+    assert not {name for name in files if name not in page}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
+def test_a_script_explains_itself_without_starting(
+    script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script.name, "--help"])
+    with pytest.raises(SystemExit) as exit_of_help:
+        runpy.run_path(str(script), run_name="__main__")
+    assert exit_of_help.value.code == 0
+    assert "usage" in capsys.readouterr().out
