@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Values = TypeVar("Values", Tensor, NDArray[np.float64])
-"""A tensor, or the double-precision array that training data is made with."""
+"""A floating-point tensor, or the double-precision array of the synthetic data."""
 
 LUMA = (0.299, 0.587, 0.114)
 """ITU-R BT.601 weights of red, green and blue."""
@@ -21,10 +21,10 @@ def luminance(image: Tensor) -> Tensor:
 
 
 def luma(colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the BT.601 luma of colours of shape (..., 3), as decoders lay pixels out.
+    """Return the BT.601 luma, shape (...), of colours of shape (..., 3).
 
-    A matrix product, faster than three planes; its last bit may differ from :func:`luminance`, and cached
-    thumbnails hold it.
+    The matrix product suits interleaved pixels. Its last bit may differ from that of :func:`luminance`, and
+    cached thumbnails depend on it.
     """
     return colours @ np.array(LUMA, np.float32)
 

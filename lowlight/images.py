@@ -61,7 +61,7 @@ def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """Clamp an image to [0, 1] and round it to 8 bits; every 8-bit output is made here.
+    """Clamp an image to [0, 1] and round it to 8 bits; all 8-bit outputs go through it.
 
     Args:
         image: Images of shape (..., 3, H, W), in any range.

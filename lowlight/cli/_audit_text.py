@@ -50,21 +50,21 @@ def describe(report: Mapping[str, Any], most: int | None) -> str:
     return "\n".join([*lines, "", _lol(report["lol"])])
 
 
-def _named(culprits: Sequence[Any], most: int | None) -> list[str]:
+def _named(findings: Sequence[Any], most: int | None) -> list[str]:
     """Return one line per finding, and the number of those left out."""
-    lines = [f"  {_line(culprit)}" for culprit in culprits[:most]]
-    rest = len(culprits) - len(lines)
+    lines = [f"  {_line(finding)}" for finding in findings[:most]]
+    rest = len(findings) - len(lines)
     return lines + ([f"  and {rest} more (--all lists them)"] if rest else [])
 
 
-def _line(culprit: Any) -> str:
-    if isinstance(culprit, str):
-        return culprit
-    if isinstance(culprit, list):
-        return " = ".join(culprit)
-    if "down" in culprit:
-        return f"{culprit['image']}: {culprit['down']:+d} pixels down, {culprit['right']:+d} to the right"
-    return "; ".join(f"{split}: {' '.join(names)}" for split, names in culprit.items())
+def _line(finding: Any) -> str:
+    if isinstance(finding, str):
+        return finding
+    if isinstance(finding, list):
+        return " = ".join(finding)
+    if "down" in finding:
+        return f"{finding['image']}: {finding['down']:+d} pixels down, {finding['right']:+d} to the right"
+    return "; ".join(f"{split}: {' '.join(names)}" for split, names in finding.items())
 
 
 def _lol(found: Mapping[str, Any]) -> str:

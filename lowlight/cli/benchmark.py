@@ -99,7 +99,7 @@ def _text(result: dict[str, Any]) -> str:
     for row in result["training"]:
         lines.append(
             f"training {row['model']}: {row['images_per_s']:.1f} images/s ({row['batch']} crops of "
-            f"{row['side']} pixels, {row['milliseconds']:.0f} ms a step, {row['memory_mb']:.0f} MB)"
+            f"{row['side']} pixels, {row['milliseconds']:.0f} ms per step, {row['memory_mb']:.0f} MB)"
         )
     lines += [f"not run: {row['model']}, {row['engine']}: {row['reason']}" for row in result["failed"]]
     about = result["about"]
@@ -110,7 +110,7 @@ def _text(result: dict[str, Any]) -> str:
     if about["noisy"]:
         lines.append(
             f"THE MACHINE WAS NOISY: constant work spread by {about['spread_of_constant_work']:.0%}; "
-            "believe the ratios, not the times."
+            "trust the ratios, not the times."
         )
     return "\n".join(lines)
 

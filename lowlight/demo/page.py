@@ -16,7 +16,7 @@ from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 
 AT_ONCE = 6
-"""Methods per upload, at most."""
+"""Greatest number of methods per upload."""
 _WELCOME = "Choose a photograph, then press Enhance."
 _CLEANING = (600, 3600)  # every 600 s, files older than 3600 s are deleted
 
@@ -59,7 +59,7 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="lowlight-demo-") as folder:
         # Gradio reads these on import.
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
-        os.environ["NO_PROXY"] = "*"  # its only request is a health check of its own server
+        os.environ["NO_PROXY"] = "*"  # keeps its health check of its own server off a proxy
         settings = Settings(max_pixels=max_pixels)
         page = build(models, loader(models, trust=trust), settings, max_upload, Path(folder))
         try:

@@ -37,7 +37,7 @@ REASONS = {
     "not_dark": "the photograph is bright already",
     "not_finite": "the method failed on this photograph: part of its output is not a number",
     "clipped": "more than half of the photograph would have become pure white or black",
-    "colour_cast": "the photograph would have taken on a strong colour cast",
+    "colour_cast": "the result would have had a strong colour cast",
 }
 """Explanation of each reason for keeping the original, by its code."""
 
