@@ -1,4 +1,4 @@
-"""The config folder: where it is, what it offers, and composing it without the command line."""
+"""Hydra configs: their folder, the choices per group, and composition without the command line."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from omegaconf import DictConfig, OmegaConf
 
 
 def config_folder() -> Path:
-    """Return the absolute folder of the configs: inside the installed package, or beside it in a checkout."""
+    """Return the absolute path of ``conf/``: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent
     shipped = package / "conf"
     return shipped if shipped.is_dir() else package.parent / "conf"
 
 
 def available(group: str = "method") -> list[str]:
-    """Return the names that a config group offers, sorted.
+    """Return the sorted choices of a config group.
 
     Args:
-        group: A folder of ``conf/``, such as ``method`` or ``data``.
+        group: Folder of ``conf/``, such as ``method`` or ``data``.
 
     Raises:
         ValueError: If there is no such group.
@@ -34,10 +34,10 @@ def available(group: str = "method") -> list[str]:
 
 
 def register_resolvers() -> None:
-    """Tell OmegaConf of the functions that the configs call.
+    """Register the OmegaConf resolvers that the configs use.
 
-    ``digest`` names a job's folder by what the job is, as a study that goes on counts its jobs from 0 again;
-    ``psnr_floor`` is its argument where the objective is a PSNR to maximise, and None elsewhere.
+    ``digest`` hashes a job's overrides into the name of its folder, as a continued study counts its jobs from
+    0 again; ``psnr_floor`` is its argument if the objective is to maximise ``val/psnr``, otherwise None.
     """
 
     def psnr_floor(floor: float, _root_: Any) -> float | None:

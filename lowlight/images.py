@@ -13,20 +13,20 @@ from torch.nn import functional as F
 from lowlight.files import whole
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
-"""File name endings, in lower case, that are read as images."""
+"""Lower-case suffixes of the image files that are read."""
 
 CONTRACT = (
     "RGB float32 (B, 3, H, W) in [0, 1]; H and W multiples of stride; "
     "the output has the same shape and is to be clamped to [0, 1]"
 )
-"""What a network takes and gives, in words, for the files it is written to."""
+"""Description of a network's input and output, stored in exported files."""
 
 
 class Pair(TypedDict):
-    """A dark image and its reference, as data sets yield them and data loaders batch them.
+    """A dark image and its reference, as datasets yield them and data loaders batch them.
 
-    ``low`` and ``high`` are (3, H, W), batched (B, 3, H, W), float32 in [0, 1]; ``name`` is
-    ``<set>/<stem>``, unique in its data set, batched a list of B names.
+    ``low`` and ``high`` are float32 in [0, 1], of shape (3, H, W), batched (B, 3, H, W); ``name`` is
+    ``<set>/<stem>``, unique in its dataset, batched as a list of B names.
     """
 
     low: Tensor
@@ -35,17 +35,17 @@ class Pair(TypedDict):
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Decode an image file to RGB, whatever its mode, with the orientation it is stored in.
+    """Decode an image file of any mode to RGB, without applying EXIF orientation.
 
     Returns:
         8-bit pixels of shape (H, W, 3).
 
     Raises:
-        ValueError: If the file is missing, truncated or not an image; the message names it.
+        ValueError: If the file is missing, truncated or not an image.
     """
     try:
         with Image.open(path) as image:
-            if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
+            if image.mode.startswith("I"):  # 16-bit grey, which Pillow's conversion clips
                 grey = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
                 return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
             return np.array(image.convert("RGB"))
@@ -56,25 +56,25 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:
-    """Turn 8-bit pixels of shape (..., H, W, 3) into a float image of shape (..., 3, H, W) in [0, 1]."""
-    # Planes are copied as bytes: a third of the time, turned and mirrored pixels above all.
+    """Convert 8-bit pixels of shape (..., H, W, 3) to a float32 image of shape (..., 3, H, W) in [0, 1]."""
+    # Copying the planes as bytes takes a third of the time, above all for rotated and mirrored pixels.
     return torch.from_numpy(np.array(np.moveaxis(pixels, -1, -3), order="C")).float().div_(255)
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """Clamp an image to [0, 1] and round it to 8 bits; the one place where this is done.
+    """Clamp an image to [0, 1] and round it to 8 bits; all 8-bit outputs go through it.
 
     Args:
-        image: Images of shape (..., 3, H, W), any range.
+        image: Images of shape (..., 3, H, W), in any range.
 
     Returns:
-        Images of the same shape, uint8.
+        The images as uint8, of the same shape.
     """
     return image.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def round_to_8_bits(image: Tensor) -> Tensor:
-    """Return the float image in [0, 1] that an 8-bit file of ``image`` would hold, laid out as one read."""
+    """Return the image that an 8-bit file of ``image`` would hold: float32 in [0, 1], contiguous."""
     return to_uint8(image).contiguous().float().div(255)
 
 
@@ -90,7 +90,7 @@ def read_image(path: Path | str) -> Tensor:
 def write_image(image: Tensor, path: Path | str) -> None:
     """Write an image of shape (3, H, W), clamped and rounded to 8 bits, whole or not at all.
 
-    The format follows the path's suffix.
+    The suffix of the path determines the format.
     """
     path = Path(path)
     picture = Image.fromarray(to_uint8(image).movedim(-3, -1).cpu().numpy())
@@ -102,8 +102,8 @@ def check_image(image: Tensor, role: str = "image") -> None:
     """Refuse a tensor that breaks the image contract.
 
     Args:
-        image: Images that must have shape (B, 3, H, W) and a floating-point type; values are not looked at.
-        role: What the message calls the tensor.
+        image: Tensor that must be floating-point, of shape (B, 3, H, W); its values are not checked.
+        role: Name of the tensor in the error message.
 
     Raises:
         ValueError: If the shape or the type is wrong.
@@ -116,13 +116,13 @@ def check_image(image: Tensor, role: str = "image") -> None:
 
 
 def pad_to_stride(image: Tensor, stride: int) -> Tensor:
-    """Pad images at the bottom and the right until their sides are multiples of ``stride`` pixels.
+    """Pad images at the bottom and the right to multiples of ``stride`` pixels.
 
-    Padding is by reflection, or by replication where the image is too small for it.
+    Padding reflects the image, or replicates its edge where the image is too small for that.
 
     Args:
         image: Images of shape (B, 3, H, W), with sides of at least one pixel.
-        stride: The stride in pixels.
+        stride: Stride in pixels.
     """
     height, width = image.shape[-2:]
     bottom, right = -height % stride, -width % stride

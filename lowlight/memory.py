@@ -1,4 +1,4 @@
-"""How much memory this process holds, and how much more a piece of work takes while it runs."""
+"""Resident memory of this process, and the peak memory of a function call."""
 
 import ctypes
 import gc
@@ -9,34 +9,34 @@ from contextlib import suppress
 from pathlib import Path
 
 STATM = Path("/proc/self/statm")
-"""Where Linux tells a process its size; other systems have no such file."""
+"""Memory statistics of this process, on Linux only."""
 
 
 def resident() -> int:
-    """Return the bytes of memory that this process holds, 0 on a system that does not tell."""
+    """Return the resident memory of this process in bytes; 0 on systems other than Linux."""
     return int(STATM.read_text().split()[1]) * mmap.PAGESIZE if STATM.exists() else 0
 
 
 def release() -> None:
-    """Collect what only cycles hold, which takes some tenths of a second, and give it back to the system."""
+    """Collect reference cycles, in some tenths of a second, and return freed memory to the system."""
     gc.collect()
     trim()
 
 
 def trim() -> None:
-    """Give memory that is free but still held back to the system, where the C library can."""
+    """Return freed memory that the C library still holds to the system, where it can."""
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def taken_by(work: Callable[[], object]) -> int:
-    """Run something and return the bytes that it takes at its height beyond what was held before.
+    """Run a function and return its peak memory in bytes, beyond the resident memory before.
 
-    The process's size is read each millisecond. Linux could note the height itself, but would forget the
-    height before, which is not ours to reset.
+    Resident memory is sampled every millisecond: resetting the kernel's own peak counter would take it from
+    whoever else reads it.
 
     Returns:
-        0 on a system that does not tell.
+        Peak in bytes; 0 on systems other than Linux.
     """
     release()
     before, highest = resident(), 0

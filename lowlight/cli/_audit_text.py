@@ -1,41 +1,41 @@
-"""An audit of a paired set, as a person reads it."""
+"""The audit of a paired dataset as text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 VERDICTS = {
-    "clean": "nothing wrong found",
-    "suspicious": "some pairs do not fit together",
-    "damaged": "some files are of no use",
-    "leaking": "one split shows what another one shows: scores on it say little about new scenes",
+    "clean": "no fault found",
+    "suspicious": "some images do not match their reference",
+    "damaged": "some files are unusable",
+    "leaking": "splits share scenes or files, so scores say little about new scenes",
 }
 
 LISTS = {
-    "unmatched": "Without a counterpart",
+    "unmatched": "Missing their counterpart",
     "unreadable": "Unreadable",
-    "unequal": "Unequal in size",
+    "unequal": "Different sizes",
     "swapped": "Dark image and reference swapped",
     "exchanged": "Reference of another scene",
     "misregistered": "Shifted against the reference",
     "leaking_scenes": "Scenes in more than one split",
-    "leaking_files": "Equal files in more than one split",
-    "identical": "Equal files",
-    "near_duplicates": "Nearly equal images",
+    "leaking_files": "Identical files in more than one split",
+    "identical": "Identical files",
+    "near_duplicates": "Near-duplicate images",
 }
 
 
 def describe(report: Mapping[str, Any], most: int | None) -> str:
-    """Write an audit as text: the verdict, a line a split, then what was found.
+    """Format an audit as text: the verdict, the statistics of each split, then the findings.
 
     Args:
-        report: What :func:`lowlight.data.audit.audit` returned.
-        most: How many culprits of a kind are named; ``None`` names all.
+        report: Result of :func:`lowlight.data.audit.audit`.
+        most: Findings listed per kind, at most; ``None`` lists all.
     """
     lines = [f"{report['root']}: {report['verdict']}, {VERDICTS[report['verdict']]}", ""]
     for split, about in report["splits"].items():
         lines.append(
             f"{split:<6}{_count(about['pairs'], 'pair')} of {_count(about['scene_groups'], 'scene')}, "
-            f"{about['images_with_a_sibling']} with a sibling, at most {about['largest_scene']} of a scene; "
+            f"{about['images_with_a_sibling']} sharing a scene, at most {about['largest_scene']} per scene; "
             f"{', '.join(about['sizes'])} pixels"
         )
         for role in ("low", "high"):
@@ -50,31 +50,31 @@ def describe(report: Mapping[str, Any], most: int | None) -> str:
     return "\n".join([*lines, "", _lol(report["lol"])])
 
 
-def _named(culprits: Sequence[Any], most: int | None) -> list[str]:
-    """Write a line a culprit, and how many more there are."""
-    lines = [f"  {_line(culprit)}" for culprit in culprits[:most]]
-    rest = len(culprits) - len(lines)
-    return lines + ([f"  and {rest} more (--all names them)"] if rest else [])
+def _named(findings: Sequence[Any], most: int | None) -> list[str]:
+    """Return one line per finding, and the number of those left out."""
+    lines = [f"  {_line(finding)}" for finding in findings[:most]]
+    rest = len(findings) - len(lines)
+    return lines + ([f"  and {rest} more (--all lists them)"] if rest else [])
 
 
-def _line(culprit: Any) -> str:
-    if isinstance(culprit, str):
-        return culprit
-    if isinstance(culprit, list):
-        return " = ".join(culprit)
-    if "down" in culprit:
-        return f"{culprit['image']}: {culprit['down']:+d} pixels down, {culprit['right']:+d} to the right"
-    return "; ".join(f"{split}: {' '.join(names)}" for split, names in culprit.items())
+def _line(finding: Any) -> str:
+    if isinstance(finding, str):
+        return finding
+    if isinstance(finding, list):
+        return " = ".join(finding)
+    if "down" in finding:
+        return f"{finding['image']}: {finding['down']:+d} pixels down, {finding['right']:+d} to the right"
+    return "; ".join(f"{split}: {' '.join(names)}" for split, names in finding.items())
 
 
 def _lol(found: Mapping[str, Any]) -> str:
-    """Say how much of the set is LOL as published."""
+    """Summarise how many files are those of LOL as published."""
     if not found["equal"]:
-        return "LOL: none of the files has the bytes of a published one"
-    text = f"LOL: {found['equal']} of {found['files']} files have the bytes of published ones"
+        return "LOL: no file is identical to a published one"
+    text = f"LOL: {found['equal']} of {found['files']} files are identical to published ones"
     if found["changed"]:
         names = ", ".join(found["changed"][:5]) + (", ..." if len(found["changed"]) > 5 else "")
-        text += f"; {len(found['changed'])} of a published name do not: {names}"
+        text += f"; {len(found['changed'])} with a published name differ: {names}"
     return text
 
 

@@ -1,4 +1,4 @@
-"""What the Hydra verbs share: the run folder, errors in one line, missing plugins, the summary of a sweep."""
+"""Shared parts of the Hydra verbs: output folders, errors in one line, missing plugins, sweep summaries."""
 
 import os
 import re
@@ -21,14 +21,14 @@ from lowlight.runs.folder import FAILURE, REFUSAL
 from lowlight.sweeps.job import one_line, run_job
 
 _PLUGINS = {"joblib": "launch", "submitit": "launch", "ray": "ray", "optuna": "optuna"}
-"""Hydra's launchers and sweepers, and the extra that brings each."""
+"""Hydra's launchers and sweepers, each with the extra that installs it."""
 
 
 def run(task: Callable[[DictConfig], float | None], config: DictConfig) -> float | None:
     """Call a verb's function with the job's folder as ``output_dir``.
 
-    What a user got wrong (a ``ValueError``, a missing setting) is told in one line on stderr with exit
-    status 1; a job of a sweep is run by :func:`run_job` instead. HYDRA_FULL_ERROR=1 raises either way.
+    An error that the user can remedy (a ``ValueError``, a missing setting) becomes one line on stderr and
+    exit status 1; jobs of a sweep go through :func:`run_job`. HYDRA_FULL_ERROR=1 raises in both cases.
     """
     quieten_lightning()
     hydra = HydraConfig.get()
@@ -49,14 +49,14 @@ def run(task: Callable[[DictConfig], float | None], config: DictConfig) -> float
 
 
 class OutputCheck(Callback):
-    """Tell of an output folder that cannot be written in one line, before Hydra does with a traceback."""
+    """Refuse an output folder that cannot be written in one line, before Hydra fails with a traceback."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Make the folder of a run, or stop."""
+        """Create the folder of a run, or exit."""
         _require_writable(Path(config.output_dir), "output_dir")
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Make the folder of a sweep, or stop."""
+        """Create the folder of a sweep, or exit."""
         _require_writable(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
 
 
@@ -64,14 +64,14 @@ def _require_writable(folder: Path, key: str) -> None:
     probe = folder / f".probe.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(bytes(65536))  # a full disk often takes an empty file
+        probe.write_bytes(bytes(65536))  # a full disk often accepts an empty file
         probe.unlink()
     except OSError as error:
         sys.exit(f"error: cannot write to {key}={folder} ({error.strerror}); choose another")
 
 
 def _label_job(config: DictConfig, sweep: str, overrides: list[str]) -> None:
-    """Give loggers that have ``group`` and ``tags``, unset, the sweep's name and the job's overrides."""
+    """Set the unset ``group`` and ``tags`` of loggers to the sweep's name and the job's overrides."""
     for logger in (config.get("logger") or {}).values():
         for key, value in {"group": sweep, "tags": overrides}.items():
             if key in logger and logger[key] is None:
@@ -79,24 +79,24 @@ def _label_job(config: DictConfig, sweep: str, overrides: list[str]) -> None:
 
 
 class SweepSummary(Callback):
-    """Write and print what became of a sweep's jobs at its end; the exit status is 1 if one failed."""
+    """Write and print the summary of a sweep at its end; the exit status is 1 if a job failed."""
 
     def __init__(self) -> None:
         self.started = 0.0
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
-        """Note the time: the folder may hold jobs of earlier sweeps."""
+        """Note the time, as the folder may hold jobs of earlier sweeps."""
         self.started = time.time()
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Summarise."""
+        """Summarise the jobs in the sweep's folder."""
         from lowlight.sweeps.summary import as_text, read_sweep, write_summary
 
         folder = Path(config.hydra.sweep.dir)
         jobs = read_sweep(folder)
         write_summary(folder, jobs)
         print(as_text(jobs))
-        print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` writes it anew.")
+        print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` updates it.")
         refusals = [job.folder / REFUSAL for job in jobs if (job.folder / REFUSAL).exists()]
         for record in refusals:
             print(f"failed, beside the finished run in its folder: {read_json(record)['reason']}")
@@ -107,10 +107,10 @@ class SweepSummary(Callback):
 
 
 def require_plugins(arguments: Sequence[str]) -> None:
-    """Name the extra that brings a launcher or sweeper that the command line asks for, if it is missing."""
+    """Exit with the name of the extra that installs a requested launcher or sweeper, if it is missing."""
     for argument in arguments:
-        asked = re.match(r"(?:hydra/launcher|hydra/sweeper|hparams_search)=([a-z]+)", argument)
-        name = asked[1].replace("slurm", "submitit") if asked else ""
+        plugin = re.match(r"(?:hydra/launcher|hydra/sweeper|hparams_search)=([a-z]+)", argument)
+        name = plugin[1].replace("slurm", "submitit") if plugin else ""
         if name in _PLUGINS and not _is_installed(name):
             extra = _PLUGINS[name]
             sys.exit(f"error: {argument} needs an extra: pip install 'lowlight[{extra}]'")
@@ -119,5 +119,5 @@ def require_plugins(arguments: Sequence[str]) -> None:
 def _is_installed(name: str) -> bool:
     try:
         return any(find_spec(f"hydra_plugins.hydra_{name}_{kind}") for kind in ("launcher", "sweeper"))
-    except ModuleNotFoundError:  # no plugin at all
+    except ModuleNotFoundError:  # no hydra_plugins package at all
         return False

@@ -1,18 +1,21 @@
-"""Sizes of memory and of files, as the command line spells them."""
+"""Memory and file sizes on the command line."""
 
 import re
 
 
 def read_size(text: str, option: str, kilo: int = 1000) -> int:
-    """Return the bytes that a size such as ``3GB``, ``1500 MB`` or ``2000000`` stands for.
+    """Parse a size such as ``3GB``, ``1500 MB`` or ``2000000``.
 
     Args:
         text: The size.
-        option: Whose value it is, for the message.
-        kilo: What a step from KB to MB is worth: 1000, or 1024.
+        option: Option that it was given to, for the error message.
+        kilo: Bytes per KB, and KB per MB: 1000 or 1024.
+
+    Returns:
+        The size in bytes.
 
     Raises:
-        ValueError: If it is no size above 0.
+        ValueError: If the text is not a positive size.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMG]?)B?", text.strip().upper())
     size = int(float(found[1]) * kilo ** " KMG".index(found[2] or " ")) if found else 0

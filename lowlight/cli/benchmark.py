@@ -1,11 +1,13 @@
-"""`lowlight benchmark`: how fast methods are and what they take."""
+"""``lowlight benchmark``: speed, memory and size of methods."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from lowlight.cli._errors import errors_in_one_line
+from lowlight.cli._options import Debug, Trust
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -16,40 +18,45 @@ def benchmark(
         list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help="Methods (random weights), runs, checkpoints, pretrained folders; the baseline first.",
-            show_default="the small ones",
+            help="Methods (randomly initialised), runs, checkpoints, pretrained folders; the baseline first.",
+            show_default="coarse_to_fine autoencoder gamma",
         ),
     ] = None,
-    size: Annotated[list[str] | None, typer.Option(help="Width and height, pixels; may be repeated.")] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(help="Width and height in pixels; repeatable.", show_default="600x400"),
+    ] = None,
     engine: Annotated[
-        list[str] | None, typer.Option(help="torch, bf16, compile, onnx, openvino; may be repeated.")
+        list[str] | None,
+        typer.Option(help="torch, bf16, compile, onnx or openvino; repeatable.", show_default="torch"),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=2, help="How often each is timed.")] = 10,
+    rounds: Annotated[int, typer.Option(min=2, help="Timings per method.")] = 10,
     train: Annotated[
-        str | None, typer.Option(help="Time training steps, too: batch and side of the crops, as 8x128.")
+        str | None,
+        typer.Option(help="Also time training steps: batch size and crop side, such as 8x128."),
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU; as many as torch takes.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "cpu",
-    trust: Annotated[
-        list[str] | None, typer.Option(help="A package that a checkpoint may call, as mypackage.")
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; torch's default if not given.")
     ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "cpu",
+    trust: Trust = None,
     out: Annotated[Path | None, typer.Option(help="Folder for benchmark.json and the plot.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
-    """Time methods in turn, in one process, and count what they take.
+    """Time methods by turns in one process; count parameters, multiply-accumulates and memory.
 
-    Prints a table; multiply-accumulates and sizes are in decimal units. Where a run has test scores, the plot
-    shows PSNR against time.
+    Prints a table, in decimal units (1 MB is 10^6 bytes). Where a run has test scores, the plot shows PSNR
+    against time.
     """
-    import torch
+    with errors_in_one_line("benchmark", debug):
+        import torch  # --help need not wait for it
 
-    from lowlight.benchmark import benchmark as measure
-    from lowlight.cli._quiet import quieten_lightning
-    from lowlight.report.latency import write
+        from lowlight.benchmark import benchmark as measure
+        from lowlight.cli._quiet import quieten_lightning
+        from lowlight.report.latency import write
 
-    quieten_lightning()
-    try:
+        quieten_lightning()
         sizes = [_pair(text, "--size") for text in size or ["600x400"]]
         steps = None if train is None else _pair(train, "--train")
         if threads:
@@ -65,16 +72,11 @@ def benchmark(
         )
         if out:
             write(result, out)
-    except (OSError, ValueError) as error:
-        if debug:
-            raise
-        print(f"lowlight benchmark: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(1) from None
     print(json.dumps(result, indent=2) if as_json else _text(result))
 
 
 def _pair(text: str, option: str) -> tuple[int, int]:
-    """Return the two numbers of such as ``600x400``."""
+    """Parse two positive numbers such as ``600x400``."""
     first, _, second = text.partition("x")
     if not (first.isdecimal() and second.isdecimal() and int(first) and int(second)):
         raise ValueError(f"{option}={text} is no pair of numbers such as 600x400")
@@ -82,7 +84,7 @@ def _pair(text: str, option: str) -> tuple[int, int]:
 
 
 def _text(result: dict[str, Any]) -> str:
-    """Lay the measurements out for a terminal."""
+    """Format the measurements as a table for a terminal."""
     lines = [
         f"{'model':<28}{'engine':<10}{'size':>10}{'M params':>10}{'GMAC':>9}{'ms':>10}{'quartiles':>18}"
         f"{'ratio':>8}{'MB':>8}{'MP/s':>8}"
@@ -97,7 +99,7 @@ def _text(result: dict[str, Any]) -> str:
     for row in result["training"]:
         lines.append(
             f"training {row['model']}: {row['images_per_s']:.1f} images/s ({row['batch']} crops of "
-            f"{row['side']} pixels, {row['milliseconds']:.0f} ms a step, {row['memory_mb']:.0f} MB)"
+            f"{row['side']} pixels, {row['milliseconds']:.0f} ms per step, {row['memory_mb']:.0f} MB)"
         )
     lines += [f"not run: {row['model']}, {row['engine']}: {row['reason']}" for row in result["failed"]]
     about = result["about"]
@@ -108,7 +110,7 @@ def _text(result: dict[str, Any]) -> str:
     if about["noisy"]:
         lines.append(
             f"THE MACHINE WAS NOISY: constant work spread by {about['spread_of_constant_work']:.0%}; "
-            "believe the ratios, not the times."
+            "trust the ratios, not the times."
         )
     return "\n".join(lines)
 

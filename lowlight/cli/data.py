@@ -1,50 +1,40 @@
-"""``lowlight data``: audit a set of pairs, fetch LOL, write the no-learning control."""
+"""``lowlight data``: audit a paired dataset, download LOL, write the no-learning control."""
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lowlight.cli._audit_text import describe
+from lowlight.cli._errors import errors_in_one_line
+from lowlight.cli._options import Debug
 
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    help="Audit a set of pairs, fetch LOL, write the no-learning control.",
+    help="Audit a paired dataset, download LOL, write the no-learning control.",
 )
-
-
-@contextmanager
-def told_in_one_line(command: str, debug: bool) -> Iterator[None]:
-    """Tell what a user got wrong in one line on stderr, exit status 1; with ``debug`` by a traceback."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        if debug:
-            raise
-        print(f"lowlight data {command}: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(1) from None
 
 
 @app.command()
 def check(
-    root: Annotated[Path, typer.Argument(help="A set in a paired layout, as LOL's.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Name all culprits, not the first ten.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    root: Annotated[
+        Path, typer.Argument(help="Folder of a paired dataset, such as LOL.", show_default=False)
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List every finding, not ten per kind.")] = False,
+    debug: Debug = False,
 ) -> None:
-    """Look at every file of a set: damage, duplicates, misfits, and test scenes that stand in training.
+    """Check a paired dataset for damage, duplicates, mismatched pairs and test scenes in the training split.
 
-    Exit status: 0 clean, 3 a scene or file stands in two splits, 4 unusable pairs, 5 pairs that do not fit,
-    1 no set there.
+    Exit status: 0 clean; 3 a scene or file is in two splits; 4 unusable files; 5 mismatched pairs; 1 no
+    dataset found.
     """
-    with told_in_one_line("check", debug):
-        from lowlight.data.audit import audit  # it imports torch, which --help need not wait for
+    with errors_in_one_line("data check", debug):
+        from lowlight.data.audit import audit  # imports torch, which --help need not wait for
 
         report = audit(root)
     print(json.dumps(report, indent=2) if as_json else describe(report, None if everything else 10))
@@ -53,22 +43,23 @@ def check(
 
 @app.command()
 def download(
-    name: Annotated[str, typer.Argument(help="The set: lol.", show_default=False)],
-    root: Annotated[Path, typer.Option(help="Folder to put it into.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Dataset: lol.", show_default=False)],
+    root: Annotated[Path, typer.Option(help="Folder to write the dataset to.", show_default=False)],
     archive: Annotated[
-        Path | None, typer.Option(help="A zip fetched by hand, instead of a download.", show_default=False)
+        Path | None,
+        typer.Option(help="Zip file downloaded by hand; nothing is fetched then.", show_default=False),
     ] = None,
     url: Annotated[
-        str | None, typer.Option(help="Another place to download the zip from.", show_default=False)
+        str | None, typer.Option(help="Other address to download the zip from.", show_default=False)
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds without a byte before giving up.")] = 30.0,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds without data before giving up.")] = 30.0,
+    debug: Debug = False,
 ) -> None:
-    """Fetch LOL, check every file against the published bytes, and lay it out as published."""
-    with told_in_one_line("download", debug):
+    """Download LOL, verify every file's checksum, and unpack it in its published layout."""
+    with errors_in_one_line("data download", debug):
         if name.lower() != "lol":
-            raise ValueError(f"no set {name!r} is known; there is lol")
-        from lowlight.data import download as fetching  # it imports torch, which --help need not wait for
+            raise ValueError(f"no dataset {name!r}; the only one is lol")
+        from lowlight.data import download as fetching  # imports torch, which --help need not wait for
 
         print(fetching.LICENCE)
         place = url or fetching.URL
@@ -77,7 +68,7 @@ def download(
 
 
 def _show_progress(done: int, total: int | None) -> None:
-    """Tell a terminal how far a download is."""
+    """Show the progress of a download on a terminal."""
     if sys.stderr.isatty():
         whole = f" of {total / 2**20:.0f}" if total else ""
         print(f"\r{done / 2**20:.0f}{whole} MiB", end="", file=sys.stderr, flush=True)
@@ -85,20 +76,22 @@ def _show_progress(done: int, total: int | None) -> None:
 
 @app.command()
 def retrieve(
-    root: Annotated[Path, typer.Argument(help="A set with training and test pairs.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder to write the answers to.", show_default=False)],
+    root: Annotated[
+        Path, typer.Argument(help="Paired dataset with training and test splits.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write the predictions to.", show_default=False)],
     split: Annotated[
-        str, typer.Option(help="standard, scene_disjoint or by_file, as data.split.")
+        str, typer.Option(help="Protocol, as in data.split: standard, scene_disjoint or by_file.")
     ] = "standard",
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
-    """Write the no-learning control as a folder of predictions.
+    """Write the predictions of the no-learning control.
 
-    Each test image is answered with the reference of the training pair whose dark image is most alike. What
-    this scores, it owes to test scenes that stand in the training set.
+    Each prediction is the reference of the training pair whose dark image is most similar to the test image.
+    The score shows what test scenes in the training split are worth.
     """
-    with told_in_one_line("retrieve", debug):
-        from lowlight.data import PairDataModule  # it imports torch, which --help need not wait for
+    with errors_in_one_line("data retrieve", debug):
+        from lowlight.data import PairDataModule  # imports torch, which --help need not wait for
         from lowlight.data.retrieve import retrieve as write_answers
 
         if out.exists() and any(out.iterdir()):

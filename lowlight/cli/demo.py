@@ -1,11 +1,12 @@
-"""`lowlight demo`: a web page that enhances photographs."""
+"""``lowlight demo``: a web page that enhances photographs."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lowlight.cli._errors import errors_in_one_line
+from lowlight.cli._options import Debug, Trust
 from lowlight.cli._sizes import read_size
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -14,35 +15,33 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def demo(
     runs: Annotated[
-        Path | None, typer.Option(help="A folder of runs and checkpoints to choose from.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Folder whose runs, checkpoints and exports are offered, besides the built-in methods.",
+            show_default=False,
+        ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all of them.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 7860,
-    max_upload: Annotated[str, typer.Option(help="Refuse larger files.")] = "20MB",
-    max_pixels: Annotated[float, typer.Option(help="Refuse larger images, in pixels.")] = 25e6,
-    trust: Annotated[
-        list[str] | None, typer.Option(help="A package that the checkpoints may call, as mypackage.")
-    ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    max_upload: Annotated[str, typer.Option(help="Largest file to accept.")] = "20MB",
+    max_pixels: Annotated[float, typer.Option(help="Largest image to accept, in pixels.")] = 25e6,
+    trust: Trust = None,
+    debug: Debug = False,
 ) -> None:
-    """Enhance photographs on a web page of this machine.
+    """Serve a web page that enhances photographs.
 
-    By default the page can be opened on this machine only. It loads nothing from elsewhere and sends
-    nothing there. Ctrl-C ends it, and deletes what was uploaded.
+    By default only this machine can open the page. It loads nothing from other servers and sends them
+    nothing. Ctrl-C stops it and deletes the uploads.
     """
-    from lowlight.demo.page import serve  # it imports torch, which --help need not wait for
 
-    def tell(address: str) -> None:
+    def announce(address: str) -> None:
         print(f"The page is {address} (Ctrl-C ends it)", flush=True)
 
-    try:
+    with errors_in_one_line("demo", debug):
+        from lowlight.demo.page import serve  # imports torch, which --help need not wait for
+
         size = read_size(max_upload, "--max-upload", kilo=1024)  # as Gradio counts
-        serve(runs, host, port, size, int(max_pixels), trust or (), tell)
-    except (OSError, ValueError) as error:
-        if debug:
-            raise
-        print(f"lowlight demo: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        serve(runs, host, port, size, int(max_pixels), trust or (), announce)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``lowlight evaluate``: score a checkpoint, saved images, or a method that learns nothing."""
+"""``lowlight evaluate``: score a checkpoint, saved images or a classical method."""
 
 import math
 import sys
@@ -31,14 +31,14 @@ def _evaluate(config: DictConfig) -> float:
 
 
 def _bounds(intervals: Mapping[str, Sequence[float]], key: str) -> str:
-    """Write a score's interval, nothing where it has none."""
+    """Format the confidence interval of a score; empty if it has none."""
     low, high = map(float, intervals.get(key.removeprefix("test/"), ("nan", "nan")))
     return "" if math.isnan(low) else f"[{low:.4f}, {high:.4f}]"
 
 
 @hydra.main(config_path=str(config_folder()), config_name="evaluate", version_base="1.3")
 def app(config: DictConfig) -> float | None:
-    """Evaluate as the config says; return the PSNR in dB for a sweeper."""
+    """Evaluate what the config describes; return the PSNR in dB to Hydra's sweeper."""
     return run(_evaluate, config)
 
 

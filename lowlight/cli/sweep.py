@@ -1,12 +1,13 @@
-"""`lowlight sweep`: what became of a sweep's jobs."""
+"""``lowlight sweep``: status and objective of a sweep's jobs."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lowlight.cli._errors import errors_in_one_line
+from lowlight.cli._options import Debug
 from lowlight.sweeps.summary import as_text, read_sweep, rows, write_summary
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -17,18 +18,13 @@ def sweep(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A sweep's folder, such as multirun.", show_default=False)
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    debug: Debug = False,
 ) -> None:
-    """Print each job's overrides, status and objective, the best first; write sweep.csv and sweep.md."""
-    try:
+    """Print overrides, status and objective of every job, the best first; write sweep.csv and sweep.md."""
+    with errors_in_one_line("sweep", debug):
         jobs = read_sweep(folder)
         write_summary(folder, jobs)
-    except (OSError, ValueError) as error:
-        if debug:
-            raise
-        print(f"lowlight sweep: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(1) from None
     print(json.dumps(rows(jobs), indent=2) if as_json else as_text(jobs))
 
 

@@ -1,4 +1,4 @@
-"""``lowlight train``: fit a method, then test its best checkpoint."""
+"""``lowlight train``: train a method, then test its best checkpoint."""
 
 import sys
 
@@ -25,7 +25,7 @@ def _train(config: DictConfig) -> float | None:
 
 @hydra.main(config_path=str(config_folder()), config_name="train", version_base="1.3")
 def app(config: DictConfig) -> float | None:
-    """Train as the config says; return the objective for a sweeper."""
+    """Train what the config describes; return the objective to Hydra's sweeper."""
     return run(_train, config)
 
 

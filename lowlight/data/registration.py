@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from lowlight.colour import luma
+
 Array = NDArray[np.float32]
 
 LEAST_SHIFT = 4
@@ -13,8 +15,6 @@ LEAST_GAIN = 0.1
 
 LEAST_SIDE = 32
 """Images with a shorter side, in pixels, are not judged."""
-
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
 def shift(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> tuple[int, int] | None:
@@ -46,7 +46,7 @@ def shift(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> tuple[int, int] | 
 def _edges(pixels: NDArray[np.uint8]) -> Array:
     """Return the gradient's strength in log-luminance at half size."""
     height, width = (side - side % 2 for side in pixels.shape[:2])
-    grey = np.log(pixels[:height, :width].astype(np.float32) @ _LUMA + 2)
+    grey = np.log(luma(pixels[:height, :width].astype(np.float32)) + 2)
     grey = grey.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
     strength: Array = np.zeros_like(grey)
     strength[1:-1, 1:-1] = np.hypot(grey[2:, 1:-1] - grey[:-2, 1:-1], grey[1:-1, 2:] - grey[1:-1, :-2])

@@ -6,19 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lowlight.colour import luma
+
 THUMBNAIL = (48, 32)
 """Width and height of a thumbnail in pixels."""
 
 SAME_SCENE = 0.93
 """Thumbnails of a higher Pearson correlation show the same scene."""
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _ROWS = 1024  # correlations of this many images with all others at a time, to bound the memory
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Shrink 8-bit RGB of shape (H, W, 3) to BT.601 grey of shape (32, 48), averaging areas."""
-    grey = Image.fromarray(pixels.astype(np.float32) @ _LUMA)
+    grey = Image.fromarray(luma(pixels.astype(np.float32)))
     return np.asarray(grey.resize(THUMBNAIL, Image.Resampling.BOX))
 
 

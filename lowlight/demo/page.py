@@ -1,4 +1,4 @@
-"""The web page on which photographs are enhanced, made of Gradio's parts."""
+"""The web page that enhances photographs, built with Gradio."""
 
 import html
 import json
@@ -16,9 +16,9 @@ from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 
 AT_ONCE = 6
-"""Methods that one upload may be enhanced by."""
+"""Greatest number of methods per upload."""
 _WELCOME = "Choose a photograph, then press Enhance."
-_CLEANING = (600, 3600)  # every ten minutes, files older than an hour are deleted
+_CLEANING = (600, 3600)  # every 600 s, files older than 3600 s are deleted
 
 _CSS = """
 #message p { margin: 0.2em 0; }
@@ -38,28 +38,28 @@ def serve(
     max_upload: int,
     max_pixels: int,
     trust: Sequence[str] = (),
-    told: Callable[[str], None] = lambda _: None,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Show the page until the process is interrupted.
+    """Serve the page until the process is interrupted.
 
     Args:
-        runs: A folder of runs and checkpoints to choose from.
-        host: The address to listen on.
-        port: The port to listen on.
-        max_upload: Bytes of an upload, at most.
-        max_pixels: Pixels of a photograph, at most.
-        trust: Packages that the checkpoints may call.
-        told: Is given the page's address once it can be opened.
+        runs: Folder of runs, checkpoints and exports to offer.
+        host: Address to listen on.
+        port: Port to listen on.
+        max_upload: Largest upload in bytes.
+        max_pixels: Largest photograph in pixels.
+        trust: Packages beyond torch and lowlight that the checkpoints may use.
+        announce: Called with the page's address once it can be opened.
 
     Raises:
-        ValueError: If Gradio is missing, the folder holds no model, or the address cannot be listened on.
+        ValueError: If Gradio is missing, the folder holds no model, or the address is not available.
     """
     models = find_models(runs)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="lowlight-demo-") as folder:
-        # Gradio reads these when it is imported.
+        # Gradio reads these on import.
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
-        os.environ["NO_PROXY"] = "*"  # it asks its own server whether it is up, and nobody else anything
+        os.environ["NO_PROXY"] = "*"  # keeps its health check of its own server off a proxy
         settings = Settings(max_pixels=max_pixels)
         page = build(models, loader(models, trust=trust), settings, max_upload, Path(folder))
         try:
@@ -67,14 +67,14 @@ def serve(
         except OSError:
             raise ValueError(f"cannot listen on {host}, port {port}; give another --port or --host") from None
         try:
-            told(page.local_url)
+            announce(page.local_url)
             threading.Event().wait()
         except KeyboardInterrupt:
             page.close(verbose=False)
 
 
 def _launch(page: Any, host: str, port: int, max_upload: int) -> None:
-    """Start the server, with all left out that would reach beyond this machine."""
+    """Start the server without any feature that contacts other machines."""
     from gradio.themes import Default
 
     page.launch(
@@ -103,17 +103,17 @@ def build(
     max_upload: int,
     folder: Path,
 ) -> Any:
-    """Lay out the page and say what its parts do.
+    """Lay out the page and connect its components.
 
     Args:
-        models: What may be chosen; see :func:`lowlight.demo.uploads.find_models`.
-        load: Returns a model by its name.
-        settings: The greatest size of a photograph.
-        max_upload: Bytes of an upload, at most; told on the page.
+        models: Models to choose from; see :func:`lowlight.demo.uploads.find_models`.
+        load: Loads a model by name.
+        settings: Its ``max_pixels`` limits the size of photographs.
+        max_upload: Largest upload in bytes, as the page states it.
         folder: Gradio's folder of temporary files.
 
     Returns:
-        A ``gradio.Blocks``, ready to be launched.
+        A ``gradio.Blocks``, ready to launch.
 
     Raises:
         ValueError: If Gradio is missing.
@@ -138,18 +138,18 @@ def build(
                     multiselect=True,
                     max_choices=AT_ONCE,
                     label="Methods",
-                    info=f"Up to {AT_ONCE}, side by side; trained ones come first.",
+                    info=f"Up to {AT_ONCE}, compared side by side; trained models are listed first.",
                 )
                 strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
                 fail_safe = gr.Checkbox(
                     True,
                     label="Fail-safe",
-                    info="Leave what is not dark, or comes out ruined, as it is.",
+                    info="Keep the original if it is bright already or the result is unusable.",
                 )
                 button = gr.Button("Enhance", variant="primary", elem_id="enhance")
             with gr.Column(scale=2, min_width=280):
-                message = gr.HTML(_told(_WELCOME), elem_id="message")
-                shown = gr.Radio([], label="Compared below", visible=False, elem_id="shown")
+                message = gr.HTML(_as_html(_WELCOME), elem_id="message")
+                shown = gr.Radio([], label="Method compared below", visible=False, elem_id="shown")
                 slider = gr.ImageSlider(label="Before and after", elem_id="slider", buttons=["fullscreen"])
                 histogram = gr.Image(elem_id="histogram", buttons=[], show_label=False, visible=False)
         gallery = gr.Gallery(
@@ -171,23 +171,21 @@ def build(
 
         def enhance(path: str | None, chosen: list[str], share: float, safe: bool) -> list[Any]:
             if not (path and chosen):
-                asked = "Choose a photograph first." if chosen else "Choose a method, or several."
-                return [None, _told(asked, refused=True), *_nothing()]
+                remedy = "Choose a photograph first." if chosen else "Choose at least one method."
+                return [None, _as_html(remedy, refused=True), *_nothing()]
             one = Settings(share, safe, settings.max_pixels)
             try:
                 made = enhance_upload(Path(path), chosen, load, one, Path(tempfile.mkdtemp(dir=folder)))
             except ValueError as error:
-                return [None, _told(str(error), refused=True), *_nothing()]
+                return [None, _as_html(str(error), refused=True), *_nothing()]
             if not made.results:
-                return [None, _told(*made.remarks, refused=True), *_nothing()]
-            return [made, _told(*made.remarks or ("Done.",)), *_show_all(made)]
+                return [None, _as_html(*made.remarks, refused=True), *_nothing()]
+            return [made, _as_html(*made.remarks or ("Done.",)), *_show_all(made)]
 
         def choose_shown(made: Results | None, name: str) -> list[Any]:
             one = next((one for one in made.results if one.name == name), None) if made else None
             if made is None or one is None or not one.preview.exists():
-                raise gr.Error(
-                    "These results are no longer kept; press Enhance again.", print_exception=False
-                )
+                raise gr.Error("These results have been deleted; press Enhance again.", print_exception=False)
             return [(made.before, one.preview), one.histogram]
 
         button.click(
@@ -198,14 +196,14 @@ def build(
             show_progress_on=[message],
             api_visibility="private",
         )
-        upload.change(None, None, message, js=f"() => {json.dumps(_told(_WELCOME))}")
+        upload.change(None, None, message, js=f"() => {json.dumps(_as_html(_WELCOME))}")
         shown.input(choose_shown, [kept, shown], [slider, histogram], api_visibility="private")
     page.queue(max_size=20)
     return page
 
 
 def _show_all(made: Results) -> list[Any]:
-    """Return what the page shows of an upload's results; the first enhancement is compared with it."""
+    """Return the page's components for the results; the slider shows the first enhanced one."""
     import gradio as gr
 
     names = [one.name for one in made.results]
@@ -222,6 +220,7 @@ def _show_all(made: Results) -> list[Any]:
 
 
 def _nothing() -> list[Any]:
+    """Return the same components, empty."""
     import gradio as gr
 
     return [
@@ -233,7 +232,7 @@ def _nothing() -> list[Any]:
     ]
 
 
-def _told(*sentences: str, refused: bool = False) -> str:
-    """Return sentences as HTML that a screen reader reads out."""
+def _as_html(*sentences: str, refused: bool = False) -> str:
+    """Format sentences as HTML that screen readers announce."""
     paragraphs = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
     return f'<div role="{"alert" if refused else "status"}"{" class=refused" * refused}>{paragraphs}</div>'

@@ -1,4 +1,4 @@
-"""What the web page does with an upload: finding models, enhancing by several, telling what came of it."""
+"""Uploads to the web page: the models to choose from, and their results on a photograph."""
 
 import re
 import time
@@ -29,29 +29,29 @@ from lowlight.runs.folder import BEST, LAST
 from lowlight.runtimes.enhancer import Enhancer
 
 KEPT = 3
-"""Models that stay loaded, those used last."""
+"""Number of models that stay loaded, the most recently used."""
 PREVIEW = 1280
-"""Pixels of a preview's longer side, at most."""
+"""Longest side of a preview in pixels."""
 
 REASONS = {
     "not_dark": "the photograph is bright already",
-    "not_finite": "the method failed on this photograph: some of its output is no number",
+    "not_finite": "the method failed on this photograph: part of its output is not a number",
     "clipped": "more than half of the photograph would have become pure white or black",
-    "colour_cast": "the photograph would have taken on a strong tint",
+    "colour_cast": "the result would have had a strong colour cast",
 }
-"""Why a photograph was left as it is, by the reason's code."""
+"""Explanation of each reason for keeping the original, by its code."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a method made of a photograph.
+    """Result of one method on a photograph.
 
     Attributes:
-        name: The method's.
-        caption: The name, the time and the mean level.
-        preview: File of the picture, small enough for a page.
-        histogram: File of a figure: the levels before and after.
-        download: File of the photograph in full resolution, or None where it was left as it is.
+        name: Name of the method.
+        caption: Name, time and mean level.
+        preview: Image file, scaled down for the page.
+        histogram: Figure of the levels before and after.
+        download: Enhanced photograph in full resolution; None if the original was kept.
     """
 
     name: str
@@ -63,13 +63,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Results:
-    """What became of an upload.
+    """Results of all methods on an upload.
 
     Attributes:
-        before: File of the photograph's preview.
+        before: Preview of the uploaded photograph.
         caption: Its mean level.
-        results: One of each method that did not fail.
-        remarks: Sentences on what a person should know.
+        results: One per method that did not fail.
+        remarks: Sentences to show on the page: notes, failures, originals kept.
     """
 
     before: Path
@@ -79,17 +79,18 @@ class Results:
 
 
 def find_models(runs: Path | None) -> dict[str, Path | None]:
-    """Name what may enhance: what was trained, by its place below a folder, then what needs no training.
+    """Find the models to choose from: trained ones below a folder, then the built-in ones.
 
     Args:
-        runs: A folder of run folders, checkpoints, pretrained folders and exports, at any depth; hidden
-            ones are passed over.
+        runs: Folder that holds run folders, checkpoints, pretrained folders and exports at any depth; hidden
+            folders are skipped.
 
     Returns:
-        The folder or file of each name, None of what comes with lowlight; a run of the same name goes first.
+        File or folder of each model by its relative path; None for a built-in one, which a trained model of
+        the same name replaces.
 
     Raises:
-        ValueError: If the folder holds neither.
+        ValueError: If the folder holds no model.
     """
     found: dict[str, Path | None] = {}
     for path in sorted(runs.rglob("*")) if runs else []:
@@ -108,7 +109,7 @@ def find_models(runs: Path | None) -> dict[str, Path | None]:
 def loader(
     models: dict[str, Path | None], device: str = "auto", trust: Sequence[str] = ()
 ) -> Callable[[str], Enhancer]:
-    """Return a function that loads a model by its name, and keeps the last few."""
+    """Return a function that loads a model by name and caches the last :data:`KEPT`."""
 
     @lru_cache(maxsize=KEPT)
     def load(name: str) -> Enhancer:
@@ -121,19 +122,19 @@ def loader(
 def enhance_upload(
     source: Path, names: Sequence[str], load: Callable[[str], Enhancer], settings: Settings, folder: Path
 ) -> Results:
-    """Enhance an uploaded file by several methods and write what the page shows and gives.
+    """Enhance an upload with several methods; write previews, histograms and downloads.
 
-    A method that cannot be loaded, or fails, is told of in the remarks.
+    A method that cannot be loaded, or fails, is reported in the remarks.
 
     Args:
-        source: The upload.
-        names: The methods', of those that ``load`` knows.
-        load: Returns a method by its name.
-        settings: Strength, fail-safe and the greatest size.
-        folder: Where the files are written.
+        source: Uploaded file.
+        names: Names of the methods, as ``load`` takes them.
+        load: Loads a method by name.
+        settings: Strength, fail-safe and size limit.
+        folder: Folder to write the files to.
 
     Raises:
-        ValueError: If the upload cannot be read; the message is for the person who uploaded it.
+        ValueError: If the upload cannot be read; the message is meant for the page.
     """
     try:
         photo = read_photo(source, settings.max_pixels)
@@ -169,23 +170,23 @@ def _enhance(
         remarks += [f"Note on {name}: {note}." for note in write_photo(enhanced, download)]
     else:
         remarks.append(
-            f"{name} left it as it is: {REASONS[reason]}. To enhance it all the same, untick the fail-safe."
+            f"{name} kept the original: {REASONS[reason]}. Untick the fail-safe to enhance it anyway."
         )
     write_preview(enhanced, preview)
     draw_histogram(photo.pixels, enhanced.pixels, histogram)
     level = f"mean {mean_luma(enhanced.pixels):.2f}"
-    caption = f"{name} · {milliseconds:.0f} ms · {level}" if reason is None else f"{name} · left as it is"
+    caption = f"{name} · {milliseconds:.0f} ms · {level}" if reason is None else f"{name} · original kept"
     return Result(name, caption, preview, histogram, None if reason else download), remarks
 
 
 def refusal(source: Path, error: Exception) -> str:
-    """Say to the person who uploaded a file why it is refused: its name, not its place on this machine."""
+    """Explain on the page why an upload is refused, by the file's name without its folder on the server."""
     text = str(error).removeprefix(f"{source}: ").replace(str(source), source.name)
     return f"{source.name} cannot be enhanced: {text.removesuffix('; see --max-pixels')}."
 
 
 def write_preview(photo: Photo, path: Path) -> None:
-    """Write a photograph for a page: PNG, of at most :data:`PREVIEW` pixels a side, opaque, in sRGB."""
+    """Write a preview: an opaque sRGB PNG of at most :data:`PREVIEW` pixels per side."""
     step = max(min(photo.pixels.shape[:2]) // (2 * PREVIEW), 1)
     small = np.ascontiguousarray(photo.pixels[::step, ::step])
     picture = to_pillow(replace(photo, pixels=small, alpha=None, is_grey=False))
@@ -195,19 +196,19 @@ def write_preview(photo: Photo, path: Path) -> None:
             profile = ImageCms.ImageCmsProfile(BytesIO(photo.icc))
             ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), inPlace=True)
         except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile; a viewer would pass over it too
+            pass  # a broken profile, which viewers ignore too
     picture.info.clear()
     picture.save(path, compress_level=4)
 
 
 def draw_histogram(before: Pixels, after: Pixels, path: Path) -> None:
-    """Draw the levels of two photographs of shape (H, W, 3), one above the other, as a PNG."""
+    """Plot the histograms of two photographs of shape (H, W, 3), one above the other, to a PNG file."""
     figure = Figure(figsize=(6, 3.6), dpi=120, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
     _draw_levels(upper, before, "histogram before")
     _draw_levels(lower, after, "histogram after")
     lower.set_xlabel("level, from black to white")
-    figure.supylabel("share of pixels, root scale", fontsize="medium")
+    figure.supylabel("share of pixels, square-root scale", fontsize="medium")
     figure.savefig(path)
 
 

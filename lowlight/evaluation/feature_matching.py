@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lowlight.colour import LUMA
 from lowlight.images import Pair, round_to_8_bits, to_uint8
 
 SIGMAS = (0, 5, 10, 20)
@@ -227,8 +228,8 @@ def _detect(cv2: ModuleType, grey: NDArray[np.uint8], detector: str) -> Features
 
 def _grey(image: Tensor) -> NDArray[np.uint8]:
     """Return the BT.601 grey of the one image of a batch, 8-bit, of shape (H, W)."""
-    red, green, blue = to_uint8(image)[0].cpu().numpy().astype(np.float64)
-    return np.asarray((0.299 * red + 0.587 * green + 0.114 * blue).round(), dtype=np.uint8)
+    red, green, blue = to_uint8(image)[0].cpu().numpy().astype(np.float64)  # float32 breaks ties otherwise
+    return np.asarray((LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).round(), dtype=np.uint8)
 
 
 def _noise(low: Tensor, seed: int, name: str, sigma: int) -> Tensor:

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from lowlight.colour import srgb_to_linear
+
 _TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
 """From linear sRGB to CIE XYZ, white D65."""
 
@@ -36,8 +38,7 @@ def lab(image: Tensor) -> Tensor:
     Reference:
         IEC 61966-2-1 (sRGB) and CIE 15 (L*a*b*).
     """
-    image = image.float()
-    linear = torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055).clamp(min=0) ** 2.4)
+    linear = srgb_to_linear(image.float())
     matrix = torch.tensor(_TO_XYZ, device=image.device) / torch.tensor(_WHITE, device=image.device)[:, None]
     xyz = torch.einsum("ij,bjhw->bihw", matrix, linear)
     x, y, z = torch.where(xyz > 0.008856, xyz.clamp(min=1e-6) ** (1 / 3), 7.787 * xyz + 16 / 116).unbind(1)

@@ -1,1 +1,1 @@
-"""Sweeps: jobs that survive failures, summaries, Optuna studies that continue."""
+"""Sweeps: fault-tolerant jobs, summaries, and resumable Optuna studies."""

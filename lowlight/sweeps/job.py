@@ -1,4 +1,4 @@
-"""Sweeps that survive their jobs, and studies that go on after a stop."""
+"""One job of a sweep, whose failure is recorded and does not stop the sweep."""
 
 import logging
 import math
@@ -18,14 +18,17 @@ from lowlight.runs.folder import FAILURE, OVERRIDES, REFUSAL
 
 log = logging.getLogger(__name__)
 
-register_resolvers()  # wherever a launcher runs a job
+register_resolvers()  # in whatever process a launcher runs the job
 
 
 def run_job(task: Callable[[DictConfig], float | None], config: DictConfig) -> float | None:
     """Call a verb's function as a job of a sweep.
 
-    Whatever it fails by, the job leaves ``failed.json`` and the sweep goes on: None is a value that every
-    sweeper takes, Optuna's as a failed trial. A finished run that is in its folder stays one.
+    Any failure is written to ``failed.json`` and the sweep continues: every sweeper accepts None as a value,
+    Optuna's as a failed trial. A finished run already in the folder stays finished.
+
+    Returns:
+        The objective; None if the job failed or did not measure it.
     """
     folder = Path(config.output_dir)
     try:
@@ -44,7 +47,7 @@ def run_job(task: Callable[[DictConfig], float | None], config: DictConfig) -> f
 
 
 def _record(error: Exception, config: DictConfig) -> None:
-    """Write why a job failed, and tell W&B; what fails of that is told and ends nothing."""
+    """Write the reason of a failure and report it to W&B; an error on the way is only logged."""
     folder = Path(config.output_dir)
     finished = (folder / "manifest.json").exists()
     try:
@@ -59,7 +62,7 @@ def _record(error: Exception, config: DictConfig) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """Say what went wrong; of what is no user's mistake, its kind as well."""
+    """Return an error's first line, after its type where the user did not cause it."""
     if isinstance(error, MissingMandatoryValue):
         key = error.full_key or str(error).rpartition(": ")[2]
         return f"{key} is not set; add {key}=... to the command"
@@ -69,12 +72,12 @@ def one_line(error: Exception) -> str:
 
 
 def _refuse_repeated_sweep(config: DictConfig) -> None:
-    """Refuse a strategy that starts its other processes by the command line: here, the whole sweep's."""
+    """Refuse strategies that launch processes by repeating the command line, which starts the sweep anew."""
     strategy, devices = str(config.trainer.get("strategy")), config.trainer.get("devices")
     repeats = re.match(r"(ddp|fsdp|deepspeed)(?!_spawn|_fork|_notebook)", strategy)
     started_outside = "LOCAL_RANK" in os.environ or "SLURM_JOB_ID" in os.environ
     if repeats and devices != 1 and not started_outside:
         raise ValueError(
             f"trainer.strategy={strategy} starts its processes by repeating the command, here the whole "
-            "sweep: set trainer=ddp_spawn, or trainer.devices=1 and a launcher that runs jobs side by side"
+            "sweep: set trainer=ddp_spawn, or trainer.devices=1 and a launcher that runs jobs in parallel"
         )

@@ -1,4 +1,4 @@
-"""An Optuna study that the same command goes on with after a stop."""
+"""Optuna studies that continue when their command is repeated."""
 
 import logging
 import sys
@@ -17,28 +17,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _RECIPE = "recipe"
-"""The study's attribute that says what its trials compute."""
+"""User attribute of the study: the recipe that all its trials share."""
 
 _REPEATED = "repeated"
-"""The study's attribute that lists the trials without a result that were put in line again."""
+"""User attribute of the study: numbers of the trials without a result that were queued again."""
 
 
 class ContinuedStudy(Callback):
-    """Take up a stored study where it was stopped, until ``hydra.sweeper.n_trials`` trials have a result.
+    """Continue a stored study until ``hydra.sweeper.n_trials`` trials have a result.
 
-    Hydra's sweeper by itself would add as many trials again, propose the same first ones, and forget the one
-    it was stopped in. That one, and those that failed, are repeated first, once a start, each in its own
-    folder, so that ``resume=auto`` takes up its last epoch. One process may search a study at a time.
+    Hydra's sweeper on its own would run that many trials again, propose the same first ones, and drop the
+    trial it was interrupted in. Here interrupted and failed trials are repeated first, once per start, each
+    in its own folder, so that ``resume=auto`` continues from its last epoch. Only one process may search a
+    study at a time.
     """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Count what the study has, before the sweeper reads how much is wanted."""
+        """Queue trials without a result, and lower ``n_trials`` to the number of results still missing."""
         import optuna
         from optuna.trial import TrialState
 
         folder, sweeper = Path(config.hydra.sweep.dir), config.hydra.sweeper
         folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(config, folder / "multirun.yaml")  # as Hydra's own sweeper does: a sweep of its own
+        OmegaConf.save(config, folder / "multirun.yaml")  # as Hydra's own sweeper does; it marks a sweep
         names = {"study_name": sweeper.study_name, "storage": sweeper.storage}
         try:
             study = optuna.create_study(**names, direction=sweeper.direction, load_if_exists=True)
@@ -67,9 +68,9 @@ class ContinuedStudy(Callback):
 
 
 def _end_without_a_result(study: "Study") -> None:
-    """Let the sweeper end a study in which no trial has a result in one line, so that the summary follows.
+    """Make the sweeper end a study without any result by one log line, so that the summary follows.
 
-    By itself it asks for the best trial then, and ends in a traceback.
+    Unpatched, it requests the best trial and fails with a traceback.
     """
     from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
     from optuna.trial import TrialState
@@ -92,7 +93,7 @@ def _refuse(folder: Path, differs: str) -> NoReturn:
 
 
 def _recipe(config: DictConfig) -> dict[str, Any]:
-    """Return what all of a study's trials compute, by dotted keys; not how many, nor what is searched."""
+    """Return the settings that all trials share, by dotted key, without their number and search space."""
     own = {key: value for key, value in config.items() if key != "hydra"}
     settings: Any = OmegaConf.to_container(OmegaConf.create(own), resolve=True)
     return recipe(settings)

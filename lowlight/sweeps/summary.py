@@ -1,4 +1,4 @@
-"""What became of a sweep's jobs: their overrides, status and objective. Imports no torch."""
+"""Summaries of sweeps: overrides, status and objective of every job. Imports no torch."""
 
 import csv
 import math
@@ -13,9 +13,11 @@ from lowlight.files import read_json, write_table, write_text
 from lowlight.runs.folder import FAILURE, OVERRIDES
 
 Status = Literal["done", "resumed", "unfinished", "failed"]
-"""``resumed`` is done too, in several sittings; ``unfinished`` still runs or was stopped."""
+"""``resumed`` is done, after interruptions; ``unfinished`` is still running or was stopped."""
 
 DONE: tuple[Status, ...] = ("done", "resumed")
+"""Statuses of finished jobs."""
+
 _ORDER: tuple[Status, ...] = ("done", "resumed", "unfinished", "failed")
 
 
@@ -24,16 +26,16 @@ class Job:
     """A job of a sweep.
 
     Attributes:
-        folder: Its output folder.
-        name: That folder, within the sweep's.
-        overrides: The values it was given, by key, as written.
-        status: What became of it.
-        metric: The objective's key, such as ``val/psnr``.
-        mode: Whether the objective is better ``max`` or ``min``.
-        objective: Its best value; NaN where there is none.
-        epochs: Epochs trained.
-        minutes: Minutes of training.
-        reason: Why it failed, or how far it is.
+        folder: Output folder.
+        name: Path of the folder, relative to the sweep's.
+        overrides: Values of the command line, by key, as written.
+        status: Outcome so far.
+        metric: Key of the objective, such as ``val/psnr``.
+        mode: ``max`` or ``min``, whichever is better.
+        objective: Best value of the objective; NaN if there is none.
+        epochs: Number of epochs trained.
+        minutes: Training time in minutes.
+        reason: Reason of a failure or an early stop; progress of an unfinished job.
     """
 
     folder: Path
@@ -49,15 +51,15 @@ class Job:
 
 
 def is_sweep(folder: Path) -> bool:
-    """Tell whether a folder holds jobs and is none itself."""
+    """Return whether a folder holds jobs and is not itself a run."""
     return not (folder / "config.yaml").exists() and any(_job_folders(folder))
 
 
 def read_sweep(folder: Path) -> list[Job]:
-    """Read the jobs below a folder, the best first and the failed last.
+    """Read the jobs of a sweep, the best first and the failed last.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If the folder is missing or holds no job.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
@@ -68,7 +70,7 @@ def read_sweep(folder: Path) -> list[Job]:
 
 
 def expand(folders: Sequence[Path]) -> list[Path]:
-    """Replace the folders of sweeps by those of their finished jobs, in the order of their names.
+    """Replace each sweep's folder by those of its finished jobs, sorted by name.
 
     Raises:
         ValueError: If a sweep has no finished job.
@@ -86,7 +88,7 @@ def expand(folders: Sequence[Path]) -> list[Path]:
 
 
 def _job_folders(folder: Path) -> list[Path]:
-    """Return the folders of a sweep's jobs, without those of other sweeps in it."""
+    """Return the folders of a sweep's jobs, leaving out nested sweeps."""
     others = [path.parent for path in folder.rglob("multirun.yaml") if path.parent != folder]
     found = {path.parent.parent for path in folder.rglob(".hydra/overrides.yaml")} - {folder}
     return sorted(path for path in found if not any(path.is_relative_to(other) for other in others))
@@ -99,7 +101,7 @@ def _rank(job: Job) -> tuple[Any, ...]:
 
 
 def _natural(name: str) -> list[Any]:
-    """Sort names that end in numbers by the numbers."""
+    """Return a sort key by which ``job-2`` precedes ``job-10``."""
     return [(len(part), part) if part.isdigit() else (0, part) for part in name.rsplit("-", 1)]
 
 
@@ -137,13 +139,13 @@ def _epochs_so_far(curves: Path) -> int:
 
 
 def swept(jobs: Sequence[Job]) -> list[str]:
-    """Return the keys of the overrides in which jobs differ."""
+    """Return the keys of the overrides that differ between jobs."""
     keys = list(dict.fromkeys(key for job in jobs for key in job.overrides))
     return [key for key in keys if len({job.overrides.get(key) for job in jobs}) > 1]
 
 
 def rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """Return the summary as rows of equal keys: numbers as numbers, nothing where there is none."""
+    """Return one row per job, all with the same keys; missing numbers are None."""
     keys, metric = swept(jobs), jobs[0].metric
     return [
         {
@@ -160,13 +162,13 @@ def rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
 
 
 def totals(jobs: Sequence[Job]) -> str:
-    """Say how many jobs ended how, such as ``11 done, 1 failed``."""
+    """Return the number of jobs per status, such as ``11 done, 1 failed``."""
     counts = {status: sum(job.status == status for job in jobs) for status in _ORDER}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 
 
 def as_text(jobs: Sequence[Job]) -> str:
-    """Write the summary as an aligned table for a terminal."""
+    """Format the summary as an aligned table for a terminal."""
     table = _cells(jobs)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
@@ -174,7 +176,7 @@ def as_text(jobs: Sequence[Job]) -> str:
 
 
 def as_markdown(jobs: Sequence[Job]) -> str:
-    """Write the summary as a Markdown table."""
+    """Format the summary as a Markdown table."""
     head, *body = [[cell.replace("|", "\\|") for cell in row] for row in _cells(jobs)]
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body)]
     return "\n".join((*lines, "", totals(jobs) + ".", ""))

@@ -123,15 +123,6 @@ def test_hydras_own_messages_stay(arguments: list[str], message: str, tmp_path: 
     assert "Traceback" not in done.stderr
 
 
-def test_the_program_lists_its_verbs_and_refuses_others(tmp_path: Path) -> None:
-    helped = lowlight("--help", folder=tmp_path)
-    assert helped.returncode == 0
-    assert all(verb in helped.stdout for verb in ("train", "evaluate", "compare"))
-    wrong = lowlight("trian", folder=tmp_path)
-    assert wrong.returncode == 1
-    assert "no verb 'trian'" in wrong.stderr
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["autoencoder", "gan"])
 def test_two_processes_score_as_one(name: str, lol: Path, tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""The program and what its verbs have in common."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+
+import lowlight.cli
+from lowlight.cli import HYDRA_VERBS, VERBS
+from lowlight.cli._errors import errors_in_one_line
+from tests.cli.commands import lowlight as run
+
+
+def test_every_file_without_an_underscore_is_a_verb() -> None:
+    files = {path.stem for path in Path(lowlight.cli.__file__).parent.glob("[!_]*.py")}
+    assert files == set(VERBS)
+    for verb in VERBS:
+        assert callable(import_module(f"lowlight.cli.{verb}").main)
+
+
+def test_the_program_lists_its_verbs_and_refuses_others(tmp_path: Path) -> None:
+    helped = run("--help", folder=tmp_path)
+    assert helped.returncode == 0
+    assert all(f"\n  {verb} " in helped.stdout for verb in VERBS)
+    wrong = run("trian", folder=tmp_path)
+    assert wrong.returncode == 1
+    assert "no verb 'trian'" in wrong.stderr
+
+
+def test_no_help_waits_for_torch() -> None:
+    code = """
+import sys
+from importlib import import_module
+from typer.testing import CliRunner
+for verb in sys.argv[1:]:
+    shown = CliRunner().invoke(import_module(f"lowlight.cli.{verb}").app, ["--help"])
+    assert shown.exit_code == 0 and "Usage" in shown.output, shown.output
+sys.exit("torch" in sys.modules)
+"""
+    verbs = [verb for verb in VERBS if verb not in HYDRA_VERBS]
+    assert subprocess.run([sys.executable, "-c", code, *verbs], check=False).returncode == 0
+
+
+def fail(error: Exception) -> Callable[[], None]:
+    def work() -> None:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize("error", [ValueError("no\n such   run"), OSError("no such run")])
+def test_a_users_mistake_is_one_line_and_status_1(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as stop, errors_in_one_line("data check", debug=False):
+        fail(error)()
+    assert stop.value.exit_code == 1
+    assert capsys.readouterr().err == "lowlight data check: no such run\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "debug"), [(ValueError("no such run"), True), (ZeroDivisionError("a bug"), False)]
+)
+def test_a_bug_and_debug_keep_the_traceback(error: Exception, debug: bool) -> None:
+    with pytest.raises(type(error)), errors_in_one_line("sweep", debug):
+        fail(error)()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["benchmark", "nowhere"],
+        ["compare", "nowhere", "--out", "report"],
+        ["data", "check", "nowhere"],
+        ["data", "download", "other", "--root", "set"],
+        ["data", "retrieve", "nowhere", "--out", "answers"],
+        ["demo", "--runs", "nowhere"],
+        ["sweep", "nowhere"],
+    ],
+    ids=" ".join,
+)
+def test_every_verb_names_itself_in_its_errors(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb, *arguments = command
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"lowlight {verb}", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        import_module(f"lowlight.cli.{verb}").main()
+    assert stop.value.code == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"lowlight {' '.join(command[: 2 if verb == 'data' else 1])}: ")
+    assert told.count("\n") == 1

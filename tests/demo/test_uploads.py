@@ -1,0 +1,179 @@
+"""Uploads: the models to choose from, and what is made of a photograph."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lowlight.demo import uploads as demo
+from lowlight.demo.uploads import PREVIEW, REASONS, enhance_upload, find_models, loader
+from lowlight.inference.load import choose
+from lowlight.inference.photos.fail_safe import mean_luma
+from lowlight.inference.photos.reading import read_photo
+from lowlight.inference.settings import Settings
+from tests.conftest import photograph
+
+CLASSICAL: dict[str, Path | None] = {"gamma": None, "lime": None}
+
+
+@dataclass(eq=False)
+class Fixed:
+    """Makes every photograph one colour."""
+
+    colour: tuple[float, float, float]
+    stride = 1
+    halo = 0
+    name = "fixed"
+
+    def enhance(self, low: Tensor) -> Tensor:
+        return torch.tensor(self.colour)[:, None, None].expand_as(low).clone()
+
+
+def written(path: Path, pixels: np.ndarray) -> Path:
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def dark(path: Path) -> Path:
+    return written(path, photograph(1) // 5)
+
+
+def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "ready_made", lambda: ["gamma", "lime"])
+    for name in ("a/best.ckpt", "a/epoch=3.ckpt", "b/c/last.ckpt", "loose/net.ckpt", ".hidden/best.ckpt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    models = find_models(tmp_path)
+    assert list(models) == ["a", "b/c", "loose/net.ckpt", "gamma", "lime"]
+    assert models["b/c"] == tmp_path / "b/c"
+    assert models["gamma"] is None
+    assert next(iter(find_models(tmp_path / "a").items())) == ("a", tmp_path / "a")
+    assert list(find_models(None)) == ["gamma", "lime"]
+
+
+def test_a_run_goes_before_what_comes_along_under_its_name(tmp_path: Path) -> None:
+    (tmp_path / "coarse_to_fine").mkdir()
+    (tmp_path / "coarse_to_fine" / "best.ckpt").touch()
+    assert find_models(None)["coarse_to_fine"] is None
+    assert find_models(tmp_path)["coarse_to_fine"] == tmp_path / "coarse_to_fine"
+
+
+def test_exports_and_pretrained_folders_are_models_too(tmp_path: Path) -> None:
+    for name in ("net.onnx", "net.xml", "net.bin", "handed/model.safetensors", "handed/config.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [name for name, path in find_models(tmp_path).items() if path] == ["handed", "net.onnx", "net.xml"]
+
+
+def test_the_last_few_models_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    def counted(path: Path | None, method: str | None, *rest: object) -> object:
+        loaded.append(method)
+        return choose(path, method)
+
+    monkeypatch.setattr(demo, "choose", counted)
+    names = ["gamma", "identity", "histogram", "lime"]
+    assert len(names) == demo.KEPT + 1
+    load = loader(dict.fromkeys(names))
+    for name in [*names, *reversed(names)]:
+        load(name)
+    assert loaded == [*names, names[0]]
+
+
+def test_an_upload_keeps_its_format_size_and_depth(tmp_path: Path) -> None:
+    deep = np.linspace(0, 12_000, 1500 * 40).reshape(40, 1500).astype(np.uint16)
+    source = tmp_path / "night walk.png"
+    Image.fromarray(deep).save(source)
+    (tmp_path / "out").mkdir()
+    made = enhance_upload(source, ["gamma", "lime"], loader(CLASSICAL), Settings(), tmp_path / "out")
+    gamma, lime = made.results
+    assert gamma.download is not None
+    assert gamma.download.name == "night walk-gamma.png"
+    enhanced = read_photo(gamma.download)
+    assert enhanced.pixels.shape == (40, 1500, 3)
+    assert enhanced.pixels.dtype == np.uint16
+    assert enhanced.is_grey
+    assert np.unique(enhanced.pixels).size > 256
+    assert Image.open(gamma.preview).size == (PREVIEW, 34)
+    assert Image.open(made.before).mode == "RGB"
+    assert made.caption == "before · mean 0.09"
+    assert gamma.caption.startswith("gamma · ")
+    assert f"mean {mean_luma(enhanced.pixels):.2f}" in gamma.caption
+    assert np.asarray(Image.open(gamma.histogram)).std() > 0
+    assert lime.download != gamma.download
+    assert made.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("reason", "colour"),
+    [
+        ("not_dark", None),
+        ("not_finite", (float("nan"), 0.5, 0.5)),
+        ("clipped", (1.0, 1.0, 1.0)),
+        ("colour_cast", (0.9, 0.1, 0.1)),
+    ],
+)
+def test_a_photograph_left_alone_is_told_of(
+    tmp_path: Path, reason: str, colour: tuple[float, float, float] | None
+) -> None:
+    source = written(tmp_path / "day.png", photograph(1)) if colour is None else dark(tmp_path / "dusk.png")
+    made = enhance_upload(source, ["some"], lambda _: Fixed(colour or (0.5, 0.5, 0.5)), Settings(), tmp_path)
+    assert made.results[0].download is None
+    assert made.results[0].caption == "some · original kept"
+    assert made.remarks == (
+        f"some kept the original: {REASONS[reason]}. Untick the fail-safe to enhance it anyway.",
+    )
+
+
+def test_without_the_fail_safe_it_is_enhanced(tmp_path: Path) -> None:
+    source = written(tmp_path / "day.png", photograph(1))
+    made = enhance_upload(
+        source, ["some"], lambda _: Fixed((1.0, 1.0, 1.0)), Settings(fail_safe=False), tmp_path
+    )
+    assert made.results[0].download is not None
+    assert made.remarks == ()
+
+
+def test_a_method_that_fails_is_told_of_and_the_rest_is_done(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.ckpt"
+    broken.write_bytes(b"no checkpoint")
+    load = loader({"broken": broken, "gamma": None})
+    made = enhance_upload(dark(tmp_path / "a.jpg"), ["broken", "gamma"], load, Settings(), tmp_path)
+    assert [one.name for one in made.results] == ["gamma"]
+    assert len(made.remarks) == 1
+    assert made.remarks[0].startswith("broken failed: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("notes.txt", b"not a photograph", "not an image, or of an unknown format."),
+        ("fake.png", b"not a photograph", "not an image, or of an unknown format."),
+        ("empty.png", b"", "empty, 0 bytes."),
+        ("large.png", None, "more than 0.001 megapixels."),
+    ],
+)
+def test_refusals_name_the_file_and_not_its_place(
+    tmp_path: Path, name: str, content: bytes | None, sentence: str
+) -> None:
+    source = dark(tmp_path / name) if content is None else tmp_path / name
+    if content is not None:
+        source.write_bytes(content)
+    settings = Settings(max_pixels=1000)
+    with pytest.raises(ValueError, match="cannot be enhanced") as refused:
+        enhance_upload(source, ["gamma"], loader(CLASSICAL), settings, tmp_path)
+    assert str(refused.value) == f"{name} cannot be enhanced: {sentence}"
+
+
+def test_a_truncated_photograph_is_refused(tmp_path: Path) -> None:
+    source = dark(tmp_path / "cut.png")
+    source.write_bytes(source.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"^cut\.png cannot be enhanced: broken") as refused:
+        enhance_upload(source, ["gamma"], loader(CLASSICAL), Settings(), tmp_path)
+    assert str(tmp_path) not in str(refused.value)
