@@ -6,41 +6,28 @@ from html import escape
 
 from lowlight.report.table import Column, Row, best_texts, columns_of, marked
 
-MAIN = (
-    "psnr",
-    "ssim",
-    "psnr_gtmean",
-    "delta_e",
-    "parameters",
-    "train_minutes",
-    "ms_per_image",
-    "ms_ratio",
-    "n",
-)
-"""The columns of the first table; the others follow in tables of their own."""
-
 
 def score_tables(rows: Sequence[Row], notes: Sequence[str]) -> str:
-    """Write the main table with its notes, then the variants and the study's classification scores."""
-    columns = columns_of(rows)
-    main = [column for key in MAIN for column in columns if column.key == key]
+    """Write the main table with its notes, then the other metrics and the pixel classifications."""
+    method, *columns = columns_of(rows)
+    main = [column for column in columns if column.main]
     classes = [column for column in columns if column.group]
     others = [
         column
-        for column in columns[1:]
-        if column not in main and column not in classes and column.key != "epochs"
+        for column in columns
+        if not column.main and not column.group and column.key != "epochs"  # stands in the table of runs
     ]
     text = "".join(f"<p>{escape(note)}</p>" for note in notes)
     parts = [
         "<h2>Scores</h2>",
-        _table("Scores", [columns[0], *main], rows),
+        _table("Scores", [method, *main], rows),
         f'<div class="notes"><p>Best of each measure in bold; click a heading to sort.</p>{text}</div>',
     ]
     if others:
         parts += ["<h2>The same outputs under other definitions</h2>"]
-        parts += [_table("Other definitions", [columns[0], *others], rows)]
+        parts += [_table("Other definitions", [method, *others], rows)]
     parts += ["<h2>Pixels as samples of a classification</h2>"]
-    parts += [_table("Classification", [columns[0], *classes], rows)]
+    parts += [_table("Classification", [method, *classes], rows)]
     return "\n".join(parts)
 
 
