@@ -84,7 +84,7 @@ def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path
         if len(found.get(stem, [])) > 1
     ]
     if problems:
-        refuse(root, problems, "Every test image needs exactly one prediction of its stem.")
+        refuse(root, problems, "Every test image needs exactly one prediction with its stem.")
     if extra := found.keys() - set(wanted.values()):
         belong = "1 image belongs" if len(extra) == 1 else f"{len(extra)} images belong"
         log.warning("%s: %s to no test image, so not scored: %s", root, belong, ", ".join(sorted(extra)[:5]))

@@ -1,4 +1,4 @@
-"""The page's tables: scores by method, which the script makes sortable, and plain facts."""
+"""The page's tables: sortable tables of scores, and tables of text."""
 
 import math
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ def score_tables(rows: Sequence[Row], notes: Sequence[str]) -> str:
     others = [
         column
         for column in columns
-        if not column.main and not column.group and column.key != "epochs"  # stands in the table of runs
+        if not column.main and not column.group and column.key != "epochs"  # shown in the table of runs
     ]
     text = "".join(f"<p>{escape(note)}</p>" for note in notes)
     parts = [
         "<h2>Scores</h2>",
         _table("Scores", [method, *main], rows),
-        f'<div class="notes"><p>Best of each measure in bold; click a heading to sort.</p>{text}</div>',
+        f'<div class="notes"><p>Best value of each metric in bold; click a heading to sort.</p>{text}</div>',
     ]
     if others:
         parts += ["<h2>The same outputs under other definitions</h2>"]
@@ -32,7 +32,7 @@ def score_tables(rows: Sequence[Row], notes: Sequence[str]) -> str:
 
 
 def facts_table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table of text; the first cell of a row names it."""
+    """Write a table of text; the first cell of each row is its heading."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "".join(
         f'<tr><th scope="row">{escape(row[0])}</th>'
@@ -47,7 +47,7 @@ def facts_table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 
 def _table(name: str, columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """Write a table of numbers that can be sorted by each column."""
+    """Write a table of numbers that can be sorted by any column."""
     best = {column.key: best_texts(rows, column) for column in columns}
     body = []
     for row in rows:
@@ -62,7 +62,7 @@ def _table(name: str, columns: Sequence[Column], rows: Sequence[Row]) -> str:
 
 
 def _cell(column: Column, row: Row, is_best: bool) -> str:
-    """Write a figure, its interval and its spread over the seeds on lines of their own."""
+    """Write a value, with its interval and its spread over the seeds on separate lines."""
     text, _, spread = column.text(row).partition(" ± ")
     value, _, bounds = text.partition(" [")
     shown = f"<b>{escape(value)}</b>" if is_best else escape(value)
@@ -74,7 +74,7 @@ def _cell(column: Column, row: Row, is_best: bool) -> str:
 
 
 def _head(columns: Sequence[Column]) -> str:
-    """Write the groups' row, if there are groups, and the columns' row."""
+    """Write the row of group headings, if there are any, and the row of column headings."""
     groups = []
     for index, column in enumerate(columns):
         if not column.group:

@@ -1,4 +1,4 @@
-"""Feature matching on pictures whose answer is known."""
+"""Feature matching on pictures with a known answer."""
 
 import sys
 
@@ -106,7 +106,7 @@ def test_the_noise_is_of_the_level_and_does_not_depend_on_the_order() -> None:
 
 
 def test_repeatability_by_hand() -> None:
-    """Of three and two positions one pair is near; two that claim one partner count once."""
+    """One pair of positions is near; two positions with the same partner count once."""
     first = np.array([[0, 0], [10, 10], [10.5, 10]], np.float32)
     second = np.array([[10, 11], [50, 50]], np.float32)
     assert repeatability(first, second) == 0.5

@@ -1,4 +1,4 @@
-"""What the report claims in words, and what it does not."""
+"""Findings in words: what is claimed of the scores and what is not."""
 
 import csv
 import json
@@ -131,7 +131,7 @@ def test_seeds_of_one_training_stay_together_when_their_checkpoints_are_evaluate
     assert [one.seed for one in entry.runs] == [0, 1]
 
 
-def test_features_are_shown_where_they_were_studied(tmp_path: Path) -> None:
+def test_features_are_shown_where_they_were_matched(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", "gamma", BASE, epochs=0)
     roles = {
         role: {"correct": 10.0 * k, "precision": 0.25 * k}
@@ -139,6 +139,6 @@ def test_features_are_shown_where_they_were_studied(tmp_path: Path) -> None:
     }
     (folder / "features.json").write_text(json.dumps({"sift": {"0": roles, "10": roles}}))
     page = compare([folder], tmp_path / "out", load=load).read_text()
-    assert "Does enhancement help a machine?" in page
+    assert "Does enhancement help machine vision?" in page
     assert '<th scope="col">Noise 10</th>' in page
     assert '<th scope="row">SIFT, gamma</th><td>20 (50 %)</td><td>20 (50 %)</td>' in page

@@ -1,4 +1,4 @@
-"""Table 1: values, columns, ranks and escaping."""
+"""The table of scores: values, columns, ranks and escaping."""
 
 import csv
 import math
