@@ -1,4 +1,4 @@
-"""Evaluation: scores of a method or of saved images on a test split."""
+"""Evaluation of a method or of saved images on a test split."""
 
 from lowlight.evaluation.evaluate import evaluate
 

@@ -1,21 +1,20 @@
-"""Score a method, or anybody's saved images, on the test images of a data set, per image and in total."""
+"""Score a method, or saved images of any origin, on the test images of a data set."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
 
 from lowlight.callbacks.pictures import EnhancedImages, TestPictures
 from lowlight.checkpoints.load import load_method
 from lowlight.checkpoints.pretrained import locate
 from lowlight.checkpoints.recipe import build, make
 from lowlight.data import PairDataModule
-from lowlight.evaluation.feature_matching import SIGMAS, opencv, study, summary
+from lowlight.evaluation.feature_matching import SIGMAS, Enhance, match_features, opencv, summary
 from lowlight.evaluation.predictions import find_predictions, score_files
 from lowlight.evaluation.scoring import score
 from lowlight.files import read_json, write_json, write_table, write_text
@@ -28,9 +27,12 @@ from lowlight.runs.recipe import recipe
 
 log = logging.getLogger(__name__)
 
+UNTRAINED = {"epochs": 0, "train_minutes": 0.0, "stopped": "finished"}
+"""Facts of training for a method that has none."""
+
 
 def evaluate(config: DictConfig) -> dict[str, Any]:
-    """Run what ``lowlight evaluate`` runs: score a checkpoint, a method that learns nothing, or saved images.
+    """Score a checkpoint, a method without training, or saved images, as ``lowlight evaluate`` does.
 
     Args:
         config: A composed ``evaluate`` config.
@@ -48,104 +50,100 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
             "give one of checkpoint=RUN_OR_CKPT, predictions=FOLDER and method=NAME (one that learns nothing)"
             + (f", not {' and '.join(given)}" if given else "")
         )
-    method = _method(config)
-    data = make(config.data)
-    data.setup("test")
-    files = find_predictions(config, data) if method is None else {}
-    if config.features:
-        opencv()  # before anything is written
-    _make_absolute(config)
-    rank_zero_only(prepare_evaluation)(config)
-    folder = Path(config.output_dir)
-    if method is None:
-        metrics, is_zero = score_files(files, data, folder, config.pictures), True
-    else:
-        callbacks: list[Callback] = [TestPictures(folder, config.pictures)]
-        if config.save_images:
-            callbacks.append(EnhancedImages(folder / "images", data.image_file))
-        trainer = make(config.trainer, logger=False, callbacks=callbacks)
-        keep_profile(trainer, folder)
-        metrics, is_zero = score(method, data, trainer, folder), trainer.is_global_zero
-    if is_zero:
-        if config.features:
-            _match_features(method, files, data, folder, config.seed)
-        write_json(folder / "metrics.json", metrics)
-        _copy_curves(config.checkpoint, folder)
-        about = {"seed": config.seed, "data": data.describe()} | _about(config, method)
-        write_json(folder / "manifest.json", provenance() | about)
-    return metrics
-
-
-def _about(config: DictConfig, method: Method | None) -> dict[str, Any]:
-    """Say for the manifest what was scored, and how it was trained."""
-    if method is None:
-        return {"method": config.name or Path(config.predictions).name, "predictions": config.predictions}
-    return {
-        "method": config.name or (method.recipe or {}).get("name", type(method).__name__),
-        "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
-        **_training(config.checkpoint),
-    }
-
-
-def _method(config: DictConfig) -> Method | None:
-    """Return the method to be scored; None where saved images are."""
     if config.predictions:
-        return None
+        return _evaluate_files(config)
     if config.checkpoint:
-        return load_method(config.checkpoint, trust=config.trust)
+        return _evaluate_method(config, load_method(config.checkpoint, trust=config.trust))
     method = build(config.method)
     if any(True for _ in method.parameters()):
         raise ValueError(f"method={config.method.name} must be trained first: give checkpoint=RUN_OR_CKPT")
-    return method
+    return _evaluate_method(config, method)
 
 
-def _make_absolute(config: DictConfig) -> None:
-    """Store the paths of what is scored so that compare, which may run elsewhere, finds it."""
+def _evaluate_files(config: DictConfig) -> dict[str, Any]:
+    """Score saved images; noise cannot be added before their enhancement, so features are matched without."""
+    data = _test_data(config)
+    files = find_predictions(config, data)
+    folder = _prepare(config)
+    metrics = score_files(files, data, folder, config.pictures)
+    about = {"method": config.name or Path(config.predictions).name, "predictions": config.predictions}
+    _finish(config, data, metrics, about, lambda _, name: read_image(files[name])[None], sigmas=(0,))
+    return metrics
+
+
+def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
+    """Score a method; the manifest also gets the facts of its training."""
+    data = _test_data(config)
+    folder = _prepare(config)
+    callbacks: list[Callback] = [TestPictures(folder, config.pictures)]
+    if config.save_images:
+        callbacks.append(EnhancedImages(folder / "images", data.image_file))
+    trainer = make(config.trainer, logger=False, callbacks=callbacks)
+    keep_profile(trainer, folder)
+    metrics = score(method, data, trainer, folder)
+    if trainer.is_global_zero:
+        about = {
+            "method": config.name or method.name,
+            "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+        }
+        about |= _take_over_training(Path(config.checkpoint), folder) if config.checkpoint else UNTRAINED
+        _finish(
+            config, data, metrics, about, lambda low, _: method.enhance(low.to(method.device)).cpu(), SIGMAS
+        )
+    return metrics
+
+
+def _test_data(config: DictConfig) -> PairDataModule:
+    data: PairDataModule = make(config.data)
+    data.setup("test")
+    return data
+
+
+def _prepare(config: DictConfig) -> Path:
+    """Prepare and return the output folder; the stored config names the source by its absolute path."""
+    if config.features:
+        opencv()  # fails before anything is written
     for key in ("checkpoint", "predictions"):
         if config[key]:
             config[key] = str(locate(Path(config[key]).expanduser()).resolve())
+    rank_zero_only(prepare_evaluation)(config)
+    return Path(config.output_dir)
 
 
-def _training(checkpoint: str | None) -> dict[str, Any]:
-    """Return what is known of how a method was trained: nothing took no time, a run folder tells."""
-    if checkpoint is None:
-        return {"epochs": 0, "train_minutes": 0.0, "stopped": "finished"}
-    path = Path(checkpoint)
-    manifest = (path if path.is_dir() else path.parent) / "manifest.json"
+def _finish(
+    config: DictConfig,
+    data: PairDataModule,
+    metrics: dict[str, Any],
+    about: dict[str, Any],
+    enhance: Enhance,
+    sigmas: Sequence[int],
+) -> None:
+    """Match features if wanted, and write the results; the manifest comes last and marks them complete."""
+    folder = Path(config.output_dir)
+    if config.features:
+        log.info("matching features of %s test images", len(data.datasets["test"]))
+        rows = match_features(enhance, data.test_dataloader(), sigmas, config.seed)
+        write_table(folder / "features.csv", rows)
+        write_json(folder / "features.json", summary(rows))
+    write_json(folder / "metrics.json", metrics)
+    about = {"seed": config.seed, "data": data.describe()} | about
+    write_json(folder / "manifest.json", provenance() | about)
+
+
+def _take_over_training(checkpoint: Path, folder: Path) -> dict[str, Any]:
+    """Copy the curves of a checkpoint's training; return its facts, as far as its run folder records them."""
+    source = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    if (curves := source / "metrics.csv").exists():
+        write_text(folder / "metrics.csv", curves.read_text(encoding="utf-8"))
+    manifest, config = source / "manifest.json", source / "config.yaml"
     known = read_json(manifest) if manifest.exists() else {}
-    kept: dict[str, Any] = {
+    facts: dict[str, Any] = {
         key: known[key]
         for key in ("seed", "epochs", "max_epochs", "best_epoch", "train_minutes", "stopped")
         if key in known
     }
     if "data" in known:
-        kept["data_of_training"] = known["data"]
-    config = manifest.with_name("config.yaml")
+        facts["data_of_training"] = known["data"]
     if config.exists():
-        kept["trained_as"] = recipe(OmegaConf.to_container(OmegaConf.load(config)))  # type: ignore[arg-type]
-    return kept
-
-
-def _copy_curves(checkpoint: str | None, folder: Path) -> None:
-    """Take over the curves of a checkpoint's training, where its run folder has them."""
-    if checkpoint is not None:
-        path = Path(checkpoint)
-        curves = (path if path.is_dir() else path.parent) / "metrics.csv"
-        if curves.exists():
-            write_text(folder / "metrics.csv", curves.read_text(encoding="utf-8"))
-
-
-def _match_features(
-    method: Method | None, files: Mapping[str, Path], data: PairDataModule, folder: Path, seed: int
-) -> None:
-    """Write ``features.csv``, a row an image, and ``features.json``, the means; saved images get no noise."""
-
-    def enhance(low: Tensor, name: str) -> Tensor:
-        return (
-            read_image(files[name])[None] if method is None else method.enhance(low.to(method.device)).cpu()
-        )
-
-    log.info("matching features of %s test images", len(data.datasets["test"]))
-    rows = study(enhance, data.test_dataloader(), SIGMAS if method else (0,), seed)
-    write_table(folder / "features.csv", rows)
-    write_json(folder / "features.json", summary(rows))
+        facts["trained_as"] = recipe(OmegaConf.to_container(OmegaConf.load(config)))  # type: ignore[arg-type]
+    return facts

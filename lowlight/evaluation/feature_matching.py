@@ -1,7 +1,7 @@
-"""Does enhancement help a machine? Local features of dark and enhanced images, matched and counted.
+"""Matching of local features, dark and enhanced, with the reference: does enhancement help machine vision?
 
-The pairs are aligned, so it is known where each feature of an image must lie in the reference. Needs OpenCV,
-the extra ``features``.
+The pairs are aligned, so the position of each feature in the reference is known. Requires OpenCV, the extra
+``features``.
 """
 
 import zlib
@@ -18,59 +18,61 @@ from lowlight.colour import LUMA
 from lowlight.images import Pair, round_to_8_bits, to_uint8
 
 SIGMAS = (0, 5, 10, 20)
-"""Deviations of the noise, of 255."""
+"""Standard deviations of the added noise, on the scale of 0 to 255."""
 
 MOST_KEYPOINTS = 2000
+"""Most keypoints per image and detector."""
+
 RATIO = 0.8
-"""A match is kept if its distance is less than this share of the second best's."""
+"""Ratio test: largest distance of a match over that of the second-best match."""
 
 NEAR = 3.0
-"""Pixels within which two positions agree."""
+"""Largest distance of two positions that agree, pixels."""
 
 COLUMNS = (
     "keypoints", "matches", "correct", "precision", "repeatability", "inliers", "corner_error"
 )  # fmt: skip
-"""What is counted.
+"""Measurements per image.
 
-``keypoints``: features found. ``matches``: those that pass the ratio test against the reference. ``correct``:
-matches within 3 pixels of where they must lie; ``precision``: their share of the matches, 0 without any.
-``repeatability``: places of keypoints with one of the reference within 3 pixels, one to one, over the smaller
-number of places. ``inliers``: matches to the reference seen in another, known perspective that RANSAC keeps
-and that agree with that perspective within 3 pixels; ``corner_error``: how far, in pixels, RANSAC's
-perspective puts the corners from where they are, on average, at most the image's diagonal, which stands for a
-failure.
+``keypoints``: features found. ``matches``: features that pass the ratio test against the reference.
+``correct``: matches within 3 pixels of their known position; ``precision``: their share of the matches, 0 if
+there are none. ``repeatability``: keypoint positions with a partner in the reference within 3 pixels, one to
+one, over the smaller number of positions. ``inliers``: matches with the reference under a known perspective
+that RANSAC keeps and that agree with it within 3 pixels. ``corner_error``: mean distance in pixels between
+the image corners under RANSAC's perspective and under the known one, at most the image diagonal, which marks
+a failure.
 """
 
 Row = dict[str, Any]
 Enhance = Callable[[Tensor, str], Tensor]
-"""Maps a dark image, (1, 3, H, W) in [0, 1], and its name to the enhanced image of the same shape."""
+"""Maps a dark image, (1, 3, H, W) in [0, 1], and its name to the enhanced image, of the same shape."""
 
 
 class Features(NamedTuple):
-    """Positions, (N, 2), across and down in pixels, and descriptors, one a row."""
+    """Positions, (N, 2) as x and y in pixels, and descriptors, one row per position."""
 
     positions: NDArray[np.float32]
     descriptors: NDArray[Any]
 
 
-def study(
+def match_features(
     enhance: Enhance, pairs: Iterable[Pair], sigmas: Sequence[int] = SIGMAS, seed: int = 0
 ) -> list[Row]:
-    """Match the features of each pair's images with those of its clean reference, for each level of noise.
+    """Match features of the dark, enhanced and reference image of each pair with the clean reference's.
 
-    Gaussian noise is added to the dark image before it is enhanced, clipped and rounded to 8 bits; it is a
-    function of ``seed``, name and level. The row of the reference itself, with the same noise, shows what a
-    perfect exposure without noise reduction would reach.
+    Gaussian noise is added to the dark image before enhancement, then clipped and rounded to 8 bits; it
+    depends only on ``seed``, name and noise level. The reference with the same noise shows what a perfect
+    exposure without noise reduction would reach.
 
     Args:
-        enhance: The method.
-        pairs: Pairs, batched one by one.
-        sigmas: Deviations of the noise, of 255.
-        seed: Another seed, other noise.
+        enhance: Method to be measured.
+        pairs: Batches of one pair.
+        sigmas: Standard deviations of the noise, on the scale of 0 to 255.
+        seed: Seed of the noise.
 
     Returns:
-        A row for each image, detector ("sift", "orb"), level and role ("low", "enhanced", "reference"), with
-        :data:`COLUMNS`.
+        One row per image, detector ("sift", "orb"), noise level and role ("low", "enhanced", "reference"),
+        with :data:`COLUMNS`.
 
     Raises:
         ValueError: If OpenCV is not installed.
@@ -109,7 +111,7 @@ def opencv() -> ModuleType:
     """Import OpenCV.
 
     Raises:
-        ValueError: If it is not installed.
+        ValueError: If OpenCV is not installed.
     """
     try:
         import cv2
@@ -119,7 +121,7 @@ def opencv() -> ModuleType:
 
 
 def summary(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
-    """Average rows over images: by detector, level of noise, role and column."""
+    """Average rows over images, by detector, noise level, role and column."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["detector"], str(row["sigma"]), row["image"]), []).append(row)
@@ -131,7 +133,7 @@ def summary(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, dict[str, floa
 
 
 def compare(cv2: ModuleType, found: Features, known: Features, detector: str) -> Row:
-    """Match an image's features with those of its aligned reference, and count."""
+    """Match an image's features with those of its aligned reference; return the first five columns."""
     ours, theirs = match(cv2, found, known, detector)
     near = np.linalg.norm(found.positions[ours] - known.positions[theirs], axis=1) <= NEAR
     return {
@@ -146,7 +148,7 @@ def compare(cv2: ModuleType, found: Features, known: Features, detector: str) ->
 def match(
     cv2: ModuleType, found: Features, known: Features, detector: str
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indices of the features that match by the ratio test, in either image."""
+    """Return the indices in ``found`` and in ``known`` of the features that match by the ratio test."""
     if len(found.positions) == 0 or len(known.positions) < 2:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     matcher = cv2.BFMatcher(cv2.NORM_L2 if detector == "sift" else cv2.NORM_HAMMING)
@@ -159,12 +161,14 @@ def match(
 
 
 def repeatability(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Return the share of positions, of the smaller set, that are each other's nearest within 3 pixels."""
+    """Return the share of mutually nearest positions within 3 pixels, relative to the smaller set."""
     from scipy.spatial import cKDTree
 
     if not len(first) or not len(second):
         return 0.0
-    first, second = (np.unique(places, axis=0) for places in (first, second))  # a place may have two features
+    first, second = (
+        np.unique(positions, axis=0) for positions in (first, second)
+    )  # a position may have two features
     distance, partner = cKDTree(second).query(first)
     back = cKDTree(first).query(second)[1]
     mutual = (back[partner] == np.arange(len(first))) & (distance <= NEAR)
@@ -172,7 +176,7 @@ def repeatability(first: NDArray[np.float32], second: NDArray[np.float32]) -> fl
 
 
 def known_perspective(height: int, width: int) -> NDArray[np.float64]:
-    """Return the homography, (3, 3), that the reference is seen under: a mild turn, shear and tilt."""
+    """Return the known homography of the reference, (3, 3): a mild rotation, shear and tilt."""
     centre = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1]])
     turn = np.radians(5)
     tilt = np.array(
@@ -186,7 +190,7 @@ def known_perspective(height: int, width: int) -> NDArray[np.float64]:
 
 
 def project(homography: NDArray[np.float64], positions: NDArray[Any]) -> NDArray[np.float64]:
-    """Map positions, (N, 2), by a homography."""
+    """Map positions, (N, 2), through a homography, (3, 3)."""
     mapped = np.column_stack((positions, np.ones(len(positions)))) @ homography.T
     return np.asarray(mapped[:, :2] / mapped[:, 2:], dtype=np.float64)
 
@@ -199,7 +203,7 @@ def _register(
     perspective: NDArray[np.float64],
     size: tuple[int, int],
 ) -> Row:
-    """Estimate the known perspective from matches, and count those that agree with it."""
+    """Estimate the known perspective from matches; return the columns ``inliers`` and ``corner_error``."""
     failed = {"inliers": 0, "corner_error": float(np.hypot(*size))}
     ours, theirs = match(cv2, found, seen, detector)
     if len(ours) < 4:
@@ -219,7 +223,7 @@ def _register(
 
 
 def _detect(cv2: ModuleType, grey: NDArray[np.uint8], detector: str) -> Features:
-    """Find and describe the features of an 8-bit grey image of shape (H, W)."""
+    """Detect and describe the features of an 8-bit grey image of shape (H, W)."""
     create = cv2.SIFT_create if detector == "sift" else cv2.ORB_create
     keypoints, descriptors = create(nfeatures=MOST_KEYPOINTS).detectAndCompute(grey, None)
     positions = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
@@ -227,13 +231,13 @@ def _detect(cv2: ModuleType, grey: NDArray[np.uint8], detector: str) -> Features
 
 
 def _grey(image: Tensor) -> NDArray[np.uint8]:
-    """Return the BT.601 grey of the one image of a batch, 8-bit, of shape (H, W)."""
+    """Return the 8-bit BT.601 grey, shape (H, W), of a batch of one image."""
     red, green, blue = to_uint8(image)[0].cpu().numpy().astype(np.float64)  # float32 breaks ties otherwise
     return np.asarray((LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).round(), dtype=np.uint8)
 
 
 def _noise(low: Tensor, seed: int, name: str, sigma: int) -> Tensor:
-    """Draw noise of an image's shape, the same for the same seed, name and level."""
+    """Draw noise in the shape of an image, reproducible by seed, name and level."""
     generator = np.random.default_rng([seed, zlib.crc32(name.encode()), sigma])
     noise = generator.normal(0, sigma / 255, tuple(low.shape)) if sigma else np.zeros(tuple(low.shape))
     return torch.from_numpy(noise).to(low)

@@ -1,4 +1,4 @@
-"""Scoring saved images."""
+"""Saved images: paired with the test images, and scored."""
 
 import logging
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ log = logging.getLogger(__name__)
 def score_files(
     files: Mapping[str, Path], data: PairDataModule, folder: Path, pictures: int
 ) -> dict[str, Any]:
-    """Score saved images as :func:`score` scores a method.
+    """Score saved images as :func:`lowlight.evaluation.scoring.score` scores a method.
 
     Args:
-        files: The saved image of each test image, by the test image's name.
-        data: Gives the test images, set up.
-        folder: Where the table and the pictures go.
-        pictures: How many images are written as low, enhanced and reference.
+        files: Saved image by the name of its test image.
+        data: Data module, set up for testing.
+        folder: Output folder of the table and the pictures.
+        pictures: Number of images written as low, enhanced and reference.
 
     Returns:
-        What belongs into ``metrics.json``.
+        The content of ``metrics.json``.
 
     Raises:
-        ValueError: If a file cannot be read or its size is not the reference's.
+        ValueError: If a file cannot be read or its size differs from the reference's.
     """
     scores = all_scores()
     loader = data.test_dataloader()
@@ -54,10 +54,14 @@ def score_files(
 
 
 def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path]:
-    """Pair saved images with the test images by stem; those of several sets stand in a folder each.
+    """Pair saved images with the test images by stem; with several sets, each has a folder of its own.
+
+    Returns:
+        Saved image by the name of its test image.
 
     Raises:
-        ValueError: If the folder is missing, lies in ``output_dir``, or an image in it is missing or double.
+        ValueError: If the folder is missing or lies in ``output_dir``, or if a test image has no or several
+            saved images.
     """
     root = Path(config.predictions).expanduser()
     if not root.is_dir():
@@ -80,7 +84,7 @@ def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path
         if len(found.get(stem, [])) > 1
     ]
     if problems:
-        refuse(root, problems, "Every test image needs exactly one prediction of its stem.")
+        refuse(root, problems, "Every test image needs exactly one prediction with its stem.")
     if extra := found.keys() - set(wanted.values()):
         belong = "1 image belongs" if len(extra) == 1 else f"{len(extra)} images belong"
         log.warning("%s: %s to no test image, so not scored: %s", root, belong, ", ".join(sorted(extra)[:5]))

@@ -14,27 +14,27 @@ from lowlight.methods import Method
 from lowlight.metrics import DEFINITIONS
 
 Table = Mapping[str, Mapping[str, float]]
-"""The scores of each image, by the image's name and the score's key."""
+"""Score by image name and metric key."""
 
 
 def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Path) -> dict[str, Any]:
     """Score a method on the test split and write ``per_image.csv``.
 
     Args:
-        method: The method, with the weights to be scored.
-        data: Gives the test images.
+        method: Method with the weights to be scored.
+        data: Data module with the test images.
         trainer: Runs the test; its callbacks may write pictures.
-        folder: Where the table goes.
+        folder: Output folder of the table.
 
     Returns:
-        What belongs into ``metrics.json``: means by ``test/<key>``, and what they were measured on.
+        The content of ``metrics.json``: means by ``test/<key>``, and what they were measured on.
     """
     (means,) = trainer.test(method, datamodule=data, verbose=False)
     return summarise(dict(means), method.test_table, data, folder)
 
 
 def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder: Path) -> dict[str, Any]:
-    """Write the table of images; return the means with their intervals and what they were measured on."""
+    """Write ``per_image.csv``; return the means with their intervals and what they were measured on."""
     scenes = data.test_scenes()
     rows = [{"name": name, "scene": scenes[name], **values} for name, values in table.items()]
     rank_zero_only(write_table)(folder / "per_image.csv", rows)

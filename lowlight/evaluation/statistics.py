@@ -1,6 +1,6 @@
-"""Uncertainty: what a few test images can tell, and whether one method beats another on them.
+"""Confidence intervals of mean scores, and paired comparisons of two methods on the same images.
 
-Images of one scene are no independent samples, so scenes are resampled and not images. Imports no torch.
+Images of one scene are not independent samples, so scenes are resampled instead of images. Imports no torch.
 """
 
 from collections.abc import Hashable, Sequence
@@ -10,17 +10,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 10_000
+"""Bootstrap resamples."""
+
 LEVEL = 0.95
+"""Confidence level."""
+
 FEWEST_SCENES = 2
-"""One scene alone has nothing to resample: its interval is undefined (NaN)."""
+"""Fewest scenes that can be resampled; with fewer the interval is undefined (NaN)."""
 
 
 @dataclass(frozen=True)
 class Paired:
-    """How two methods differ on the same images: first minus second.
+    """Difference of two methods on the same images: first minus second.
 
-    ``difference`` is the mean over images, ``low`` and ``high`` its bootstrap interval, ``p_value`` that of
-    Wilcoxon's signed-rank test on the mean differences of the scenes (two-sided).
+    ``difference`` is the mean over images, ``low`` and ``high`` its bootstrap interval, ``p_value`` the
+    two-sided one of Wilcoxon's signed-rank test on the mean differences per scene.
     """
 
     difference: float
@@ -32,9 +36,9 @@ class Paired:
 
     @property
     def distinguishable(self) -> bool:
-        """Whether the interval excludes zero and the test agrees (p under 0.05, which needs six scenes).
+        """Whether the interval excludes zero and p < 0.05, which takes at least six scenes.
 
-        Never, where either is undefined: the bootstrap of few scenes is too narrow to be believed alone.
+        False if either is undefined: the bootstrap interval of few scenes is too narrow to be used alone.
         """
         return (self.low > 0 or self.high < 0) and self.p_value < 1 - LEVEL
 
@@ -47,19 +51,19 @@ def bootstrap_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Bound the mean of per-image scores by the percentile bootstrap over scenes.
+    """Compute a confidence interval of the mean of per-image scores by the percentile bootstrap over scenes.
 
-    Whole scenes are drawn with replacement, as many as there are; the mean is over the images drawn.
+    Whole scenes are drawn with replacement, as many as there are; the mean is over the drawn images.
 
     Args:
-        values: One score an image.
-        scenes: What each image shows; by default every image is a scene of its own.
-        level: Share of the resampled means inside the interval.
-        resamples: How many times the scenes are drawn.
-        seed: The same seed gives the same interval.
+        values: One score per image.
+        scenes: Scene of each image; by default every image is a scene of its own.
+        level: Confidence level in (0, 1).
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the bootstrap.
 
     Returns:
-        Lower and upper bound; NaN where a value is not finite or there is only one scene.
+        Lower and upper bound; NaN if a value is not finite or there is only one scene.
 
     Raises:
         ValueError: If values and scenes differ in number.
@@ -88,10 +92,10 @@ def compare_paired(
     """Compare two methods by their scores on the same images, in the same order.
 
     Args:
-        first: One score an image, of one method.
-        second: The other's.
-        scenes: What each image shows; by default every image is a scene of its own.
-        level: Level of the bootstrap interval.
+        first: One score per image of the first method.
+        second: The same of the second method.
+        scenes: Scene of each image; by default every image is a scene of its own.
+        level: Confidence level of the bootstrap interval, in (0, 1).
         seed: Seed of the bootstrap.
 
     Raises:
@@ -113,7 +117,7 @@ def compare_paired(
 
 
 def _wilcoxon(differences: NDArray[np.float64]) -> float:
-    """Return the two-sided p-value; 1 where nothing differs, NaN where a difference is not finite."""
+    """Return the two-sided p-value; 1 if all differences are zero, NaN if one is not finite."""
     from scipy.stats import wilcoxon  # half a second to import
 
     if not np.isfinite(differences).all():
@@ -126,12 +130,12 @@ def _wilcoxon(differences: NDArray[np.float64]) -> float:
 def _by_scene(
     values: ArrayLike, scenes: Sequence[Hashable] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Return the sum and the number of the values of each scene, in the order of their first images."""
+    """Return the sum and the number of values per scene, in order of first occurrence."""
     scores = np.asarray(values, dtype=float)
     if scenes is None:
         return scores, np.ones(scores.size, dtype=np.intp)
     if len(scenes) != scores.size:
-        raise ValueError(f"{scores.size} scores, but {len(scenes)} scenes; give one scene an image")
+        raise ValueError(f"{scores.size} scores, but {len(scenes)} scenes; give one scene per image")
     index = {scene: position for position, scene in enumerate(dict.fromkeys(scenes))}
     where = np.array([index[scene] for scene in scenes], dtype=int)
     sums = np.zeros(len(index))

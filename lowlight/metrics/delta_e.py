@@ -6,34 +6,40 @@ import torch
 from torch import Tensor
 
 from lowlight.colour import srgb_to_linear
+from lowlight.metrics.metric import Metric
 
 _TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
-"""From linear sRGB to CIE XYZ, white D65."""
+"""Matrix from linear sRGB to CIE XYZ under D65, one row per output."""
 
 _WHITE = (0.95047, 1.0, 1.08883)
-"""D65, observer of 2 degrees."""
+"""CIE XYZ of the white point D65 for the 2-degree observer."""
 
 
 def delta_e(enhanced: Tensor, high: Tensor) -> Tensor:
-    """Average the CIEDE2000 colour difference over the pixels of each image; 0 is best, about 1 just visible.
+    """Average the CIEDE2000 colour difference over the pixels of each image; about 1 is just visible.
 
     Args:
         enhanced: Enhanced sRGB images of shape (B, 3, H, W) in [0, 1].
         high: Reference images of the same shape.
 
     Returns:
-        Mean differences, of shape (B,), at least 0.
+        Mean difference per image, shape (B,); 0 for equal images.
 
     Reference:
         Sharma, Wu and Dalal, 2005, "The CIEDE2000 color-difference formula: implementation notes,
         supplementary test data, and mathematical observations".
+
+    Example:
+        >>> grey, high = torch.full((1, 3, 2, 2), 0.6), torch.full((1, 3, 2, 2), 0.5)
+        >>> print(f"{delta_e(grey, high).item():.2f}")
+        8.86
     """
     with torch.autocast(enhanced.device.type, enabled=False):
         return ciede2000(lab(enhanced), lab(high)).flatten(1).mean(1)
 
 
 def lab(image: Tensor) -> Tensor:
-    """Convert sRGB of shape (B, 3, H, W) in [0, 1] to CIE L*a*b* under D65, L* in [0, 100].
+    """Convert sRGB of shape (B, 3, H, W) in [0, 1] to CIE L*a*b* under D65, with L* in [0, 100].
 
     Reference:
         IEC 61966-2-1 (sRGB) and CIE 15 (L*a*b*).
@@ -46,10 +52,10 @@ def lab(image: Tensor) -> Tensor:
 
 
 def ciede2000(first: Tensor, second: Tensor) -> Tensor:
-    """Return the CIEDE2000 difference of L*a*b* colours of shape (B, 3, ...), of shape (B, ...).
+    """Return the CIEDE2000 difference, shape (B, ...), of two sets of L*a*b* colours of shape (B, 3, ...).
 
-    All three parametric factors are 1; the rotation term and the hue average follow Sharma et al., Equations
-    2 to 22.
+    All three parametric factors are 1; the rotation term and the hue average follow Sharma et al. (2005),
+    Equations 2 to 22.
     """
     (l1, a1, b1), (l2, a2, b2) = first.unbind(1), second.unbind(1)
     chroma7 = ((torch.hypot(a1, b1) + torch.hypot(a2, b2)) / 2) ** 7
@@ -85,3 +91,16 @@ def ciede2000(first: Tensor, second: Tensor) -> Tensor:
     rotation = rotation * 2 * torch.sqrt(chroma7 / (chroma7 + 25.0**7))
     l, c, h = delta_l / s_l, delta_c / s_c, delta_h / s_h  # noqa: E741
     return torch.sqrt((l * l + c * c + h * h + rotation * c * h).clamp(min=0))
+
+
+DELTA_E = Metric(
+    key="delta_e",
+    heading="ΔE 2000",
+    measure=delta_e,
+    definition="mean CIEDE2000 colour difference over pixels, sRGB under D65; lower is better",
+    source="Sharma, Wu and Dalal, 2005, 'The CIEDE2000 color-difference formula'; IEC 61966-2-1 (sRGB)",
+    decimals=2,
+    lower_is_better=True,
+    interval=True,
+    main=True,
+)

@@ -1,42 +1,50 @@
-"""Whether enhancement keeps which of two places is the lighter one."""
+"""Lightness-order error: whether enhancement preserves which of two pixels is lighter."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SHORTER_SIDE = 50
-"""Pixels that the shorter side is reduced to; the number of pairs compared grows with its fourth power."""
+from lowlight.metrics.metric import Metric
 
-_ROWS = 512  # pixels compared with all others at a time, to bound the memory
+SHORTER_SIDE = 50
+"""Shorter side of the reduced image, pixels; the cost grows with its fourth power."""
+
+_ROWS = 512
+"""Pixels compared with all others at once; bounds the memory."""
 
 
 def loe(enhanced: Tensor, low: Tensor) -> Tensor:
-    """Measure the lightness-order error of each enhanced image against its dark input; 0 is best.
+    """Measure the lightness-order error of each enhanced image against its dark input.
 
-    Lightness is the greatest of the three channels, reduced to a shorter side of 50 pixels (a smaller image
-    is taken as it is). For each pixel it is counted with how many others its order (lighter or equal) is not
-    that of the input; the error is the mean count over pixels. It grows with the number of pixels: LOL's
-    images have 50x75 of them, so 3,750 is the greatest possible.
+    Lightness is the greatest of the three channels, reduced to a shorter side of 50 pixels (smaller images
+    keep their size). For each pixel, the other pixels are counted whose order relative to it (lighter or
+    equal) differs from the input's; the error is the mean count over pixels. It grows with the number of
+    pixels: an image of LOL is reduced to 50x75, so that its error is below 3,750.
 
     Args:
         enhanced: Enhanced images of shape (B, 3, H, W) in [0, 1].
-        low: The dark images they were made from, of the same shape.
+        low: Dark inputs of the same shape.
 
     Returns:
-        Mean numbers of pixels, of shape (B,), at least 0.
+        Error per image in pixels, shape (B,); 0 where the order is preserved.
 
     Reference:
         Wang, Zheng, Hu and Li, 2013, "Naturalness preserved enhancement algorithm for non-uniform
         illumination images", section on the lightness-order error.
 
-    Differs from the paper: the reduction is antialiased bicubic; others sample or reduce to 100x100, so
-    compare values of one implementation only.
+    Differs from the paper: the reduction is antialiased bicubic. Other implementations subsample or reduce
+    to 100x100, so that only values of one implementation are comparable.
+
+    Example:
+        >>> low = torch.tensor([0.1, 0.2, 0.3]).expand(1, 3, 1, 3)
+        >>> loe(low.sqrt(), low), loe(1 - low, low)
+        (tensor([0.]), tensor([2.]))
     """
     return torch.stack([_error(*pair) for pair in zip(_lightness(enhanced), _lightness(low), strict=True)])
 
 
 def _lightness(image: Tensor) -> Tensor:
-    """Return the reduced greatest channel, one row of pixels an image: (B, h w)."""
+    """Return the reduced greatest channel, flattened per image: (B, h w)."""
     lightness = image.float().amax(1, keepdim=True)
     height, width = lightness.shape[-2:]
     scale = SHORTER_SIDE / min(height, width)
@@ -47,8 +55,24 @@ def _lightness(image: Tensor) -> Tensor:
 
 
 def _error(enhanced: Tensor, low: Tensor) -> Tensor:
+    """Return the mean number of order violations per pixel of one flattened image, (h w,), as a scalar."""
     wrong = torch.zeros((), device=enhanced.device)
     for start in range(0, len(low), _ROWS):
         rows = slice(start, start + _ROWS)
         wrong += ((enhanced[rows, None] >= enhanced) != (low[rows, None] >= low)).sum()
     return wrong / len(enhanced)
+
+
+LOE = Metric(
+    key="loe",
+    heading="LOE",
+    measure=loe,
+    definition="lightness-order error against the dark input, greatest channel reduced to a shorter side of "
+    "50 pixels; lower is better",
+    source="Wang, Zheng, Hu and Li, 2013, 'Naturalness preserved enhancement algorithm for non-uniform "
+    "illumination images'",
+    decimals=1,
+    lower_is_better=True,
+    against="low",
+    ranked=False,  # an unchanged image has the best value
+)

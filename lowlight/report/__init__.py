@@ -1,4 +1,4 @@
-"""The study's report: finished runs read, timed and compared in a page, tables and figures."""
+"""Report on finished runs: read, timed and compared on a page, in tables and in figures."""
 
 from lowlight.report.compare import compare
 

@@ -1,4 +1,4 @@
-"""Compare finished runs: read them, time them, and write the report."""
+"""Compare finished runs: read and time them, and write the report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,8 +14,9 @@ from lowlight.files import whole
 from lowlight.images import from_uint8
 from lowlight.report.entries import Entry, gather
 from lowlight.report.figures import CURVE_FIGURES, DARK, LIGHT, draw_curves, draw_strips
-from lowlight.report.findings import notes_on_pairs
-from lowlight.report.page import GENERATOR, Drawing, Report, render
+from lowlight.report.findings import Verdict, notes_on_pairs
+from lowlight.report.page import GENERATOR, Report, render
+from lowlight.report.page_pictures import Drawing
 from lowlight.report.pictures import (
     MOST_TEST_PICTURES,
     extremes,
@@ -25,6 +26,7 @@ from lowlight.report.pictures import (
 )
 from lowlight.report.runs import read_runs
 from lowlight.report.score_figures import DISTRIBUTION, TRADEOFF, draw_distribution, draw_tradeoff
+from lowlight.report.study_claims import judge as judge_study
 from lowlight.report.table import Row, footnotes, make_rows, to_csv, to_latex, to_markdown
 from lowlight.sweeps.summary import expand
 
@@ -34,17 +36,17 @@ PICTURES, PROGRESS = "pictures.png", "progress.png"
 SCORES = ((DISTRIBUTION, draw_distribution), (TRADEOFF, draw_tradeoff))
 FIGURES = (*(figure.file for figure in CURVE_FIGURES), *(title.file for title, _ in SCORES))
 FILES = (PAGE, *TABLES, *FIGURES, PICTURES, PROGRESS)
-"""Everything that a report may consist of."""
+"""All files that a report may consist of."""
 
 UNFINISHED = ".unfinished-report"
-"""Stands in a folder while a report is being written to it."""
+"""Name of the marker file in a folder to which a report is being written."""
 
 LOL_SIZE = (400, 600)
-"""Height and width of the image to time where no run kept a picture."""
+"""Height and width, in pixels, of the image to time if no run kept a picture."""
 
 
 class Enhancer(Protocol):
-    """What can be timed: a method, as `lowlight.checkpoints.load.load_run` returns it."""
+    """Anything that can be timed, such as a method from :func:`lowlight.checkpoints.load.load_run`."""
 
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance images of shape (B, 3, H, W) in [0, 1]."""
@@ -63,23 +65,26 @@ def compare(
     device: str = "cpu",
     trust: Sequence[str] = (),
     load: Callable[[Path], Enhancer] | None = None,
+    judge: Callable[[Sequence[Entry]], Sequence[Verdict]] = judge_study,
 ) -> Path:
     """Write the report on finished runs: page, tables and figures.
 
     Args:
-        runs: Run folders; runs that differ in the seed alone become one row.
-        out: Folder to write to; a report in it is replaced.
-        pictures: Whether the report may show the photographs that the runs kept.
-        device: Where to time the methods, as torch names it.
+        runs: Run folders; runs that differ only in the seed become one row.
+        out: Output folder; a report in it is replaced.
+        pictures: Whether to show the photographs that the runs kept.
+        device: torch device on which the methods are timed.
         trust: Packages beyond torch and lowlight that the checkpoints may call, such as ``["mypackage."]``.
-        load: What makes a method of a run folder; by default :func:`lowlight.checkpoints.load.load_run`.
+        load: Loads the method of a run folder; by default :func:`lowlight.checkpoints.load.load_run`.
+        judge: Returns the verdicts for the page, given the entries, best first; by default those on the
+            published study's claims, :func:`lowlight.report.study_claims.judge`.
 
     Returns:
-        The page, ``out/index.html``.
+        Path of the page, ``out/index.html``.
 
     Raises:
         ValueError: If a run is missing, unfinished, or scored on other images than the first one, or if
-            ``out`` holds files of these names that no report wrote.
+            ``out`` holds files of the same names that are not from a report.
     """
     out = Path(out)
     _check_out(out)
@@ -91,7 +96,9 @@ def compare(
     grid = grid_of_test_pictures(entries) if pictures else []
     progress = strips_of_progress(entries) if pictures else []
     ends = extremes(entries, grid)
-    files = {PAGE: render(Report(entries, rows, notes, drawings, grid, progress, ends)).encode()}
+    verdicts = judge(entries)
+    page = Report(entries, rows, notes, drawings, grid, progress, ends, verdicts)
+    files = {PAGE: render(page).encode()}
     notes = [*notes, *notes_on_pairs(entries)]
     tables = (to_csv(rows), to_markdown(rows, notes), to_latex(rows, notes))
     files |= {name: text.encode() for name, text in zip(TABLES, tables, strict=True)}
@@ -106,7 +113,7 @@ def compare(
 
 
 def _time(entries: Sequence[Entry], device: str, load: Callable[[Path], Enhancer]) -> Timing:
-    """Time one run of each entry on a test picture, or on noise of LOL's size where none was kept."""
+    """Time the first run of each entry on a kept test picture, or on noise of LOL's size."""
     pixels = first_low(entries)
     try:
         torch.empty(0, device=device)
@@ -116,7 +123,7 @@ def _time(entries: Sequence[Entry], device: str, load: Callable[[Path], Enhancer
     methods: dict[str, Callable[[Tensor], Tensor]] = {}
     for entry in entries:
         if "predictions" in entry.first.manifest:
-            continue  # saved images: there is nothing to run
+            continue  # saved images cannot be timed
         method = load(entry.first.folder)
         method.to(device)
         methods[entry.label] = method.enhance
@@ -124,7 +131,7 @@ def _time(entries: Sequence[Entry], device: str, load: Callable[[Path], Enhancer
 
 
 def _draw(entries: Sequence[Entry], rows: Sequence[Row]) -> list[Drawing]:
-    """Draw the figures of scores, if there is something to compare, and those of curves that were logged."""
+    """Draw the figures of scores, if there are several entries, and those of the logged curves."""
     drawings = []
     if len(entries) > 1:
         for about, draw in SCORES:
@@ -139,7 +146,7 @@ def _draw(entries: Sequence[Entry], rows: Sequence[Row]) -> list[Drawing]:
 
 
 def _check_out(out: Path) -> None:
-    """Refuse a folder whose files of our names are not a report's."""
+    """Refuse a folder in which another program's files would be overwritten."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: not a folder; give --out a folder to write the report to")
     page = out / PAGE
@@ -153,9 +160,10 @@ def _check_out(out: Path) -> None:
 
 
 def _write(files: Mapping[str, bytes], out: Path) -> None:
-    """Put the files into a folder, each whole or not at all, and remove an older report's others.
+    """Write each file atomically, and remove the remaining files of an older report.
 
-    The page comes last: where it is, the report is whole. Until then a mark tells whose files these are.
+    The page is written last, so that a page means a complete report; until then a marker file identifies the
+    folder as a report's.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / UNFINISHED).touch()

@@ -1,4 +1,4 @@
-"""Gather runs into the rows of the table: seeds of one recipe together, each row with a telling label."""
+"""Runs grouped into the rows of the table: one entry per recipe, averaged over its seeds."""
 
 import math
 import statistics
@@ -12,9 +12,10 @@ from lowlight.runs.recipe import difference, differing_keys
 from lowlight.runs.recipe import recipe as recipe_of
 
 SEEDS = frozenset({"seed", "data.seed"})
-"""The seed's config keys; a paired set may have a seed of its own, which is part of the recipe."""
+"""Config keys of the seed; a set of pairs may have another seed, which is part of the recipe."""
 
 MOST_KEYS_IN_A_LABEL = 3
+"""Number of differing settings above which a label does not list them."""
 
 Recipe = dict[str, Any]
 Group = tuple[Recipe, list[Run]]
@@ -22,52 +23,52 @@ Group = tuple[Recipe, list[Run]]
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table: the runs of one recipe, which differ in nothing but the seed."""
+    """One row of the table: the runs of one recipe, which differ only in the seed."""
 
     label: str
     runs: tuple[Run, ...]
 
     @property
     def first(self) -> Run:
-        """The run with the lowest seed; it stands for the others in the pictures and the timing."""
+        """The run with the lowest seed, which represents the others in pictures and timing."""
         return self.runs[0]
 
     @property
     def capped(self) -> bool:
-        """Whether a time limit ended the training of a run."""
+        """Whether a time limit ended the training of any run."""
         return any(run.stopped == "max_time" for run in self.runs)
 
     def score(self, key: str) -> float:
-        """Return the mean over the runs of a test score; NaN where a run lacks it."""
+        """Return the mean of a test score over the runs; NaN if a run lacks it."""
         return _mean([run.scores.get(key, math.nan) for run in self.runs])
 
     def spread(self, key: str) -> float:
-        """Return the sample standard deviation over the runs of a test score; NaN for a single run."""
+        """Return the sample standard deviation of a test score over the runs; NaN for a single run."""
         values = [run.scores.get(key, math.nan) for run in self.runs]
         return statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
 
     @property
     def scenes(self) -> list[str]:
-        """What each image shows, in the order of :meth:`images`."""
+        """Scene of each image, in the order of :meth:`images`."""
         return [self.first.scenes[name] for name in self.first.per_image]
 
     def images(self, key: str) -> list[float]:
-        """Return a score of each image, averaged over the runs; NaN where a run lacks it."""
+        """Return a score per image, averaged over the runs; NaN if a run lacks it."""
         return [
             _mean([run.per_image[name].get(key, math.nan) for run in self.runs])
             for name in self.first.per_image
         ]
 
     def interval(self, key: str) -> tuple[float, float]:
-        """Return the bootstrap interval of a score, over scenes; NaN where it has none."""
+        """Return the bootstrap interval of a score over scenes; NaN if it is undefined."""
         return bootstrap_interval(self.images(key), self.scenes)
 
     def fact(self, key: str) -> float:
-        """Return the mean over the runs of a number in their manifests; NaN where one lacks it."""
+        """Return the mean of a number in the manifests over the runs; NaN if one lacks it."""
         return _mean([_number(run.manifest.get(key)) for run in self.runs])
 
     def curve(self, column: str) -> list[tuple[int, float, float, float]]:
-        """Return (epoch, mean, lowest, highest) over the runs of a curve, its finite points only."""
+        """Return the finite points of a curve as (epoch, mean, lowest, highest) over the runs."""
         points: dict[int, list[float]] = {}
         for run in self.runs:
             for epoch, value in run.curves.get(column, {}).items():
@@ -79,7 +80,7 @@ class Entry:
 def gather(runs: Sequence[Run]) -> list[Entry]:
     """Group runs by method and recipe, label the groups, and rank them by PSNR, best first.
 
-    Runs of one recipe with the same seed are not samples of it: each gets a row, labelled by its folder.
+    Runs that share both recipe and seed are not independent: each gets a row, labelled by its folder.
     """
     recipes: list[Group] = []
     for run in runs:
@@ -103,13 +104,13 @@ def gather(runs: Sequence[Run]) -> list[Entry]:
 
 
 def _recipe(run: Run) -> Recipe:
-    """Return what decides a run's result, the seed apart; of an evaluated checkpoint, its training's."""
+    """Return the settings that determine a result, without the seed; for a checkpoint, its training's."""
     settings = run.manifest.get("trained_as") or recipe_of(run.config)
     return {key: value for key, value in settings.items() if key not in SEEDS}
 
 
 def _labels(groups: Sequence[Group]) -> list[str]:
-    """Name each group by its method and, among several of one method, by what sets it apart."""
+    """Label each group by its method and, if several have the same method, by the settings that differ."""
     labels = []
     for recipe, members in groups:
         method = members[0].method
@@ -124,7 +125,7 @@ def _labels(groups: Sequence[Group]) -> list[str]:
 
 
 def _short(key: str, keys: Sequence[str]) -> str:
-    """Return the shortest end of a dotted key that no other key shares."""
+    """Return the shortest suffix of a dotted key that is unique among ``keys``."""
     parts = key.split(".")
     for start in range(len(parts) - 1, 0, -1):
         end = ".".join(parts[start:])
@@ -134,7 +135,7 @@ def _short(key: str, keys: Sequence[str]) -> str:
 
 
 def _place(run: Run, groups: Sequence[Group]) -> str:
-    """Return the shortest end of a run's path that no other run shares."""
+    """Return the shortest suffix of a run's path that is unique among all runs."""
     paths = [member.folder.resolve() for _, members in groups for member in members]
     parts = run.folder.resolve().parts
     for start in range(len(parts) - 1, 0, -1):
@@ -144,7 +145,7 @@ def _place(run: Run, groups: Sequence[Group]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Write a config value as a user would: 1e-4 rather than 0.0001."""
+    """Format a config value as a user would: 1e-4 rather than 0.0001."""
     if not isinstance(value, float):
         return "null" if value is None else str(value)
     mantissa, _, exponent = f"{value:e}".partition("e")
@@ -153,15 +154,15 @@ def _shown(value: Any) -> str:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Average numbers; infinity stays infinite."""
+    """Average numbers, infinities included."""
     return sum(values) / len(values)
 
 
 def _number(value: Any) -> float:
-    """Read a number that may be missing."""
+    """Return a number, or NaN if it is missing."""
     return math.nan if value is None else float(value)
 
 
 def _or_lowest(value: float) -> float:
-    """Order a missing score behind all others."""
+    """Return a score to sort by; a missing one sorts last."""
     return -math.inf if math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""Draw the report's figures: curves over the epochs and rows of pictures."""
+"""Figures of the report: curves over the epochs, and rows of pictures."""
 
 import io
 from collections.abc import Sequence
@@ -14,13 +14,15 @@ from lowlight.report.entries import Entry
 from lowlight.report.pictures import Strip
 
 DPI = 160
+"""Resolution of the figures, dots per inch."""
+
 FEW_EPOCHS = 12
-"""Up to so many epochs, each is marked by a dot."""
+"""Number of epochs up to which each is marked by a dot."""
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure. The lines' are Okabe and Ito's, told apart by every kind of colour vision."""
+    """Colours of a figure; the line colours are Okabe and Ito's, distinct for every type of colour vision."""
 
     paper: str
     ink: str
@@ -34,7 +36,7 @@ DARK = Theme("#16191d", "#e4e7eb", "#3a4048", ("#56b4e9", "#e69f00"))
 
 @dataclass(frozen=True)
 class Panel:
-    """One diagram: what its axis says and which logged columns it shows, by what the legend calls them."""
+    """One diagram: the label of its vertical axis, and the logged columns by their names in the legend."""
 
     axis: str
     columns: dict[str, str]
@@ -52,7 +54,7 @@ JUDGEMENT = Panel("Discriminator accuracy", {"discriminator": "train/discriminat
 
 @dataclass(frozen=True)
 class CurveFigure:
-    """A figure of curves: its file, its title and its panels, drawn for the entries that logged them."""
+    """A figure of curves for the entries that logged all columns of ``needs`` and none of ``lacks``."""
 
     file: str
     title: str
@@ -61,7 +63,7 @@ class CurveFigure:
     lacks: tuple[str, ...] = ()
 
     def entries(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Choose the entries that the figure is about, by the columns they logged."""
+        """Return the entries that the figure shows."""
         return [
             entry
             for entry in entries
@@ -70,7 +72,7 @@ class CurveFigure:
         ]
 
     def describe(self, entries: Sequence[Entry]) -> str:
-        """Say what the figure shows, for a reader who cannot see it."""
+        """Return the text alternative of the figure."""
         parts = []
         for entry in entries:
             for panel in self.panels:
@@ -104,10 +106,10 @@ CURVE_FIGURES = (
 
 
 def draw_curves(figure: CurveFigure, entries: Sequence[Entry], theme: Theme) -> bytes:
-    """Draw a row of two panels for each entry (more rows for more panels) as PNG.
+    """Draw the panels of each entry, two per row, as PNG.
 
-    A line is the mean over an entry's runs, with the band from lowest to highest; a dotted line stands at the
-    epoch whose checkpoint was kept. PSNR axes share their range, so that methods can be told apart by eye.
+    A line is the mean over an entry's runs and the band their range; a dotted line marks the epoch of the
+    kept checkpoint. All PSNR axes share one range, so that methods can be compared by eye.
     """
     rows = (len(figure.panels) + 1) // 2
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08, wspace=0.03)
@@ -128,7 +130,7 @@ def draw_curves(figure: CurveFigure, entries: Sequence[Entry], theme: Theme) -> 
 
 
 def _draw_panel(axes: Axes, panel: Panel, entry: Entry, theme: Theme) -> None:
-    """Draw an entry's curves into a diagram."""
+    """Draw the curves of an entry into a diagram."""
     for (name, column), colour, style in zip(panel.columns.items(), theme.lines, ("-", "--"), strict=False):
         points = entry.curve(column)
         if not points:
@@ -156,7 +158,7 @@ def _draw_panel(axes: Axes, panel: Panel, entry: Entry, theme: Theme) -> None:
 
 
 def draw_strips(strips: Sequence[Strip]) -> bytes:
-    """Draw rows of pictures, captions above them, as PNG."""
+    """Draw rows of pictures with captions above them, as PNG."""
     width, gap, margin = 2.0, 0.06, 0.3
     captions = [
         0.06 + 0.15 * max(picture.caption.count("\n") + 1 for picture in strip.pictures) for strip in strips
@@ -193,7 +195,7 @@ def draw_strips(strips: Sequence[Strip]) -> bytes:
 
 
 def png(figure: Figure) -> bytes:
-    """Render a figure, without the global state of pyplot."""
+    """Render a figure as PNG, without the global state of pyplot."""
     file = io.BytesIO()
     FigureCanvasAgg(figure).print_figure(file, dpi=DPI, format="png", facecolor=figure.get_facecolor())
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The benchmark's files: measurements as JSON, PSNR against time as a figure."""
+"""Files of a benchmark: measurements as JSON, and PSNR against time as a figure."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from lowlight.report.score_figures import draw_latency
 
 
 def write(result: dict[str, Any], folder: Path) -> None:
-    """Write ``benchmark.json`` and, where runs have test scores, ``latency.png``: PSNR against time.
+    """Write ``benchmark.json`` and, if runs have test scores, ``latency.png``: PSNR against time.
 
     Raises:
-        OSError: If they cannot be written.
+        OSError: If a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "benchmark.json", result)

@@ -30,7 +30,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
-// Test images: two of an image's pictures over each other, divided where the slider stands.
+// Test images: two pictures of an image, overlaid and divided at the slider.
 const viewers = [...document.querySelectorAll(".viewer")];
 if (viewers.length) {
   const names = [...viewers[0].querySelectorAll("figcaption")].map((text) => text.firstChild.textContent);
@@ -64,7 +64,7 @@ if (viewers.length) {
     });
     const slider = document.createElement("input");
     Object.assign(slider, { type: "range", min: 0, max: 100, step: 1, value: 50 });
-    slider.setAttribute("aria-label", `${title}: where left ends and right begins, per cent`);
+    slider.setAttribute("aria-label", `${title}: boundary between left and right, per cent`);
     const move = () => stage.style.setProperty("--at", `${slider.value}%`);
     slider.addEventListener("input", move);
     move();

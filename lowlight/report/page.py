@@ -1,7 +1,5 @@
-"""Write the report as one HTML page that needs no other file and no network."""
+"""The report as one HTML page that needs no other file and no network."""
 
-import base64
-import io
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,47 +7,39 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from lowlight import __version__
 from lowlight.report.entries import Entry
-from lowlight.report.findings import against_the_first, headline, statement, verdicts
+from lowlight.report.findings import Verdict, against_the_first, headline, statement
 from lowlight.report.page_features import features_section
+from lowlight.report.page_pictures import (
+    Drawing,
+    drawing_figure,
+    extremes_table,
+    quality_for,
+    strip_rows,
+    viewers,
+)
 from lowlight.report.page_tables import facts_table, score_tables
-from lowlight.report.pictures import Extreme, Picture, Strip
+from lowlight.report.pictures import Extreme, Strip
 from lowlight.report.runs import Run
 from lowlight.report.table import Row, number
 
 GENERATOR = '<meta name="generator" content="lowlight compare">'
-"""By this line a folder is known to hold a report that may be replaced."""
-
-WIDEST_PICTURE = 600
-MANY_PICTURES = 60
-"""With more pictures than that, they are compressed harder, so that the page stays within some 20 MB."""
+"""Line that identifies a page as a report, which may be replaced."""
 
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
 )
-"""What the page may load: nothing that is not in it."""
+"""Content security policy: the page loads nothing from outside."""
 
 MOST_LISTED = 12
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure as PNG, for either colour scheme, with its title and a description of what it shows."""
-
-    file: str
-    title: str
-    description: str
-    light: bytes
-    dark: bytes
+"""Longest list written out in full."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the page tells."""
+    """The content of the page."""
 
     entries: Sequence[Entry]
     rows: Sequence[Row]
@@ -58,6 +48,7 @@ class Report:
     grid: Sequence[Strip]
     progress: Sequence[Strip]
     extremes: Sequence[tuple[Extreme, Extreme]] = ()
+    verdicts: Sequence[Verdict] = ()
 
 
 def render(report: Report) -> str:
@@ -65,17 +56,17 @@ def render(report: Report) -> str:
     style, script = (
         Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
     )
-    quality = 92 if sum(len(strip.pictures) for strip in report.grid) <= MANY_PICTURES else 82
+    quality = quality_for(report.grid)
     body = [
         _opening(report),
         score_tables(report.rows, report.notes),
         _paired(report.entries),
-        _verdicts(report.entries),
-        _section("Figures", [_drawing(drawing) for drawing in report.drawings]),
-        _section("Test images", _viewers(report.grid, quality), "Decibels are PSNR against the reference."),
-        _section("Best and worst images", [_extremes(report.extremes)]),
+        _verdicts(report.verdicts),
+        _section("Figures", [drawing_figure(drawing) for drawing in report.drawings]),
+        _section("Test images", viewers(report.grid, quality), "dB values are PSNR against the reference."),
+        _section("Best and worst images", [extremes_table(report.extremes)]),
         features_section(report.entries),
-        _section("One validation image over the epochs", _strips(report.progress, quality)),
+        _section("One validation image over the epochs", strip_rows(report.progress, quality)),
         _definitions(report.entries),
         _data(report.entries),
         _runs(report.entries),
@@ -93,7 +84,7 @@ def render(report: Report) -> str:
 
 
 def _opening(report: Report) -> str:
-    """Write the title, the result in a sentence, and what the scores were measured on."""
+    """Write the title, the main result in one sentence, and what the scores were measured on."""
     conditions = report.entries[0].first.conditions
     size = "native size" if conditions["size"] == "native" else f"size {conditions['size']}"
     lead = f"{headline(report.entries)}."
@@ -106,118 +97,46 @@ def _opening(report: Report) -> str:
 
 
 def _paired(entries: Sequence[Entry]) -> str:
-    """Compare each method with the best on the same images."""
+    """Compare every method with the best, paired by image."""
     if len(entries) < 2:
         return ""
     heads = ["Method", "Difference, dB", "95 % interval", "Wilcoxon p", "Verdict"]
     rows = []
     for other, paired in against_the_first(entries):
         bounds = "–" if paired.low != paired.low else f"[{number(paired.low, 2)}, {number(paired.high, 2)}]"
-        told = "distinguishable" if paired.distinguishable else "not distinguishable"
+        verdict = "distinguishable" if paired.distinguishable else "not distinguishable"
         p_value = "–" if paired.p_value != paired.p_value else f"{paired.p_value:.2g}"
-        rows.append([other.label, number(paired.difference, 2), bounds, p_value, told])
+        rows.append([other.label, number(paired.difference, 2), bounds, p_value, verdict])
     images, scenes = len(entries[0].scenes), len(set(entries[0].scenes))
     note = (
-        f"{entries[0].label} minus each other method, PSNR of the same {images} images; interval by "
+        f"{entries[0].label} minus every other method, PSNR on the same {images} images; interval by "
         f"bootstrap over their {'one scene' if scenes == 1 else f'{scenes} scenes'}, p by Wilcoxon's "
-        "signed-rank test on scenes."
+        "signed-rank test over scenes."
     )
     return _section(f"Against {entries[0].label}", [facts_table("Paired comparison", heads, rows)], note)
 
 
-def _verdicts(entries: Sequence[Entry]) -> str:
-    """Judge the study's claims."""
-    rows = [[verdict.claim, verdict.answer, verdict.reason] for verdict in verdicts(entries)]
+def _verdicts(verdicts: Sequence[Verdict]) -> str:
+    """List the claims of the published study with their verdicts; nothing if none was judged."""
+    rows = [[verdict.claim, verdict.answer, verdict.reason] for verdict in verdicts]
     table = facts_table("Claims", ["Claim", "Here", "Numbers"], rows) if rows else ""
-    return _section("Do the study's claims hold here?", [table])
-
-
-def _extremes(found: Sequence[tuple[Extreme, Extreme]]) -> str:
-    """Show each method's best and worst image."""
-    cells = []
-    for best, worst in found:
-        shown = "".join(
-            f"<td>{escape(end.image)}, {number(end.decibels, 1)} dB{_thumbnail(end.picture)}</td>"
-            for end in (best, worst)
-        )
-        cells.append(f'<tr><th scope="row">{escape(best.method)}</th>{shown}</tr>')
-    if not cells:
-        return ""
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Best and worst images">'
-        '<table class="text">'
-        "<thead><tr><th>Method</th><th>Best image</th><th>Worst image</th></tr></thead>"
-        f"<tbody>{''.join(cells)}</tbody></table></div>"
-    )
-
-
-def _thumbnail(picture: Picture | None) -> str:
-    if picture is None:
-        return ""
-    uri, width, height = _jpeg(picture, 240, 85)
-    return f'<img src="{uri}" width="{width}" height="{height}" alt="{escape(picture.description)}">'
-
-
-def _drawing(drawing: Drawing) -> str:
-    """Embed a figure in both colour schemes."""
-    return (
-        f'<figure><h3>{escape(drawing.title)}</h3><div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{escape(drawing.title)}"><picture>'
-        f'<source media="(prefers-color-scheme: dark)" srcset="{_uri(drawing.dark, "png")}">'
-        f'<img src="{_uri(drawing.light, "png")}" alt="{escape(drawing.description)}">'
-        "</picture></div></figure>"
-    )
-
-
-def _viewers(strips: Sequence[Strip], quality: int) -> list[str]:
-    """Embed each image's pictures; the script lays two of them over each other behind a slider."""
-    return [f'<div class="viewer">\n{strip}\n</div>' for strip in _strips(strips, quality)]
-
-
-def _strips(strips: Sequence[Strip], quality: int) -> list[str]:
-    """Embed rows of pictures; wide rows scroll."""
-    return [
-        f'<h3>{escape(strip.title)}</h3>\n<div class="strip" tabindex="0" role="region" '
-        f'aria-label="{escape(strip.title)}">'
-        + "".join(_picture(picture, quality) for picture in strip.pictures)
-        + "</div>"
-        for strip in strips
-    ]
-
-
-def _picture(picture: Picture, quality: int) -> str:
-    """Embed a picture, no wider than the page can show."""
-    uri, width, height = _jpeg(picture, WIDEST_PICTURE, quality)
-    caption = escape(picture.caption).replace("\n", "<br>")
-    return (
-        f'<figure><img src="{uri}" width="{width}" height="{height}" decoding="async" '
-        f'alt="{escape(picture.description)}"><figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def _jpeg(picture: Picture, widest: int, quality: int) -> tuple[str, int, int]:
-    """Return a picture as the URI of a JPEG, and its width and height in pixels."""
-    image = Image.fromarray(picture.pixels)
-    image.thumbnail((widest, widest))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
-    return _uri(file.getvalue(), "jpeg"), image.width, image.height
+    return _section("Do the published study's claims hold here?", [table])
 
 
 def _definitions(entries: Sequence[Entry]) -> str:
-    """Write what each measure means, in the words of the runs."""
-    return _section("What the measures mean", [_list(entries[0].first.definitions)])
+    """List the definition of each metric as the runs recorded it."""
+    return _section("Definitions of the metrics", [_list(entries[0].first.definitions)])
 
 
 def _data(entries: Sequence[Entry]) -> str:
-    """Describe the data, once where all runs had the same."""
+    """Describe the data, once if all runs had the same."""
     return _section(
         "Data", _shared([(entry.label, entry.first.manifest.get("data") or {}) for entry in entries])
     )
 
 
 def _runs(entries: Sequence[Entry]) -> str:
-    """Write how to repeat every run: seed, commit, machine, versions and command."""
+    """List what reproduces every run: seed, commit, machine, versions and command."""
     runs = [(entry.label, run) for entry in entries for run in entry.runs]
     heads = ["Method", "Seed", "Epochs", "Best epoch", "Ended", "Train, min", "Commit"]
     table = facts_table("Runs", heads, [_run_cells(label, run) for label, run in runs])
@@ -241,7 +160,7 @@ def _runs(entries: Sequence[Entry]) -> str:
 
 
 def _run_cells(label: str, run: Run) -> list[str]:
-    """Return the cells of a run's row."""
+    """Return a run's row of the table of runs."""
     manifest = run.manifest
     epochs, planned = manifest.get("epochs", "unknown"), manifest.get("max_epochs")
     commit = str(manifest.get("commit") or "unknown")[:12]
@@ -257,13 +176,13 @@ def _run_cells(label: str, run: Run) -> list[str]:
 
 
 def _command(run: Run) -> str:
-    """Return the command that made a run."""
+    """Return the command line of a run."""
     command = run.manifest.get("command") or ["unknown"]
     return command if isinstance(command, str) else shlex.join(map(str, command))
 
 
 def _shared(described: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Write descriptions, each once, headed by the labels it holds for where they differ."""
+    """Write each distinct description once, headed by its labels if there are several."""
     distinct: list[tuple[list[str], Mapping[str, Any]]] = []
     for label, description in described:
         for labels, known in distinct:
@@ -281,7 +200,7 @@ def _shared(described: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def _list(content: Mapping[str, Any]) -> str:
-    """Write a mapping as a list of terms, nested mappings indented; nothing where it is empty."""
+    """Write a mapping as a description list, nested mappings indented; nothing if it is empty."""
     terms = []
     for key, value in content.items():
         if isinstance(value, Mapping):
@@ -298,12 +217,7 @@ def _list(content: Mapping[str, Any]) -> str:
 
 
 def _section(title: str, parts: Iterable[str], note: str = "") -> str:
-    """Write a headed section, or nothing where it has no content."""
+    """Write a section with a heading, or nothing if it has no content."""
     content = "\n".join(part for part in parts if part)
     text = f"<p>{escape(note)}</p>\n" if note else ""
     return f"<h2>{escape(title)}</h2>\n{text}{content}\n" if content else ""
-
-
-def _uri(content: bytes, kind: str) -> str:
-    """Return an image as a URI that holds it."""
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

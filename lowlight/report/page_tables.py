@@ -1,4 +1,4 @@
-"""The page's tables: scores by method, which the script makes sortable, and plain facts."""
+"""The page's tables: sortable tables of scores, and tables of text."""
 
 import math
 from collections.abc import Sequence
@@ -6,46 +6,33 @@ from html import escape
 
 from lowlight.report.table import Column, Row, best_texts, columns_of, marked
 
-MAIN = (
-    "psnr",
-    "ssim",
-    "psnr_gtmean",
-    "delta_e",
-    "parameters",
-    "train_minutes",
-    "ms_per_image",
-    "ms_ratio",
-    "n",
-)
-"""The columns of the first table; the others follow in tables of their own."""
-
 
 def score_tables(rows: Sequence[Row], notes: Sequence[str]) -> str:
-    """Write the main table with its notes, then the variants and the study's classification scores."""
-    columns = columns_of(rows)
-    main = [column for key in MAIN for column in columns if column.key == key]
+    """Write the main table with its notes, then the other metrics and the pixel classifications."""
+    method, *columns = columns_of(rows)
+    main = [column for column in columns if column.main]
     classes = [column for column in columns if column.group]
     others = [
         column
-        for column in columns[1:]
-        if column not in main and column not in classes and column.key != "epochs"
+        for column in columns
+        if not column.main and not column.group and column.key != "epochs"  # shown in the table of runs
     ]
     text = "".join(f"<p>{escape(note)}</p>" for note in notes)
     parts = [
         "<h2>Scores</h2>",
-        _table("Scores", [columns[0], *main], rows),
-        f'<div class="notes"><p>Best of each measure in bold; click a heading to sort.</p>{text}</div>',
+        _table("Scores", [method, *main], rows),
+        f'<div class="notes"><p>Best value of each metric in bold; click a heading to sort.</p>{text}</div>',
     ]
     if others:
         parts += ["<h2>The same outputs under other definitions</h2>"]
-        parts += [_table("Other definitions", [columns[0], *others], rows)]
+        parts += [_table("Other definitions", [method, *others], rows)]
     parts += ["<h2>Pixels as samples of a classification</h2>"]
-    parts += [_table("Classification", [columns[0], *classes], rows)]
+    parts += [_table("Classification", [method, *classes], rows)]
     return "\n".join(parts)
 
 
 def facts_table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table of text; the first cell of a row names it."""
+    """Write a table of text; the first cell of each row is its heading."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "".join(
         f'<tr><th scope="row">{escape(row[0])}</th>'
@@ -60,7 +47,7 @@ def facts_table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 
 def _table(name: str, columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """Write a table of numbers that can be sorted by each column."""
+    """Write a table of numbers that can be sorted by any column."""
     best = {column.key: best_texts(rows, column) for column in columns}
     body = []
     for row in rows:
@@ -75,7 +62,7 @@ def _table(name: str, columns: Sequence[Column], rows: Sequence[Row]) -> str:
 
 
 def _cell(column: Column, row: Row, is_best: bool) -> str:
-    """Write a figure, its interval and its spread over the seeds on lines of their own."""
+    """Write a value, with its interval and its spread over the seeds on separate lines."""
     text, _, spread = column.text(row).partition(" ± ")
     value, _, bounds = text.partition(" [")
     shown = f"<b>{escape(value)}</b>" if is_best else escape(value)
@@ -87,7 +74,7 @@ def _cell(column: Column, row: Row, is_best: bool) -> str:
 
 
 def _head(columns: Sequence[Column]) -> str:
-    """Write the groups' row, if there are groups, and the columns' row."""
+    """Write the row of group headings, if there are any, and the row of column headings."""
     groups = []
     for index, column in enumerate(columns):
         if not column.group:

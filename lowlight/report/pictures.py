@@ -1,4 +1,4 @@
-"""Collect the pictures that runs kept: the grid of test images and the progress over the epochs."""
+"""Pictures that runs kept: the grid of test images, and the progress over the epochs."""
 
 import math
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from lowlight.report.runs import Run, kept_pictures
 from lowlight.report.table import number
 
 MOST_TEST_PICTURES = 6
-"""How many test images the figure shows; the page shows all that were kept."""
+"""Most test images in the figure; the page shows all kept ones."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """8-bit pixels of shape (H, W, 3), with a caption and a description for who cannot see them."""
+    """8-bit pixels of shape (H, W, 3), with a caption and a text alternative."""
 
     pixels: NDArray[np.uint8]
     caption: str
@@ -36,7 +36,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Extreme:
-    """A method's best or worst image by PSNR in dB, with its picture where it was kept."""
+    """A method's best or worst image by PSNR in dB, with its picture if it was kept."""
 
     method: str
     image: str
@@ -45,7 +45,7 @@ class Extreme:
 
 
 def extremes(entries: Sequence[Entry], grid: Sequence[Strip]) -> list[tuple[Extreme, Extreme]]:
-    """Find each method's best and worst test image."""
+    """Find the best and the worst test image of each method."""
     found = []
     for entry in entries:
         scores = dict(zip(entry.first.per_image, entry.images("psnr"), strict=True))
@@ -60,15 +60,15 @@ def extremes(entries: Sequence[Entry], grid: Sequence[Strip]) -> list[tuple[Extr
 
 
 def _find(grid: Sequence[Strip], image: str, label: str) -> Picture | None:
-    """Return the picture of an image by a method, if the grid has it."""
+    """Return a method's picture of an image, or None if the grid lacks it."""
     pictures = [picture for strip in grid if strip.title == image for picture in strip.pictures]
     return next((picture for picture in pictures if picture.caption.split("\n")[0] == label), None)
 
 
 def grid_of_test_pictures(entries: Sequence[Entry]) -> list[Strip]:
-    """Lay out low | each method | reference, one row a test image that every first run kept.
+    """Lay out low | each method | reference, one row per test image that the first run of every entry kept.
 
-    A method that returns its input unchanged in all of them is left out: its column would repeat the first.
+    A method that returns all of them unchanged is omitted: its column would repeat the first.
     """
     kept = [set(kept_pictures(entry.first)) for entry in entries]
     names = sorted(set.intersection(*kept)) if kept else []
@@ -95,7 +95,7 @@ def grid_of_test_pictures(entries: Sequence[Entry]) -> list[Strip]:
 
 
 def strips_of_progress(entries: Sequence[Entry]) -> list[Strip]:
-    """Lay out one validation image over the epochs, one row a method that kept any."""
+    """Lay out one validation image over the epochs, one row per method that kept any."""
     strips = []
     for entry in entries:
         folder = entry.first.folder / "pictures" / "progress"
@@ -116,7 +116,7 @@ def strips_of_progress(entries: Sequence[Entry]) -> list[Strip]:
 
 
 def first_low(entries: Sequence[Entry]) -> NDArray[np.uint8] | None:
-    """Return the dark input of the first test picture that a run kept, of shape (H, W, 3)."""
+    """Return the dark input of the first kept test picture, shape (H, W, 3), or None."""
     for entry in entries:
         for name in kept_pictures(entry.first):
             return _test_picture(entry.first, name, "low")
@@ -124,10 +124,10 @@ def first_low(entries: Sequence[Entry]) -> NDArray[np.uint8] | None:
 
 
 def _test_picture(run: Run, name: str, role: str) -> NDArray[np.uint8]:
-    """Read one picture of a kept triple."""
+    """Read the picture of one role: low, enhanced or high."""
     return read_rgb(Path(run.folder / "pictures" / "test" / name / f"{role}.png"))
 
 
 def _image_name(run: Run, folder: str) -> str:
-    """Return the name of the image whose pictures a folder holds; "/" stands there as "__"."""
+    """Return the name of the image whose pictures a folder holds; folders replace "/" by "__"."""
     return next((name for name in run.per_image if name.replace("/", "__") == folder), folder)

@@ -1,4 +1,4 @@
-"""Read finished run folders and refuse those that cannot be compared."""
+"""Finished run folders, read and checked to be comparable."""
 
 import csv
 import math
@@ -14,18 +14,18 @@ from lowlight.files import read_json
 from lowlight.images import read_rgb
 
 Curve = dict[int, float]
-"""Epoch (from 1) to value."""
+"""Value by epoch, counted from 1."""
 
 REMEDY = "finish the run (the same `lowlight train` command with resume=auto) or leave it out"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, as its folder tells it.
+    """A finished run, read from its folder.
 
-    ``scores`` and ``definitions`` go by the metric's name without ``test/`` ("psnr" in dB, "exposure/f1"
-    in [0, 1]), ``per_image`` and ``scenes`` (what an image shows) by the image's name, ``curves`` by the
-    logged column ("val/psnr"), ``features`` as :func:`.feature_matching.summary` nests them.
+    ``scores`` and ``definitions`` are keyed by metric without ``test/`` ("psnr" in dB, "exposure/f1" in
+    [0, 1]), ``per_image`` and ``scenes`` by image name, ``curves`` by logged column ("val/psnr"), and
+    ``features`` as in :func:`lowlight.evaluation.feature_matching.summary`.
     """
 
     folder: Path
@@ -41,22 +41,22 @@ class Run:
 
     @property
     def method(self) -> str:
-        """The method's config name."""
+        """Name of the method in its config."""
         return str(self.manifest["method"])
 
     @property
     def seed(self) -> int:
-        """The run's seed."""
+        """Seed of the run, 0 if none is recorded."""
         return int(self.manifest.get("seed") or 0)
 
     @property
     def stopped(self) -> str:
-        """Why training ended: "finished", "max_time" or "early_stopping"; "unknown" where no file tells."""
+        """Why training ended: "finished", "max_time", "early_stopping" or, unrecorded, "unknown"."""
         return str(self.manifest.get("stopped") or "unknown")
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch whose checkpoint was kept; None where nothing was learnt."""
+        """Epoch of the kept checkpoint; None without training."""
         if self.manifest.get("best_epoch") is not None:
             return int(self.manifest["best_epoch"])
         objective = self.config.get("objective") or {}
@@ -72,7 +72,7 @@ def read_run(folder: Path) -> Run:
     """Read a run folder.
 
     Raises:
-        ValueError: If the folder or one of its files is missing or unreadable; the message names it.
+        ValueError: If the folder or one of its files is missing or unreadable.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such run folder")
@@ -107,7 +107,7 @@ def read_run(folder: Path) -> Run:
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """Read run folders and check that their scores may stand in one table.
+    """Read run folders and check that their scores are comparable.
 
     Raises:
         ValueError: If a run is unfinished or given twice, or if two runs were scored on different images.
@@ -126,7 +126,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 
 
 def _check_same_images(first: Run, second: Run) -> None:
-    """Refuse two runs that were not scored on the same pictures in the same way."""
+    """Raise ValueError unless two runs were scored on the same pictures in the same way."""
     pair = f"{first.folder} and {second.folder}"
     remedy = "score both on the same images with `lowlight evaluate`"
     for key, value in first.conditions.items():
@@ -155,18 +155,18 @@ def _check_same_images(first: Run, second: Run) -> None:
 
 
 def kept_pictures(run: Run) -> list[str]:
-    """List the folders of test pictures that a run kept, one a picture, in order of name."""
+    """List the folders of the test pictures that a run kept, sorted by name."""
     return sorted(path.name for path in (run.folder / "pictures" / "test").glob("*") if path.is_dir())
 
 
 def _first_names(names: set[str]) -> str:
-    """Name the first five of a set, and how many there are."""
+    """List the first five names of a set, and their number if there are more."""
     shown = ", ".join(sorted(names)[:5])
     return shown if len(names) <= 5 else f"{shown} ... ({len(names)} in all)"
 
 
 def _numbers(values: Mapping[str, Any], path: Path) -> dict[str, float]:
-    """Read numbers, naming the file of one that is none; "Infinity" and "NaN" are values that JSON lacks."""
+    """Convert values to floats, "Infinity" and "NaN" included; an error names the file."""
     try:
         return {key: float(value) for key, value in values.items()}
     except (TypeError, ValueError) as error:
@@ -174,7 +174,7 @@ def _numbers(values: Mapping[str, Any], path: Path) -> dict[str, float]:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping as plain containers, naming the file where it is none."""
+    """Read a YAML mapping as plain containers; an error names the file."""
     try:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except Exception as error:  # the YAML parser's and OmegaConf's errors share no base
@@ -185,7 +185,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _read_rows(path: Path, key: str) -> list[dict[str, str]]:
-    """Read the rows of a CSV file that must have a column ``key``."""
+    """Read the rows of a CSV file with a column ``key``."""
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if key not in (reader.fieldnames or ()):
@@ -194,7 +194,7 @@ def _read_rows(path: Path, key: str) -> list[dict[str, str]]:
 
 
 def _numbers_by(rows: Sequence[Mapping[str, str]], key: str, path: Path) -> dict[str, dict[str, float]]:
-    """Return the numbers of rows by their value of ``key``; empty cells are left out."""
+    """Return the numbers of each row by its value of ``key``, without empty cells."""
     return {
         row[key]: _numbers({name: cell for name, cell in row.items() if cell and name != key}, path)
         for row in rows
@@ -202,7 +202,7 @@ def _numbers_by(rows: Sequence[Mapping[str, str]], key: str, path: Path) -> dict
 
 
 def _read_curves(path: Path) -> dict[str, Curve]:
-    """Read the curves of a run; none where it learnt nothing."""
+    """Read the curves of a run; empty without training."""
     curves: dict[str, Curve] = {}
     table = _numbers_by(_read_rows(path, "epoch"), "epoch", path) if path.is_file() else {}
     for epoch, row in table.items():

@@ -1,4 +1,4 @@
-"""Draw the scores: how they spread over the images, and what they cost."""
+"""Figures of scores: their distribution over images, and PSNR against time and size."""
 
 import math
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ MARKERS = "osD^vPX*<>"
 
 @dataclass(frozen=True)
 class About:
-    """A figure's file and title."""
+    """File and title of a figure."""
 
     file: str
     title: str
 
     def describe(self, entries: Sequence[Entry]) -> str:
-        """Say what the figure shows, for a reader who cannot see it."""
+        """Return the text alternative: the range and median of PSNR per entry."""
         parts = []
         for entry in entries:
             values = [value for value in entry.images("psnr") if math.isfinite(value)]
@@ -43,7 +43,7 @@ TRADEOFF = About("tradeoff.png", "PSNR against time and size")
 
 
 def draw_distribution(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -> bytes:
-    """Draw a dot an image and a box of the quartiles, a line a method; infinite values are left out."""
+    """Draw PSNR per method: one dot per image and the quartiles as a box, without infinite values."""
     del rows
     canvas = _canvas((9, 0.9 + 0.42 * len(entries)), theme)
     axes = canvas.add_subplot()
@@ -64,9 +64,9 @@ def draw_distribution(entries: Sequence[Entry], rows: Sequence[Row], theme: Them
 
 
 def draw_tradeoff(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -> bytes:
-    """Draw PSNR, with its interval, against the time an image takes and against the parameters."""
+    """Draw PSNR with its interval against the time per image and against the number of parameters."""
     canvas = _canvas((9, 3.6 + 0.2 * max(0, len(entries) - 6)), theme)
-    panels = (("ms_per_image", "Time, ms an image"), ("parameters", "Parameters"))
+    panels = (("ms_per_image", "Time, ms per image"), ("parameters", "Parameters"))
     legend: dict[str, Any] = {}
     for place, (key, axis) in enumerate(panels, start=1):
         axes = canvas.add_subplot(1, 2, place)
@@ -91,7 +91,12 @@ def draw_tradeoff(entries: Sequence[Entry], rows: Sequence[Row], theme: Theme) -
 
 
 def draw_latency(points: Sequence[tuple[str, str, float, float]], theme: Theme) -> bytes:
-    """Draw PSNR in dB against milliseconds an image: ``(model, engine, milliseconds, psnr)`` each."""
+    """Draw PSNR in dB against milliseconds per image.
+
+    Args:
+        points: ``(model, engine, milliseconds, psnr)`` each.
+        theme: Colours.
+    """
     canvas = _canvas((6.4, 3.8), theme)
     axes = canvas.add_subplot()
     models, engines = (list(dict.fromkeys(point[place] for point in points)) for place in (0, 1))
@@ -100,7 +105,7 @@ def draw_latency(points: Sequence[tuple[str, str, float, float]], theme: Theme) 
     for model, engine, milliseconds, psnr in points:
         axes.scatter(milliseconds, psnr, s=36, color=colours[model], marker=markers[engine])
     _scale_by_factors(axes)
-    _dress(axes, "Time, ms an image", "PSNR, dB", theme)
+    _dress(axes, "Time, ms per image", "PSNR, dB", theme)
     keys = [Line2D([], [], color=colour, marker="o", ls="", label=model) for model, colour in colours.items()]
     keys += [
         Line2D([], [], color=theme.ink, marker=marker, ls="", label=engine)
@@ -118,7 +123,7 @@ def _scale_by_factors(axes: Axes) -> None:
 
 
 def _plain(value: float, _: float) -> str:
-    """Write a tick: 0.5, 200, 600k, 5M."""
+    """Format a tick label: 0.5, 200, 600k, 5M."""
     return f"{value:g}" if value < 10_000 else EngFormatter(sep="")(value)
 
 
@@ -128,7 +133,7 @@ def _canvas(size: tuple[float, float], theme: Theme) -> Figure:
 
 
 def _dress(axes: Axes, across: str, up: str, theme: Theme) -> None:
-    """Give a diagram its axes' names and the theme's colours."""
+    """Label the axes of a diagram and apply the theme."""
     axes.set_facecolor(theme.paper)
     axes.set_xlabel(across, fontsize=9, color=theme.ink)
     axes.set_ylabel(up, fontsize=9, color=theme.ink)

@@ -1,4 +1,4 @@
-"""Table 1: one row a method, as CSV for machines and as Markdown and LaTeX for readers."""
+"""The table of scores: one row per method, as CSV for machines and as Markdown and LaTeX for readers."""
 
 import csv
 import io
@@ -8,41 +8,47 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lowlight.benchmark.timing import Timing
+from lowlight.metrics import METRICS, Metric
+from lowlight.metrics.pixel_classes import EXPOSURE
 from lowlight.report.entries import Entry
 
 Cell = str | int | float
-"""A value of the table; NaN where there is none."""
-Row = dict[str, Cell]
+"""Value of the table; NaN if missing."""
 
-CLASSES = ("accuracy", "precision", "recall", "f1")
-CSV_HEAD = ["method", "psnr", "ssim", *(f"exposure/{name}" for name in CLASSES), "channel/accuracy"]
-CSV_HEAD += ["parameters", "train_minutes", "ms_per_image"]
-"""The columns that every table.csv begins with, in this order."""
+Row = dict[str, Cell]
+"""One row of table.csv by column name."""
+
+CSV_HEAD = [
+    "method",
+    "psnr",
+    "ssim",
+    *EXPOSURE.keys,
+    "channel/accuracy",
+    "parameters",
+    "train_minutes",
+    "ms_per_image",
+]
+"""First columns of every table.csv, in this order; other tools read them."""
+
+WITH_SPREAD = ("psnr", "ssim")
+"""Scores whose standard deviation over the seeds is shown."""
 
 DAGGER = "†"
-
-WITH_INTERVAL = ("psnr", "ssim", "psnr_gtmean", "ssim_gtmean", "delta_e")
-"""The scores whose bootstrap intervals stand in the table."""
-
-VARIANTS = {
-    "psnr_gtmean": ("PSNR GT-mean, dB", 2, False),
-    "ssim_gtmean": ("SSIM GT-mean", 3, False),
-    "delta_e": ("ΔE 2000", 2, True),
-    "psnr_y": ("PSNR Y, dB", 2, False),
-    "ssim_uniform7": ("SSIM uniform 7", 3, False),
-    "ssim_gray": ("SSIM grey", 3, False),
-    "loe": ("LOE", 1, True),
-    "niqe": ("NIQE", 2, True),
-}
-"""Heading, decimals and whether lower is better, of the further scores.
-
-LOE and NIQE crown nobody: an untouched image has the best LOE, and NIQE sees no reference.
-"""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column that readers see: where it stands, what heads it and how its values are written."""
+    """A column for readers.
+
+    Attributes:
+        key: Name of the column in table.csv.
+        heading: Its heading, with the unit.
+        group: Heading shared with neighbouring columns; empty for none.
+        decimals: Decimal places; None for about three digits.
+        ranked: Whether the best value is highlighted.
+        lower: Whether the lowest value is the best.
+        main: Whether it belongs to the first table of the page.
+    """
 
     key: str
     heading: str
@@ -50,9 +56,10 @@ class Column:
     decimals: int | None = None
     ranked: bool = False
     lower: bool = False
+    main: bool = False
 
     def text(self, row: Row) -> str:
-        """Write the row's value for a reader."""
+        """Format the row's value, with its interval and spread where the row has them."""
         value = row[self.key]
         if isinstance(value, str):
             return value
@@ -67,7 +74,7 @@ class Column:
 
 
 def number(value: float, decimals: int | None) -> str:
-    """Write a number with so many decimals; with None, to about three digits, whole from 100 on."""
+    """Format a number with ``decimals`` places; None means about three digits, whole from 100 on."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -79,10 +86,9 @@ def number(value: float, decimals: int | None) -> str:
 
 def make_rows(entries: Sequence[Entry], timing: Timing) -> list[Row]:
     """Compute the table; every row has the same keys, in the order of table.csv."""
-    more = {key for entry in entries for run in entry.runs for key in run.scores} - set(CSV_HEAD)
-    metrics = [f"channel/{name}" for name in CLASSES[1:]]
-    metrics += [key for key in VARIANTS if key in more]
-    metrics += sorted(more - set(metrics))
+    measured = {key for entry in entries for run in entry.runs for key in run.scores}
+    known = [column.key for column in metric_columns() if column.key in measured]
+    further = [key for key in [*known, *sorted(measured - set(known))] if key not in CSV_HEAD]
     fastest = min(
         (timing.milliseconds[entry.label] for entry in entries if entry.fact("parameters") > 0),
         default=min(timing.milliseconds.values(), default=math.nan),
@@ -94,46 +100,67 @@ def make_rows(entries: Sequence[Entry], timing: Timing) -> list[Row]:
         row["parameters"] = _whole(entry.fact("parameters"))
         row["train_minutes"] = entry.fact("train_minutes")
         row["ms_per_image"] = milliseconds = timing.milliseconds.get(entry.label, math.nan)
-        row |= {key: entry.score(key) for key in metrics}
-        row |= {f"{key}_std": entry.spread(key) for key in ("psnr", "ssim")}
+        row |= {key: entry.score(key) for key in further}
+        row |= {f"{key}_std": entry.spread(key) for key in WITH_SPREAD}
         row["ms_ratio"] = milliseconds / fastest
         row["epochs"] = _whole(entry.fact("epochs"))
         row["stopped"] = "max_time" if entry.capped else entry.first.stopped
         row["n"] = len(entry.runs)
-        for key in WITH_INTERVAL:
+        for key in _with_interval():
             row[f"{key}_low"], row[f"{key}_high"] = entry.interval(key)
         rows.append(row)
     return rows
 
 
+def metric_columns() -> list[Column]:
+    """Return a column per key of :data:`lowlight.metrics.METRICS`.
+
+    Those of :data:`CSV_HEAD` come first, then those with an interval, then the others.
+    """
+
+    def rank(metric: Metric) -> int:
+        return 0 if set(metric.keys) & set(CSV_HEAD) else 1 if metric.interval else 2
+
+    return [
+        Column(
+            key,
+            heading,
+            metric.heading if metric.parts else "",
+            metric.decimals,
+            metric.ranked,
+            metric.lower_is_better,
+            metric.main,
+        )
+        for metric in sorted(METRICS, key=rank)
+        for key, heading in metric.headings.items()
+    ]
+
+
 def columns_of(rows: Sequence[Row]) -> list[Column]:
-    """List the columns that readers see, those of further metrics included."""
-    columns = [Column("method", "Method")]
-    columns += [Column("psnr", "PSNR, dB", decimals=2, ranked=True)]
-    columns += [Column("ssim", "SSIM", decimals=3, ranked=True)]
-    columns += [
-        Column(f"{group}/{name}", heading, group.capitalize(), 3, ranked=True)
-        for group in ("exposure", "channel")
-        for name, heading in zip(CLASSES, ("Acc.", "Prec.", "Recall", "F1"), strict=True)
+    """List the columns for readers: known metrics, then unknown ones by name, then facts of the run."""
+    metrics = [column for column in metric_columns() if column.key in rows[0]]
+    facts = [
+        Column("parameters", "Params", decimals=0, main=True),
+        Column("epochs", "Epochs", decimals=0),
+        Column("train_minutes", "Train, min", main=True),
+        Column("ms_per_image", "Time, ms", main=True),
+        Column("ms_ratio", "Ratio", main=True),
     ]
-    facts = [Column("parameters", "Params", decimals=0), Column("epochs", "Epochs", decimals=0)]
-    facts += [Column("train_minutes", "Train, min"), Column("ms_per_image", "Time, ms")]
-    facts += [Column("ms_ratio", "Ratio")]
-    facts += [Column("n", "Seeds", decimals=0)] if any(row["n"] != 1 for row in rows) else []
-    present = rows[0] if rows else {}
-    variants = [
-        Column(key, heading, decimals=decimals, ranked=key not in ("loe", "niqe"), lower=lower)
-        for key, (heading, decimals, lower) in VARIANTS.items()
-        if key in present
-    ]
-    silent = {column.key for column in columns + facts + variants} | {"psnr_std", "ssim_std", "stopped", "n"}
-    silent |= {f"{key}_{end}" for key in WITH_INTERVAL for end in ("low", "high")}
-    further = [Column(key, key, decimals=3) for key in present if key not in silent]
-    return columns + variants + further + facts
+    if any(row["n"] != 1 for row in rows):
+        facts.append(Column("n", "Seeds", decimals=0, main=True))
+    silent = {"method", "stopped", "n", *(column.key for column in metrics + facts)}
+    silent |= {f"{key}_std" for key in WITH_SPREAD}
+    silent |= {f"{key}_{end}" for key in _with_interval() for end in ("low", "high")}
+    unknown = [Column(key, key, decimals=3) for key in rows[0] if key not in silent]
+    return [Column("method", "Method"), *metrics, *unknown, *facts]
+
+
+def _with_interval() -> list[str]:
+    return [key for metric in METRICS if metric.interval for key in metric.keys]
 
 
 def best_texts(rows: Sequence[Row], column: Column) -> set[str]:
-    """Return what the best value of a ranked column looks like; empty for other columns and lone rows."""
+    """Return the texts of the best value of a ranked column; empty for other columns and for a single row."""
     values = [
         row for row in rows if isinstance(row[column.key], float) and not math.isnan(_value(row, column))
     ]
@@ -145,13 +172,13 @@ def best_texts(rows: Sequence[Row], column: Column) -> set[str]:
 
 
 def marked(row: Row, column: Column) -> str:
-    """Write a cell, with a dagger at the name of a method whose training a time limit ended."""
+    """Format a cell; a method whose training hit its time limit gets a dagger."""
     capped = column.key == "method" and row["stopped"] == "max_time"
     return column.text(row) + (DAGGER if capped else "")
 
 
 def footnotes(entries: Sequence[Entry], timing: Timing) -> list[str]:
-    """Say what the table's marks, times and averages mean."""
+    """Explain the table's marks, times and averages, one sentence each."""
     notes = []
     for entry in entries:
         capped = [run.manifest for run in entry.runs if run.stopped == "max_time"]
@@ -170,7 +197,7 @@ def footnotes(entries: Sequence[Entry], timing: Timing) -> list[str]:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Write every column, numbers plain: "inf" for infinity, nothing where there is no value."""
+    """Write every column with plain numbers: "inf" for infinity, an empty cell for a missing value."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(rows[0])
@@ -180,7 +207,7 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def to_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
-    """Write the table as Markdown, best values bold, figures to the right."""
+    """Write the table as Markdown, best values bold, numbers right-aligned."""
     columns = columns_of(rows)
     heads = [f"{column.group} {column.heading}".strip() for column in columns]
     lines = ["| " + " | ".join(escape_markdown(head) for head in heads) + " |"]
@@ -191,7 +218,7 @@ def to_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
 
 
 def to_latex(rows: Sequence[Row], notes: Sequence[str]) -> str:
-    """Write the table as LaTeX (needs the package booktabs), best values bold."""
+    """Write the table as LaTeX (requires the package booktabs), best values bold."""
     columns = columns_of(rows)
     heads, groups, rules = [], [], []
     for index, column in enumerate(columns):
@@ -223,13 +250,13 @@ def to_latex(rows: Sequence[Row], notes: Sequence[str]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Escape what Markdown, or the HTML inside it, would read as markup."""
+    """Escape the markup characters of Markdown and HTML."""
     text = re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
 
 
 def escape_latex(text: str) -> str:
-    """Escape what LaTeX would read as a command."""
+    """Escape the special characters of LaTeX."""
     special = {char: rf"\{char}" for char in "&%$#_{}"}
     special |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {"<": r"\textless{}", ">": r"\textgreater{}", "†": r"\dag{}", "±": r"$\pm$", "×": r"$\times$"}
@@ -240,7 +267,7 @@ def escape_latex(text: str) -> str:
 def _cells(
     rows: Sequence[Row], columns: Sequence[Column], escape: Callable[[str], str], bold: Callable[[str], str]
 ) -> list[list[str]]:
-    """Write all cells in a markup."""
+    """Write all cells in a markup language, given how it escapes text and sets it bold."""
     best = {column.key: best_texts(rows, column) for column in columns}
     return [
         [
@@ -259,12 +286,12 @@ def _value(row: Row, column: Column) -> float:
 
 
 def _whole(value: float) -> int | float:
-    """Return a count as an integer where it is one; a mean over runs may not be."""
+    """Return a whole number as an integer; a mean over runs may not be whole."""
     return int(value) if value.is_integer() else value
 
 
 def _plain(value: Cell) -> str:
-    """Write a value for a machine, floats to six digits."""
+    """Format a value for machines, floats with six significant digits."""
     if not isinstance(value, float):
         return str(value)
     return "" if math.isnan(value) else f"{value:.6g}"

@@ -18,7 +18,7 @@ from tests.conftest import photograph
 
 
 def run(root: Path | str, out: Path, *overrides: str) -> dict[str, Any]:
-    """Evaluate on a folder and return what metrics.json then holds."""
+    """Evaluate on a folder and return the content of metrics.json."""
     config = load_config(
         [
             "data=lol",
@@ -57,6 +57,27 @@ def test_a_pretrained_folder_scores_as_the_method_it_holds(lol: Path, tmp_path: 
     save_pretrained(build(load_config(["method=gamma"]).method), tmp_path / "folder")
     method = run(lol, tmp_path / "method", "method=gamma")
     assert run(lol, tmp_path / "out", f"checkpoint='{tmp_path}/folder'") == method
+
+
+def test_a_checkpoint_brings_the_facts_and_curves_of_its_training(lol: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    save_pretrained(build(load_config(["method=gamma"]).method), folder)
+    known = {"seed": 3, "epochs": 7, "stopped": "max_time", "data": {"split": "standard"}, "method": "theirs"}
+    (folder / "manifest.json").write_text(json.dumps(known))
+    (folder / "config.yaml").write_text("method: {name: gamma}\nseed: 3\noutput_dir: somewhere\n")
+    (folder / "metrics.csv").write_text("epoch,val/psnr\n1,9.5\n")
+    run(lol, tmp_path / "out", f"checkpoint='{folder}'")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    found = {key: manifest[key] for key in ("method", "seed", "epochs", "stopped", "data_of_training")}
+    assert found == {
+        "method": "gamma", "seed": 3, "epochs": 7, "stopped": "max_time",
+        "data_of_training": {"split": "standard"},
+    }  # fmt: skip
+    assert manifest["trained_as"]["method.name"] == "gamma"
+    assert (tmp_path / "out" / "metrics.csv").read_text() == "epoch,val/psnr\n1,9.5\n"
+    run(lol, tmp_path / "untrained", "method=gamma")
+    manifest = json.loads((tmp_path / "untrained" / "manifest.json").read_text())
+    assert (manifest["epochs"], manifest["train_minutes"], manifest["stopped"]) == (0, 0.0, "finished")
 
 
 def test_the_weights_that_come_along_are_scored_by_their_name(lol: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Feature matching on pictures whose answer is known."""
+"""Feature matching on pictures with a known answer."""
 
 import sys
 
@@ -11,10 +11,10 @@ from torch import Tensor
 from lowlight.evaluation.feature_matching import (
     COLUMNS,
     known_perspective,
+    match_features,
     opencv,
     project,
     repeatability,
-    study,
     summary,
 )
 from lowlight.images import Pair, from_uint8
@@ -39,7 +39,7 @@ def same(low: Tensor, name: str) -> Tensor:
 
 
 def rows_of(batch: Pair, enhance=same, sigmas=(0,), **where: object) -> list[dict]:  # type: ignore[no-untyped-def, type-arg]
-    rows = study(enhance, [batch], sigmas)
+    rows = match_features(enhance, [batch], sigmas)
     return [row for row in rows if all(row[key] == value for key, value in where.items())]
 
 
@@ -94,11 +94,11 @@ def test_the_noise_is_of_the_level_and_does_not_depend_on_the_order() -> None:
         return noisy
 
     batches = [pair(high * 0 + 0.5, high, name) for name in ("set/1", "set/2")]
-    first = study(note, batches, (10,))
+    first = match_features(note, batches, (10,))
     noisy = seen["set/1"][0]
     assert (noisy - 0.5).std().item() * 255 == pytest.approx(10, rel=0.02)
     assert not torch.equal(seen["set/1"][0], seen["set/2"][0])
-    second = study(note, batches[::-1], (10,))
+    second = match_features(note, batches[::-1], (10,))
     key = ("name", "detector", "image")
     assert sorted(first, key=lambda row: [row[k] for k in key]) == sorted(
         second, key=lambda row: [row[k] for k in key]
@@ -106,7 +106,7 @@ def test_the_noise_is_of_the_level_and_does_not_depend_on_the_order() -> None:
 
 
 def test_repeatability_by_hand() -> None:
-    """Of three and two positions one pair is near; two that claim one partner count once."""
+    """One pair of positions is near; two positions with the same partner count once."""
     first = np.array([[0, 0], [10, 10], [10.5, 10]], np.float32)
     second = np.array([[10, 11], [50, 50]], np.float32)
     assert repeatability(first, second) == 0.5

@@ -31,7 +31,7 @@ def test_a_higher_level_is_a_wider_interval() -> None:
 
 
 def test_more_images_of_the_same_scenes_tell_nothing_new() -> None:
-    """Each image four times: taken as images the interval halves, taken as scenes it stays."""
+    """Repeating each image four times halves the interval over images, but not over scenes."""
     often, scenes = np.repeat(SCORES, 4), np.repeat(np.arange(24), 4).tolist()
     width = np.diff(bootstrap_interval(SCORES))[0]
     assert np.diff(bootstrap_interval(often, scenes))[0] == pytest.approx(width, rel=0.03)
@@ -39,7 +39,7 @@ def test_more_images_of_the_same_scenes_tell_nothing_new() -> None:
 
 
 def test_the_mean_is_over_images_though_scenes_are_drawn() -> None:
-    """Of the scenes {0, 0, 0} and {4}, the four equally likely draws have the means 0, 1, 1 and 4."""
+    """The four equally likely draws from the scenes {0, 0, 0} and {4} have the means 0, 1, 1 and 4."""
     scores, scenes = [0, 0, 0, 4], ["a", "a", "a", "b"]
     assert bootstrap_interval(scores, scenes) == (0, 4)
     assert bootstrap_interval(scores, scenes, level=0.3) == (1, 1)
@@ -89,7 +89,7 @@ def test_an_infinite_lead_is_not_called_distinguishable() -> None:
 
 
 def test_scenes_count_once_in_wilcoxons_test() -> None:
-    """Five scenes of four images each, all better: the least p-value that five pairs can have is 1/16."""
+    """Five scenes of four images each, all better: the lowest p-value of five pairs is 1/16."""
     scenes = [index // 4 for index in range(20)]
     paired = compare_paired(np.arange(20) / 100 + 1, np.zeros(20), scenes)
     assert (paired.images, paired.scenes) == (20, 5)

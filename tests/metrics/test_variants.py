@@ -1,4 +1,4 @@
-"""Every variant against an independent implementation, or by hand."""
+"""Every metric against an independent implementation, published values, or a calculation by hand."""
 
 import math
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def constant(*levels: float, size: int = 12) -> Tensor:
 
 
 def test_luma_of_a_red_error_by_hand() -> None:
-    """An error of 40 in red is one of 219/255 times 0.299 times 40 in studio luma."""
+    """An error of 40 in red is an error of 40 times 0.299 times 219/255 in studio luma."""
     error = 40 / 255 * 0.299 * 219 / 255
     got = psnr_y(constant(140, 100, 100), constant(100, 100, 100)).item()
     assert got == pytest.approx(-20 * math.log10(error), abs=1e-3)
@@ -184,7 +184,7 @@ def test_equal_colours_do_not_differ() -> None:
 
 
 def test_lightness_order_by_hand() -> None:
-    """Of the lightness 1, 2, 3 the last was made the darkest: it loses its order with each of the others."""
+    """The brightest of three pixels becomes the darkest, which reverses its order with both others."""
     low = torch.tensor([0.1, 0.2, 0.3]).expand(1, 3, 1, 3)
     enhanced = torch.tensor([0.5, 0.6, 0.4]).expand(1, 3, 1, 3)
     # Ordered pairs whose order changed: (1,3), (3,1), (2,3), (3,2): 4 of them over 3 pixels.

@@ -1,4 +1,4 @@
-"""One report, written once for the tests that look at it."""
+"""A report, written once for all tests that read it."""
 
 from pathlib import Path
 

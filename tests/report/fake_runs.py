@@ -1,4 +1,4 @@
-"""Run folders as `lowlight train` and `lowlight evaluate` leave them, made up in a moment."""
+"""Made-up run folders, laid out as by `lowlight train` and `lowlight evaluate`."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ DEFINITIONS = {
 
 
 class Brighten:
-    """Stands for a loaded method."""
+    """Stand-in for a loaded method."""
 
     def enhance(self, low: Tensor) -> Tensor:
         return torch.clamp(low * 4, 0, 1)
@@ -35,7 +35,7 @@ class Brighten:
 
 
 def load(folder: Path) -> Brighten:
-    """Stand for `lowlight.checkpoints.load.load_run`."""
+    """Stand-in for `lowlight.checkpoints.load.load_run`."""
     return Brighten()
 
 
@@ -65,7 +65,7 @@ def write_run(
     per_image: Sequence[float] | None = None,
     scenes: Sequence[str] | None = None,
 ) -> Path:
-    """Write a run folder whose numbers follow from ``psnr``; no epochs mean that nothing is learnt."""
+    """Write a run folder whose scores follow from ``psnr``; zero epochs mean a method without training."""
     folder.mkdir(parents=True)
     scores = {"psnr": psnr, "ssim": min(psnr / 30, 1.0)}
     scores |= {

@@ -1,4 +1,4 @@
-"""Table 1: values, columns, ranks and escaping."""
+"""The table of scores: values, columns, ranks and escaping."""
 
 import csv
 import math
@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from lowlight.benchmark.timing import Timing
+from lowlight.metrics import METRICS, Metric
+from lowlight.report import table
 from lowlight.report.entries import gather
 from lowlight.report.runs import read_runs
 from lowlight.report.table import (
@@ -79,6 +81,25 @@ def test_infinite_and_missing_values_are_written(tmp_path: Path) -> None:
     assert "| perfect | **∞** |" in markdown
     assert "| extra |" in markdown
     assert "| – |" in markdown
+
+
+def test_a_metric_of_the_list_needs_no_other_line_in_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = Metric(
+        "new", "New", lambda enhanced, high: (enhanced - high).flatten(1).mean(1), "a new error", "nowhere",
+        1, unit="px", lower_is_better=True, interval=True,
+    )  # fmt: skip
+    monkeypatch.setattr(table, "METRICS", (*METRICS, new))
+    folders = [
+        write_run(tmp_path / name, name, metrics={"test/new": value})
+        for name, value in (("near", 2.04), ("far", 30.0))
+    ]
+    rows = make_rows(gather(read_runs(folders)), _timing(near=1.0, far=1.0))
+    (column,) = [column for column in columns_of(rows) if column.key == "new"]
+    assert (column.heading, column.decimals) == ("New, px", 1)
+    assert best_texts(rows, column) == {"2.0"}
+    assert {"new_low", "new_high"} < set(rows[0])
 
 
 def test_the_best_value_is_bold_ties_as_shown_included() -> None:
