@@ -22,15 +22,23 @@ CONTRACT = (
 
 
 class Pair(TypedDict):
-    """A dark image and its reference, as data sets yield them and data loaders batch them.
+    """A dark image and its reference, as data sets yield them.
 
-    ``low`` and ``high`` are (3, H, W), batched (B, 3, H, W), float32 in [0, 1]; ``name`` is
-    ``<set>/<stem>``, unique in its data set, batched a list of B names.
+    ``low`` and ``high`` are (3, H, W), float32 in [0, 1]; ``name`` is ``<set>/<stem>``, unique in its data
+    set.
     """
 
     low: Tensor
     high: Tensor
     name: str
+
+
+class Batch(TypedDict):
+    """Pairs of one size, as data loaders yield them: images of shape (B, 3, H, W), and B names."""
+
+    low: Tensor
+    high: Tensor
+    name: list[str]
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:

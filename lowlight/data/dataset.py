@@ -15,7 +15,7 @@ from torch.utils.data.distributed import DistributedSampler
 from lowlight.data.cache import ArrayCache
 from lowlight.data.pairs import PairItem, check_sizes
 from lowlight.data.scenes import thumbnail
-from lowlight.images import Pair, from_uint8
+from lowlight.images import Batch, Pair, from_uint8
 
 Key = tuple[int, int, int]
 """Seed, epoch and index of a training sample."""
@@ -191,14 +191,14 @@ class EpochSampler(DistributedSampler[Key]):
             yield self.seed, number, orders[number][index]
 
 
-def collate(pairs: Sequence[Pair]) -> Pair:
+def collate(pairs: Sequence[Pair]) -> Batch:
     """Stack pairs into a batch.
 
     Raises:
         ValueError: If their sizes differ.
     """
     check_alike({pair["name"]: cast("tuple[int, int]", pair["low"].shape[:0:-1]) for pair in pairs})
-    return cast("Pair", default_collate(list(pairs)))
+    return cast("Batch", default_collate(list(pairs)))
 
 
 def check_alike(sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -3,10 +3,10 @@
 import torch
 from torch.distributions import Beta
 
-from lowlight.images import Pair
+from lowlight.images import Batch
 
 
-def mix(batch: Pair, concentration: float) -> Pair:
+def mix(batch: Batch, concentration: float) -> Batch:
     """Mix each pair of a batch with the one before it, dark image and reference by the same weight.
 
     The weights are drawn from torch's global generator on the CPU, which a run reseeds each epoch.

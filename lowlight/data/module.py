@@ -19,7 +19,7 @@ from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
 from lowlight.data.synthetic import DarkenedPhotographs
-from lowlight.images import Pair
+from lowlight.images import Batch, Pair
 
 
 class PairDataModule(pl.LightningDataModule):
@@ -257,7 +257,7 @@ class PairDataModule(pl.LightningDataModule):
             return 0
         return int(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
 
-    def on_after_batch_transfer(self, batch: Pair, dataloader_idx: int) -> Pair:  # noqa: ARG002
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Mix the pairs of a training batch, if that is wanted."""
         is_training = self.trainer is not None and self.trainer.training
         return batch if self.mixup is None or not is_training else mix(batch, self.mixup)

@@ -7,14 +7,14 @@ the extra ``features``.
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lowlight.images import Pair, round_to_8_bits, to_uint8
+from lowlight.images import Batch, round_to_8_bits, to_uint8
 
 SIGMAS = (0, 5, 10, 20)
 """Deviations of the noise, of 255."""
@@ -53,7 +53,7 @@ class Features(NamedTuple):
 
 
 def study(
-    enhance: Enhance, pairs: Iterable[Pair], sigmas: Sequence[int] = SIGMAS, seed: int = 0
+    enhance: Enhance, pairs: Iterable[Batch], sigmas: Sequence[int] = SIGMAS, seed: int = 0
 ) -> list[Row]:
     """Match the features of each pair's images with those of its clean reference, for each level of noise.
 
@@ -82,7 +82,7 @@ def study(
     cv2 = opencv()
     rows = []
     for batch in pairs:
-        (name,) = cast(list[str], batch["name"])
+        (name,) = batch["name"]
         low, high = batch["low"], batch["high"]
         reference = _grey(high)
         perspective = known_perspective(*reference.shape)

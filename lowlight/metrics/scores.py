@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lowlight.images import Pair
+from lowlight.images import Batch
 
 Measure = Callable[..., Tensor | dict[str, Tensor]]
 """A function of ``enhanced`` and mostly ``high``, images (B, 3, H, W) in [0, 1], of one value an image."""
@@ -52,7 +52,7 @@ class ImageScores(Metric):
         self.add_state("names", default=[], dist_reduce_fx="cat")
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
-    def update(self, enhanced: Tensor, batch: Pair) -> None:
+    def update(self, enhanced: Tensor, batch: Batch) -> None:
         """Score images.
 
         Args:
@@ -69,9 +69,7 @@ class ImageScores(Metric):
                 columns[key] = value
         self.keys = list(columns)
         self.values.append(torch.stack(list(columns.values()), dim=1).float())
-        self.names.append(
-            torch.stack([_encode(name) for name in cast(list[str], batch["name"])]).to(enhanced.device)
-        )
+        self.names.append(torch.stack([_encode(name) for name in batch["name"]]).to(enhanced.device))
 
     def compute(self) -> dict[str, Tensor]:
         """Return the mean of each key over the images seen, by all processes."""
