@@ -6,19 +6,55 @@ whether the loss wants them to say "real", and ``generating``, whether the gener
 return one value a logit.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""A function of ``enhanced`` and ``high``, images of shape (B, 3, H, W), that returns a scalar."""
+__all__ = [
+    "AdversarialLoss",
+    "Loss",
+    "apply_loss",
+    "charbonnier",
+    "exposure_matched",
+    "hinge",
+    "l1",
+    "least_squares",
+    "ssim",
+    "ssim_loss",
+    "total_variation",
+    "vanilla",
+    "weighted_sum",
+    "windowed_ssim",
+]
+
+Loss = Callable[..., Tensor]
+"""``loss(enhanced, high)`` or ``loss(enhanced, high, low=low)``, a scalar; see :func:`apply_loss`."""
 
 AdversarialLoss = Callable[..., Tensor]
 """A function of ``logits`` and ``real`` (and ``generating``) that returns one value a logit."""
+
+
+def apply_loss(loss: Loss, enhanced: Tensor, high: Tensor, low: Tensor | None) -> Tensor:
+    """Call a loss, with the dark images as ``low`` if it has a parameter of that name without a value.
+
+    Args:
+        loss: A function, a partial or a module (whose ``forward`` counts).
+        enhanced: Raw output of a network, shape (B, 3, H, W).
+        high: Reference images of the same shape in [0, 1]; a reference-free loss ignores them.
+        low: Dark images of the same shape in [0, 1]; None where there are none.
+    """
+    try:
+        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
+    except ValueError:  # a builtin without a signature
+        return loss(enhanced, high)
+    parameter = signature.parameters.get("low")
+    takes_low = parameter and (parameter.default is None or parameter.default is parameter.empty)
+    return loss(enhanced, high, low=low) if takes_low else loss(enhanced, high)
 
 
 def l1(enhanced: Tensor, high: Tensor) -> Tensor:
@@ -41,14 +77,16 @@ def charbonnier(enhanced: Tensor, high: Tensor, epsilon: float = 1e-3) -> Tensor
     return torch.sqrt(difference.square() + epsilon**2).mean()
 
 
-def exposure_matched(enhanced: Tensor, high: Tensor, loss: Loss = charbonnier) -> Tensor:
+def exposure_matched(
+    enhanced: Tensor, high: Tensor, loss: Loss = charbonnier, low: Tensor | None = None
+) -> Tensor:
     """Compare images after each is multiplied to the mean of its reference: all but the exposure.
 
     The factor is a constant to the gradient, so the loss leaves the exposure to other terms. It is the
     training's side of the score GT-mean. A mean under 0.01 counts as 0.01.
     """
     wanted, present = (image.detach().float().mean(dim=(1, 2, 3), keepdim=True) for image in (high, enhanced))
-    return loss(enhanced.float() * (wanted / present.clamp(min=0.01)), high)
+    return apply_loss(loss, enhanced.float() * (wanted / present.clamp(min=0.01)), high, low)
 
 
 def ssim_loss(enhanced: Tensor, high: Tensor) -> Tensor:
@@ -70,7 +108,11 @@ def total_variation(enhanced: Tensor, high: Tensor) -> Tensor:
 
 
 def weighted_sum(
-    enhanced: Tensor, high: Tensor, terms: Mapping[str, Loss], weights: Mapping[str, float]
+    enhanced: Tensor,
+    high: Tensor,
+    terms: Mapping[str, Loss],
+    weights: Mapping[str, float],
+    low: Tensor | None = None,
 ) -> Tensor:
     """Add up named losses, each times its weight; a missing weight is 1.
 
@@ -81,7 +123,7 @@ def weighted_sum(
         raise ValueError("a weighted sum of losses needs at least one term")
     if unknown := weights.keys() - terms.keys():
         raise ValueError(f"loss weights for {sorted(unknown)}, but the terms are {sorted(terms)}")
-    losses = [weights.get(name, 1.0) * term(enhanced, high) for name, term in terms.items()]
+    losses = [weights.get(name, 1.0) * apply_loss(term, enhanced, high, low) for name, term in terms.items()]
     return torch.stack(losses).sum()
 
 
