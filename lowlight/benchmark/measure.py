@@ -23,9 +23,8 @@ from lowlight.checkpoints.recipe import build
 from lowlight.config import available, load_config
 from lowlight.files import first_line
 from lowlight.images import Pair
-from lowlight.inference.tiling.grid import round_up
 from lowlight.memory import taken_by
-from lowlight.methods import Classical, Method, TwoStages
+from lowlight.methods import Method
 from lowlight.runs.provenance import provenance
 from lowlight.runtimes.enhancer import TorchEnhancer, load_engine, to_device
 from lowlight.runtimes.exported import torch_device
@@ -99,7 +98,7 @@ def benchmark(
     about |= {"spread_of_constant_work": round(max(spreads), 3), "noisy": max(spreads) > NOISY}
     training = []
     for model, method in methods.items():
-        if train is None or isinstance(method, Classical):
+        if train is None or not method.learns:
             continue
         try:
             training.append({"model": model} | _training(method, *train))
@@ -173,7 +172,7 @@ def _at_size(
             "engine": entry.engine,
             "width": width,
             "height": height,
-            "parameters": sum(weight.numel() for weight in entry.method.net.parameters()),
+            "parameters": entry.method.parameter_count,
             "gmac": gmac[entry.model],
             "milliseconds": 1000 * median,
             "quartiles": [1000 * first, 1000 * third],
@@ -220,8 +219,7 @@ class _StepTimes(Callback):
 
 def _training(method: Method, batch: int, side: int, steps: int = 6) -> dict[str, Any]:
     """Time whole training steps, of the method's own optimisation, on random images."""
-    if isinstance(method, TwoStages):  # the fine stage, which takes most of the time; an image, a crop
-        method.coarse_epochs, method.patches, method.patch_size = 0, 1, round_up(side, method.stride)
+    method.prepare_benchmark(side)
     pairs: list[Pair] = [
         {"low": torch.rand(3, side, side) / 4, "high": torch.rand(3, side, side), "name": str(number)}
         for number in range(batch * steps)

@@ -1,4 +1,8 @@
-"""Callbacks: exact resuming, averaging, early stopping, timing, and pictures of a run."""
+"""Callbacks: exact resuming, averaging, early stopping, timing, and pictures of a run.
+
+A callback with ``shows_only = True`` shows a run without changing what it computes: a run may be resumed with
+other settings of it.
+"""
 
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.early_stopping import StaysStopped

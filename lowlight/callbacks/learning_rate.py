@@ -1,5 +1,7 @@
 """Logging the learning rate."""
 
+from typing import ClassVar
+
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
@@ -9,6 +11,8 @@ class LearningRate(Callback):
 
     ``train/lr`` is the image network's, ``train/<part>_lr`` another part's: ``train/discriminator_lr``.
     """
+
+    shows_only: ClassVar[bool] = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Give the rates to the loggers, unrounded."""

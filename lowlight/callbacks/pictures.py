@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from lowlight.images import Pair, write_image
+from lowlight.images import Batch, write_image
 
 
 class ProgressPictures(Callback):
@@ -20,6 +20,8 @@ class ProgressPictures(Callback):
         folder: The run's folder; pictures go to ``pictures/progress/`` in it.
         count: How many epochs are shown, evenly spread with the first and the last.
     """
+
+    shows_only: ClassVar[bool] = True
 
     def __init__(self, folder: Path | str, count: int = 8) -> None:
         self.folder = Path(folder) / "pictures" / "progress"
@@ -38,10 +40,10 @@ class ProgressPictures(Callback):
         """Write the picture of the first batch."""
         if batch_idx > 0 or trainer.sanity_checking or not self._is_due(trainer):
             return
-        pair = cast(Pair, batch)
+        pairs = cast(Batch, batch)
         for role in ("low", "high"):
             if not (self.folder / f"{role}.png").exists():
-                write_image(pair[role][0], self.folder / f"{role}.png")
+                write_image(pairs[role][0], self.folder / f"{role}.png")
         write_image(cast(Tensor, outputs)[0], self.folder / f"epoch-{trainer.current_epoch + 1:04d}.png")
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
@@ -59,7 +61,8 @@ class TestPictures(Callback):
         count: How many images.
     """
 
-    __test__ = False  # no test class, whatever its name tells pytest
+    shows_only: ClassVar[bool] = True
+    __test__ = False  # no test class, though pytest would take its name for one
 
     def __init__(self, folder: Path | str, count: int = 4) -> None:
         self.folder = Path(folder)
@@ -77,7 +80,7 @@ class TestPictures(Callback):
     ) -> None:
         """Write the batch's first image, if it is one of those wanted."""
         if batch_idx in spread(int(trainer.num_test_batches[dataloader_idx]), self.count):
-            write_triple(self.folder, cast(Pair, batch), cast(Tensor, outputs))
+            write_triple(self.folder, cast(Batch, batch), cast(Tensor, outputs))
 
 
 class EnhancedImages(Callback):
@@ -102,7 +105,7 @@ class EnhancedImages(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Write the batch's images; each process those it enhanced."""
-        for name, enhanced in zip(cast(Pair, batch)["name"], cast(Tensor, outputs), strict=True):
+        for name, enhanced in zip(cast(Batch, batch)["name"], cast(Tensor, outputs), strict=True):
             write_image(enhanced, self.folder / self.name_file(name))
 
 
@@ -111,7 +114,7 @@ def spread(total: int, count: int) -> list[int]:
     return sorted(set(np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()))
 
 
-def write_triple(run: Path, batch: Pair, enhanced: Tensor) -> None:
+def write_triple(run: Path, batch: Batch, enhanced: Tensor) -> None:
     """Write low, enhanced and reference of a batch's first image into ``pictures/test/<name>/`` of a run."""
     folder = run / "pictures" / "test" / batch["name"][0].replace("/", "__")
     write_image(batch["low"][0], folder / "low.png")

@@ -82,7 +82,7 @@ def _about(config: DictConfig, method: Method | None) -> dict[str, Any]:
         return {"method": config.name or Path(config.predictions).name, "predictions": config.predictions}
     return {
         "method": config.name or (method.recipe or {}).get("name", type(method).__name__),
-        "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+        "parameters": method.parameter_count,
         **_training(config.checkpoint),
     }
 
@@ -94,7 +94,7 @@ def _method(config: DictConfig) -> Method | None:
     if config.checkpoint:
         return load_method(config.checkpoint, trust=config.trust)
     method = build(config.method)
-    if any(True for _ in method.parameters()):
+    if method.learns:
         raise ValueError(f"method={config.method.name} must be trained first: give checkpoint=RUN_OR_CKPT")
     return method
 

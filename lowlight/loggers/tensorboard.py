@@ -9,10 +9,10 @@ from omegaconf import OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from lowlight.loggers.base import Sample, divide
+from lowlight.loggers.base import RunLogger, Sample, divide
 
 
-class TensorBoardCurves(TensorBoardLogger):
+class TensorBoardCurves(RunLogger, TensorBoardLogger):
     """Log to TensorBoard, into ``tensorboard/`` of the run folder: curves over the epochs, samples, config.
 
     Args:

@@ -2,22 +2,17 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from lightning_fabric.loggers.logger import rank_zero_experiment
-from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from lowlight.checkpoints.recipe import make
 from lowlight.files import write_text
-from lowlight.loggers.base import Sample, divide
-from lowlight.methods import Method
+from lowlight.loggers.base import RunLogger, Sample, divide
 from lowlight.runs.folder import WANDB_ID
-from lowlight.runs.provenance import provenance
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +20,7 @@ _TAG_LENGTH = 64
 """Most characters that W&B allows in a tag."""
 
 
-class WandbCurves(WandbLogger):
+class WandbCurves(RunLogger, WandbLogger):
     """Log to Weights & Biases: curves over the epochs, test scores in the summary, samples as a table.
 
     The run's id is kept in the run folder: a run that is taken up again goes on under the same id.
@@ -106,53 +101,20 @@ class WandbCurves(WandbLogger):
         self.experiment.log_artifact(artifact)
         self.experiment.summary.update(dict(about))
 
+    def log_failure(self, config: Mapping[str, Any], reason: str) -> None:
+        """Leave a failed run, unless an earlier attempt left one that may go on."""
+        if self.id_file.exists():
+            return
+        self.log_hyperparams(dict(config))
+        self.experiment.summary["failed"] = reason
+        self.id_file.unlink(missing_ok=True)  # a later attempt is another run
+        self.experiment.finish(exit_code=1)
 
-def describe(loggers: Sequence[Logger], config: DictConfig, method: Method) -> None:
-    """Tell loggers what is run: the resolved config, commit, versions, machine and number of parameters."""
-    about = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
-    about |= provenance()
-    about["parameters"] = sum(parameter.numel() for parameter in method.net.parameters())
-    for logger in loggers:
-        logger.log_hyperparams(about)
+    def finish(self, exit_code: int) -> None:
+        """End the run, so that the next job of a sweep gets its own."""
+        import wandb
 
-
-def log_best(loggers: Sequence[Logger], checkpoint: Path, about: Mapping[str, Any]) -> None:
-    """Hand the best checkpoint to the loggers that keep one; nothing where none was validated.
-
-    Args:
-        loggers: The run's loggers.
-        checkpoint: The run's ``best.ckpt``.
-        about: The objective's value by its name, and ``best_epoch``, counted from 1.
-    """
-    for logger in loggers:
-        if isinstance(logger, WandbCurves) and checkpoint.exists():
-            logger.log_best(checkpoint, about)
-
-
-@contextmanager
-def finishing(loggers: Sequence[Logger]) -> Iterator[None]:
-    """End the W&B run, as failed after an error: the next job of a sweep must get its own."""
-    exit_code = 1
-    try:
-        yield
-        exit_code = 0
-    finally:
-        if any(isinstance(logger, WandbLogger) for logger in loggers):
-            import wandb
-
-            wandb.finish(exit_code=exit_code)
-
-
-def report_failure(config: DictConfig, reason: str) -> None:
-    """Leave a failed run in W&B, where that is used, for a job that failed before its run began."""
-    for logger in (make(config.logger) or {}).values():
-        if not isinstance(logger, WandbCurves) or logger.id_file.exists():
-            continue
-        as_written = cast(dict[str, Any], OmegaConf.to_container(config))  # resolving may be what failed
-        logger.log_hyperparams(as_written)
-        logger.experiment.summary["failed"] = reason
-        logger.id_file.unlink(missing_ok=True)  # a later attempt is another run
-        logger.experiment.finish(exit_code=1)
+        wandb.finish(exit_code=exit_code)
 
 
 def _mode(offline: bool | None, folder: Path) -> str | None:

@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytorch_lightning as pl
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lowlight.images import Pair, check_image, pad_to_stride, round_to_8_bits
+from lowlight.images import Batch, check_image, pad_to_stride, round_to_8_bits
 from lowlight.metrics import (
     ImageScores,
     Measure,
@@ -62,6 +63,8 @@ class Method(pl.LightningModule, ABC):
         test_table: The last test's scores of each image, by its name.
     """
 
+    learns: ClassVar[bool] = True
+    manual_settings: ClassVar[frozenset[str]] = frozenset()
     recipe: dict[str, Any] | None = None
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
@@ -82,7 +85,7 @@ class Method(pl.LightningModule, ABC):
         self.test_scores = all_scores()
 
     @abstractmethod
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the objective of the image network as a scalar, from its raw output."""
 
     @property
@@ -95,6 +98,18 @@ class Method(pl.LightningModule, ABC):
         """Multiple of pixels that the network's input is padded to; 1 where it names none."""
         stride = getattr(self.net, "stride", 1)
         return stride if isinstance(stride, int) else 1  # a lone convolution's stride is a tuple
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of parameters of the image network; what only training needs does not count."""
+        return sum(parameter.numel() for parameter in self.net.parameters())
+
+    def training_problems(self, config: DictConfig) -> Iterator[str]:
+        """Yield a warning per setting of a ``train`` config that suits this method badly; none by default."""
+        yield from ()
+
+    def prepare_benchmark(self, side: int) -> None:
+        """Get ready for timing training steps on images of ``side`` pixels; nothing to do by default."""
 
     def restore(self, low: Tensor) -> Tensor:
         """Run the network on images of any size, padded to its stride and cropped back.
@@ -134,11 +149,11 @@ class Method(pl.LightningModule, ABC):
         """Enhance dark images; see :meth:`enhance`."""
         return self.enhance(low)
 
-    def validation_step(self, batch: Pair, batch_idx: int) -> Tensor:
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Score a batch; return its enhanced images, rounded to 8 bits."""
         return self._score("val", self.val_scores, batch)
 
-    def test_step(self, batch: Pair, batch_idx: int) -> Tensor:
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Score a batch; return its enhanced images, rounded to 8 bits."""
         return self._score("test", self.test_scores, batch)
 
@@ -178,7 +193,7 @@ class Method(pl.LightningModule, ABC):
         """Store the recipe beside the weights."""
         checkpoint["recipe"] = self.recipe
 
-    def record(self, restored: Tensor, batch: Pair, losses: Mapping[str, Tensor]) -> None:
+    def record(self, restored: Tensor, batch: Batch, losses: Mapping[str, Tensor]) -> None:
         """Log a training batch: its losses, averaged over the epoch, and its scores.
 
         Args:
@@ -221,7 +236,7 @@ class Method(pl.LightningModule, ABC):
             + "; try a lower method.optimizer.lr, trainer.gradient_clip_val=1.0 or a higher trainer.precision"
         )
 
-    def _score(self, stage: str, scores: ImageScores, batch: Pair) -> Tensor:
+    def _score(self, stage: str, scores: ImageScores, batch: Batch) -> Tensor:
         restored = self.restore(batch["low"])
         enhanced = round_to_8_bits(restored)
         scores.update(enhanced, batch)

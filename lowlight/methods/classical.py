@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lowlight.images import Pair
+from lowlight.images import Batch
 from lowlight.losses import l1
 from lowlight.methods.base import Method
 
@@ -125,14 +125,16 @@ class Classical(Method):
         function: Maps images of shape (B, 3, H, W) in [0, 1] to images of the same shape.
     """
 
+    learns = False
+
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__(_Function(function))
 
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the mean absolute error, for the record."""
         return l1(restored, batch["high"])
 
-    def training_step(self, batch: Pair, batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Refuse to train.
 
         Raises:

@@ -8,8 +8,8 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lowlight.images import Pair
-from lowlight.losses import AdversarialLoss, Loss, l1, vanilla
+from lowlight.images import Batch
+from lowlight.losses import AdversarialLoss, Loss, apply_loss, l1, vanilla
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method
 
 
@@ -43,6 +43,8 @@ class GAN(Method):
         (here with weight 100) and Section 3.3 (halved discriminator loss, Adam at 2e-4 with beta1 0.5).
     """
 
+    manual_settings = frozenset({"gradient_clip", "accumulate"})
+
     def __init__(
         self,
         net: nn.Module,
@@ -71,12 +73,13 @@ class GAN(Method):
         self.gradient_clip = gradient_clip
         self.accumulate = accumulate
 
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the generator's whole objective for its raw output of shape (B, 3, H, W)."""
         deceived = self.adversarial(self.discriminator(batch["low"], restored), real=True, generating=True)
-        return deceived.mean() + self.pixel_weight * self.pixel(restored, batch["high"])
+        pixel = apply_loss(self.pixel, restored, batch["high"], batch["low"])
+        return deceived.mean() + self.pixel_weight * pixel
 
-    def training_step(self, batch: Pair, batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train the discriminator, then the generator, on a batch."""
         generator_step, discriminator_step = cast(list[LightningOptimizer], self.optimizers())
         is_step = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lowlight.images import Pair
-from lowlight.losses import Loss, charbonnier
+from lowlight.images import Batch
+from lowlight.losses import Loss, apply_loss, charbonnier
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
 
 
@@ -38,11 +38,11 @@ class Supervised(Method):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
 
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Compare the raw output of shape (B, 3, H, W) with the reference."""
-        return self.loss_function(restored, batch["high"])
+        return apply_loss(self.loss_function, restored, batch["high"], batch["low"])
 
-    def training_step(self, batch: Pair, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch, whose sides must fit the network's stride or are padded to it."""
         restored = self.restore(batch["low"])
         loss = self.loss(restored, batch)

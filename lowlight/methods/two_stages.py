@@ -1,15 +1,17 @@
 """A network of two stages, trained one after the other: the exposure first, the restoration under it."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, final
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from lowlight.images import Pair, pad_to_stride
-from lowlight.losses import Loss, charbonnier, exposure_matched
+from lowlight.images import Batch, pad_to_stride
+from lowlight.losses import Loss, apply_loss, charbonnier, exposure_matched
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, evaluating, scheduled
 from lowlight.networks.coarse_to_fine import DARK, WAYS, CoarseToFine, Window, turned
 
@@ -94,18 +96,41 @@ class TwoStages(Method):
         self.coarse_decay = coarse_decay
         self.make_scheduler = scheduler
 
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Compare the raw output of shape (B, 3, H, W) with the reference."""
-        return self.loss_function(restored, batch["high"])
+        return apply_loss(self.loss_function, restored, batch["high"], batch["low"])
 
-    def training_step(self, batch: Pair, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch of whole images, of the stage whose turn it is."""
         way = int(torch.randint(WAYS, ()))
         batch = _like(batch, turned(batch["low"], way), turned(batch["high"], way))
         is_coarse = self.current_epoch < self.coarse_epochs
         return self._expose(batch) if is_coarse else self._restore(batch)
 
-    def _brightened(self, batch: Pair) -> Pair:
+    def training_problems(self, config: DictConfig) -> Iterator[str]:
+        """Name settings under which the first stage sees too little, or the second is never trained."""
+        if "early_stopping" in (config.callbacks or {}):
+            yield (
+                "callbacks=[...,early_stopping] counts validations of the first stage, too, whose scores "
+                f"mean little: its patience must outlast method.coarse_epochs={self.coarse_epochs}"
+            )
+        patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
+        if patch is not None:
+            yield (
+                f"crops of {patch} pixels do not show the exposure of the whole, which "
+                f"method={config.method.name} learns: set data.patch_size=null"
+            )
+        if epochs is not None and 0 <= epochs <= self.coarse_epochs:
+            yield (
+                f"all of trainer.max_epochs={epochs} train the first stage, none the second: lower "
+                f"method.coarse_epochs={self.coarse_epochs}"
+            )
+
+    def prepare_benchmark(self, side: int) -> None:
+        """Time the fine stage, which takes most of the training, on one crop per image."""
+        self.coarse_epochs, self.patches, self.patch_size = 0, 1, side + -side % self.stride
+
+    def _brightened(self, batch: Batch) -> Batch:
         """Blend some of the dark images with their references, by weights that vary smoothly over each."""
         low, high = batch["low"], batch["high"]
         chosen, level, least = torch.rand(3, len(low), 1, 1, 1, device=low.device)
@@ -118,7 +143,7 @@ class TwoStages(Method):
         weights = torch.lerp(0.3 * least, torch.ones_like(least), weights) * (chosen < self.brighten)
         return _like(batch, torch.lerp(low, high, weights), high)
 
-    def _expose(self, batch: Pair) -> Tensor:
+    def _expose(self, batch: Batch) -> Tensor:
         """Train the coarse stage on averages."""
         low, high = self.net.average(batch["low"]), self.net.average(batch["high"])
         # Before bright parts are put in, which are to stay as they are.
@@ -135,7 +160,7 @@ class TwoStages(Method):
         self.record(bright, averages, {"loss": loss})
         return loss
 
-    def _restore(self, batch: Pair) -> Tensor:
+    def _restore(self, batch: Batch) -> Tensor:
         """Train the fine stage on crops, all images of the batch cut at the same places."""
         batch = self._brightened(batch)
         low, high = (pad_to_stride(image, self.stride) for image in (batch["low"], batch["high"]))
@@ -175,6 +200,6 @@ class TwoStages(Method):
         return scheduled(self.make_optimizer(groups), self.make_scheduler)
 
 
-def _like(batch: Pair, low: Tensor, high: Tensor) -> Pair:
+def _like(batch: Batch, low: Tensor, high: Tensor) -> Batch:
     """Return images that were made from a batch's, under its names."""
     return {"low": low, "high": high, "name": batch["name"]}

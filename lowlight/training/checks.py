@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from lowlight.methods import Method, TwoStages
+from lowlight.methods import Method
 from lowlight.runs.folder import BEST
 
 log = logging.getLogger(__name__)
@@ -42,45 +42,20 @@ def check_fit(config: DictConfig, method: Method) -> None:
     if not method.automatic_optimization:
         unread = {"gradient_clip": clip, "accumulate": None if accumulate == 1 else accumulate}
         for key, value in unread.items():
-            if value is not None and not hasattr(method, key):
+            if value is not None and key not in method.manual_settings:
                 raise ValueError(
                     f"method={config.method.name} optimises by hand and has no {key} of its own, so the "
                     f"trainer's setting of {value} would do nothing"
                 )
-    stride, patch = getattr(method.net, "stride", 1), config.data.get("patch_size")
-    if isinstance(method, TwoStages):
-        check_stages(config, method)
-    if isinstance(stride, int) and patch is not None and patch % stride:
+    for problem in method.training_problems(config):
+        log.warning("%s", problem)
+    stride, patch = method.stride, config.data.get("patch_size")
+    if patch is not None and patch % stride:
         log.warning(
             "crops of %s pixels are padded to the network's stride of %s; data.patch_size=%s would not be",
             patch,
             stride,
             stride * -(-patch // stride),
-        )
-
-
-def check_stages(config: DictConfig, method: TwoStages) -> None:
-    """Warn where the first stage would see too little, or the second might never be trained."""
-    if "early_stopping" in (config.callbacks or {}):
-        log.warning(
-            "callbacks=[...,early_stopping] counts validations of the first stage, too, whose scores mean "
-            "little: its patience must outlast method.coarse_epochs=%s",
-            method.coarse_epochs,
-        )
-    patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
-    if patch is not None:
-        log.warning(
-            "crops of %s pixels do not show the exposure of the whole, which method=%s learns: set "
-            "data.patch_size=null",
-            patch,
-            config.method.name,
-        )
-    if epochs is not None and 0 <= epochs <= method.coarse_epochs:
-        log.warning(
-            "all of trainer.max_epochs=%s train the first stage, none the second: lower "
-            "method.coarse_epochs=%s",
-            epochs,
-            method.coarse_epochs,
         )
 
 

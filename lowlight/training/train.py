@@ -24,8 +24,8 @@ from lowlight.checkpoints.recipe import build, make
 from lowlight.data import PairDataModule
 from lowlight.evaluation.scoring import score
 from lowlight.files import write_json
-from lowlight.loggers.wandb import describe, finishing, log_best
-from lowlight.methods import Classical, Method
+from lowlight.loggers.base import describe, finishing, log_best
+from lowlight.methods import Method
 from lowlight.runs.folder import LAST, prepare, resumable
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import check_fit, check_seed, check_validation
@@ -52,7 +52,7 @@ def train(config: DictConfig) -> dict[str, Any]:
     check_seed(config.seed)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     method, data = build(config.method), make(config.data)
-    if isinstance(method, Classical):
+    if not method.learns:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     check_fit(config, method)
@@ -110,7 +110,7 @@ def _run(
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **about,
             "best_epoch": best["epoch"] + 1,
-            "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+            "parameters": method.parameter_count,
             "threads": torch.get_num_threads(),
             "accelerator": trainer.accelerator.__class__.__name__,
             "processes": trainer.world_size,
