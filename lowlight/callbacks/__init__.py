@@ -1,7 +1,7 @@
-"""Callbacks: exact resuming, averaging, early stopping, timing, and pictures of a run.
+"""Callbacks: exact resuming, weight averaging, early stopping, timing, and pictures of a run.
 
-A callback with ``shows_only = True`` shows a run without changing what it computes: a run may be resumed with
-other settings of it.
+A callback with ``shows_only = True`` displays a run without changing its result, so that a run may be resumed
+with other settings of it.
 """
 
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO

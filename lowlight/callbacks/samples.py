@@ -1,4 +1,4 @@
-"""Validation images shown to the loggers."""
+"""Logging of validation images."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
@@ -14,17 +14,17 @@ from lowlight.loggers.base import Sample, run_loggers
 
 
 class Samples(Callback):
-    """Show fixed validation images to W&B and TensorBoard, as dark image, enhanced image and reference.
+    """Log fixed validation images, as dark image, enhanced image and reference, to W&B and TensorBoard.
 
-    They are shown after the first validation, the last, and those that pass a multiple of
-    ``every_n_epochs``. Without one of these loggers nothing is done.
+    They are logged after the first and the last validation, and after each that passes a multiple of
+    ``every_n_epochs``; only to a :class:`lowlight.loggers.base.RunLogger`.
 
     Args:
-        count: How many images, evenly spread over the validation images; 0 shows none.
-        every_n_epochs: Epochs from one showing to the next.
+        count: Number of images, evenly spaced over the validation images; 0 logs none.
+        every_n_epochs: Interval in epochs.
 
     Raises:
-        ValueError: If ``count`` is negative or ``every_n_epochs`` under 1.
+        ValueError: If ``count`` is negative or ``every_n_epochs`` is below 1.
     """
 
     shows_only: ClassVar[bool] = True
@@ -32,8 +32,8 @@ class Samples(Callback):
     def __init__(self, count: int = 4, every_n_epochs: int = 10) -> None:
         if count < 0 or every_n_epochs < 1:
             raise ValueError(
-                f"count={count}, every_n_epochs={every_n_epochs}: samples need a count of at least 0, "
-                "shown every 1 or more epochs"
+                f"callbacks.samples.count={count} must be at least 0, "
+                f"callbacks.samples.every_n_epochs={every_n_epochs} at least 1"
             )
         self.count = count
         self.every_n_epochs = every_n_epochs
@@ -49,7 +49,7 @@ class Samples(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the batch's first image, if it is one of those wanted."""
+        """Keep the batch's first image, if chosen."""
         if trainer.sanity_checking or not self._is_due(trainer) or not run_loggers(trainer.loggers):
             return
         if batch_idx in spread(int(trainer.num_val_batches[dataloader_idx]), self.count):
@@ -59,7 +59,7 @@ class Samples(Callback):
 
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the images kept."""
+        """Log the images kept."""
         samples, self._samples = self._samples, []
         for logger in run_loggers(trainer.loggers) if samples else []:
             logger.log_samples(samples, trainer.current_epoch + 1)

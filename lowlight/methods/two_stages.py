@@ -1,4 +1,4 @@
-"""A network of two stages, trained one after the other: the exposure first, the restoration under it."""
+"""Training in two stages, one after the other: exposure, then restoration."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -18,40 +18,40 @@ from lowlight.networks.coarse_to_fine import DARK, WAYS, CoarseToFine, Window, t
 
 @final
 class TwoStages(Method):
-    """Train a :class:`lowlight.networks.CoarseToFine`: its exposure first, then its restoration under it.
+    """Train a :class:`lowlight.networks.CoarseToFine`: its coarse stage first, then its fine stage.
 
-    Batches are whole images of one size. In the first ``coarse_epochs`` the coarse stage learns the averages
-    of the references, from dark images whose exposure is changed at random: the exposure of a reference can
-    hardly be told from its dark image, and would soon be known by heart. Its loss is Charbonnier, the same of
-    all but the exposure, and a little of the squared error of logarithms, which minds the dark parts. Then it
-    is left as it is, and the fine stage learns on crops under the exposure that the coarse stage gives the
-    whole image, multiplied to the mean of the reference: it learns to restore, and not to guess once more
-    what neither the crop nor the image shows.
+    Batches are whole images of one size. In the first ``coarse_epochs`` the coarse stage learns the local
+    averages of the references. A dark image hardly determines the exposure of its reference, which would soon
+    be memorised, so the exposure of the dark images is varied at random. The loss is Charbonnier, plus
+    Charbonnier after matching the exposure, plus a small squared error of logarithms, which emphasises dark
+    parts. Then the coarse stage is frozen, and the fine stage learns on crops, given the coarse stage's
+    result for the whole image scaled to the mean of the reference: it learns to restore, not to guess an
+    exposure that neither crop nor image shows.
 
-    Each batch is mirrored and turned at random, so that upright photographs are seen, too, and some dark
-    images are brightened in parts, so that what is bright is left as it is, beside what is dark.
+    Batches are flipped and turned at random, to cover upright photographs, and some dark images are
+    brightened in parts, so that the network learns to leave bright parts beside dark ones as they are.
 
     Args:
         net: The network.
-        coarse_epochs: The first epochs, in which the coarse stage is trained.
-        loss: The fine stage's, of its raw output and the reference, both crops.
+        coarse_epochs: Number of first epochs that train the coarse stage.
+        loss: Loss of the fine stage's raw output on crops; see :func:`lowlight.losses.apply_loss`.
         log_weight: Weight of the squared error of logarithms in the coarse stage's loss.
-        matched_weight: Weight of :func:`lowlight.losses.exposure_matched` in it.
-        brighten: Share of the dark images that are blended with their references, by weights that vary
-            smoothly over the image: parts of it are bright already, beside others that are dark.
-        exposure: Standard deviation of the logarithm of the factor by which its dark images are made
-            brighter or darker; 0 leaves them.
-        reference_exposure: Whether the coarse exposure is multiplied to the mean of the reference before the
-            fine stage learns under it.
+        matched_weight: Weight of :func:`lowlight.losses.exposure_matched` in the coarse stage's loss.
+        brighten: Share of dark images that are blended with their references by weights that vary smoothly
+            over the image, in [0, 1].
+        exposure: Standard deviation of the logarithm of the random factor on the coarse stage's dark images;
+            0 leaves them unchanged.
+        reference_exposure: Whether the coarse result is scaled to the mean of the reference for the fine
+            stage.
         patch_size: Side of the fine stage's crops in pixels; smaller images are not cropped.
-        patches: Crops taken of each image of a batch.
+        patches: Crops per image of a batch.
         optimizer: Makes the optimizer of both stages from their parameters.
-        coarse_decay: Weight decay of the coarse stage; the optimizer's own is the fine one's.
-        scheduler: Makes the learning-rate schedule, stepped each epoch; None keeps the rate.
+        coarse_decay: Weight decay of the coarse stage; the fine stage has the optimizer's own.
+        scheduler: Makes the learning-rate schedule, stepped once per epoch; None keeps the rate.
 
     Raises:
-        ValueError: If ``coarse_epochs`` is negative, there are no crops, their side is no multiple of the
-            network's stride, or ``brighten`` is out of its range.
+        ValueError: If ``coarse_epochs`` is negative, ``patches`` is below 1, ``patch_size`` is no multiple of
+            the network's stride, or ``brighten`` is outside [0, 1].
     """
 
     net: CoarseToFine
@@ -97,18 +97,18 @@ class TwoStages(Method):
         self.make_scheduler = scheduler
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
-        """Compare the raw output of shape (B, 3, H, W) with the reference."""
+        """Return the loss of the raw output, shape (B, 3, H, W)."""
         return apply_loss(self.loss_function, restored, batch["high"], batch["low"])
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of a batch of whole images, of the stage whose turn it is."""
+        """Return the loss of the stage being trained, on a batch of whole images."""
         way = int(torch.randint(WAYS, ()))
         batch = _like(batch, turned(batch["low"], way), turned(batch["high"], way))
         is_coarse = self.current_epoch < self.coarse_epochs
         return self._expose(batch) if is_coarse else self._restore(batch)
 
     def training_problems(self, config: DictConfig) -> Iterator[str]:
-        """Name settings under which the first stage sees too little, or the second is never trained."""
+        """Yield a warning per setting under which the first stage sees too little or the second none."""
         if "early_stopping" in (config.callbacks or {}):
             yield (
                 "callbacks=[...,early_stopping] counts validations of the first stage, too, whose scores "
@@ -127,26 +127,26 @@ class TwoStages(Method):
             )
 
     def prepare_benchmark(self, side: int) -> None:
-        """Time the fine stage, which takes most of the training, on one crop per image."""
+        """Train the fine stage only, which takes most of the time, on one crop per image."""
         self.coarse_epochs, self.patches, self.patch_size = 0, 1, side + -side % self.stride
 
     def _brightened(self, batch: Batch) -> Batch:
-        """Blend some of the dark images with their references, by weights that vary smoothly over each."""
+        """Blend some dark images with their references, by weights that vary smoothly over the image."""
         low, high = batch["low"], batch["high"]
         chosen, level, least = torch.rand(3, len(low), 1, 1, 1, device=low.device)
         relief = torch.rand(len(low), 1, 3, 3, device=low.device)
         darkest, brightest = relief.amin(dim=(2, 3), keepdim=True), relief.amax(dim=(2, 3), keepdim=True)
         relief = (relief - darkest) / (brightest - darkest)
         relief = F.interpolate(relief, low.shape[-2:], mode="bilinear", align_corners=True)
-        # A part always stays dark: from nearly all of it (level 0) to a corner (level 1).
+        # Part of the image stays dark: nearly all at level 0, a corner at level 1.
         weights = (3 * relief + 2.4 * level - 2.5).clamp(0, 1)
         weights = torch.lerp(0.3 * least, torch.ones_like(least), weights) * (chosen < self.brighten)
         return _like(batch, torch.lerp(low, high, weights), high)
 
     def _expose(self, batch: Batch) -> Tensor:
-        """Train the coarse stage on averages."""
+        """Return the coarse stage's loss, on averages."""
         low, high = self.net.average(batch["low"]), self.net.average(batch["high"])
-        # Before bright parts are put in, which are to stay as they are.
+        # Before brightening: bright parts are to stay as they are.
         factor = (self.exposure * torch.randn(len(low), 1, 1, 1, device=low.device)).exp()
         averages = self._brightened(_like(batch, (low * factor).clamp(max=1), high))
         low, high = averages["low"], averages["high"]
@@ -161,7 +161,7 @@ class TwoStages(Method):
         return loss
 
     def _restore(self, batch: Batch) -> Tensor:
-        """Train the fine stage on crops, all images of the batch cut at the same places."""
+        """Return the fine stage's loss on crops, at the same places in all images of the batch."""
         batch = self._brightened(batch)
         low, high = (pad_to_stride(image, self.stride) for image in (batch["low"], batch["high"]))
         with evaluating(self.net.coarse):
@@ -177,22 +177,22 @@ class TwoStages(Method):
         dark, bright, features, coarse = (torch.cat(parts) for parts in zip(*crops, strict=True))
         restored = self.net.refine(features, coarse)
         loss = self.loss(restored, _like(batch, dark, bright))
-        count = len(low)  # scores have one value a name: that of each image's first crop
+        count = len(low)  # scores are kept per name: the first crop of each image counts
         self.record(restored[:count], _like(batch, dark[:count], bright[:count]), {"loss": loss})
         return loss
 
     def _place(self, length: int) -> Window:
-        """Choose where a crop lies along an axis."""
+        """Draw the position of a crop along an axis of ``length`` pixels."""
         side = min(self.patch_size, length)
         start = int(torch.randint(length - side + 1, ()))
         return Window(start, start + side, length)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the gradient that the network is about to follow, before any clipping."""
+        """Log the norm of the network's gradient, before any clipping."""
         self.log_gradient_norm(self.net, "gradient_norm")
 
     def configure_optimizers(self) -> Any:
-        """Make the optimizer of both stages and, if wanted, its schedule."""
+        """Make the optimizer of both stages and its schedule, if any."""
         groups: list[dict[str, Any]] = [
             {"params": list(self.net.coarse.parameters()), "weight_decay": self.coarse_decay},
             {"params": list(self.net.fine.parameters())},
@@ -201,5 +201,5 @@ class TwoStages(Method):
 
 
 def _like(batch: Batch, low: Tensor, high: Tensor) -> Batch:
-    """Return images that were made from a batch's, under its names."""
+    """Return images derived from a batch, with its names."""
     return {"low": low, "high": high, "name": batch["name"]}

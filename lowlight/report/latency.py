@@ -1,4 +1,4 @@
-"""The benchmark's files: measurements as JSON, PSNR against time as a figure."""
+"""Files of a benchmark: measurements as JSON, and a figure of PSNR against time."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from lowlight.report.score_figures import draw_latency
 
 
 def write(result: dict[str, Any], folder: Path) -> None:
-    """Write ``benchmark.json`` and, where runs have test scores, ``latency.png``: PSNR against time.
+    """Write ``benchmark.json`` and, if any run has test scores, ``latency.png``: PSNR against time.
 
     Raises:
         OSError: If they cannot be written.

@@ -1,4 +1,4 @@
-"""Checks of a training config before anything is written."""
+"""Checks of a training config, before any file is written."""
 
 import logging
 from pathlib import Path
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def check_seed(seed: Any) -> None:
-    """Refuse a seed outside the range of numpy and torch.
+    """Refuse a seed that numpy and torch do not both accept.
 
     Raises:
         ValueError: If it is no integer from 0 to 2^32 - 1.
@@ -23,11 +23,11 @@ def check_seed(seed: Any) -> None:
 
 
 def check_fit(config: DictConfig, method: Method) -> None:
-    """Say what would fail, or go worse than it looks, in words of the config.
+    """Refuse settings that would fail or have no effect, and warn of unsuitable ones.
 
     Raises:
-        ValueError: If no best checkpoint would be kept, or gradients are to be clipped or accumulated in a
-            way that nobody would.
+        ValueError: If no callback keeps the best checkpoint, or gradient clipping or accumulation is set to
+            an invalid value, or would not be applied.
     """
     callbacks = config.callbacks or {}
     if not any(callback.get("filename") == Path(BEST).stem for callback in callbacks.values()):
@@ -44,8 +44,8 @@ def check_fit(config: DictConfig, method: Method) -> None:
         for key, value in unread.items():
             if value is not None and key not in method.manual_settings:
                 raise ValueError(
-                    f"method={config.method.name} optimises by hand and has no {key} of its own, so the "
-                    f"trainer's setting of {value} would do nothing"
+                    f"method={config.method.name} uses manual optimisation without {key}, so the trainer's "
+                    f"setting of {value} would have no effect: remove it"
                 )
     for problem in method.training_problems(config):
         log.warning("%s", problem)
@@ -60,10 +60,10 @@ def check_fit(config: DictConfig, method: Method) -> None:
 
 
 def check_validation(config: DictConfig, validates: bool) -> None:
-    """Warn where the last epochs would never be validated, and so could not be the best.
+    """Warn if the last epochs would not be validated, and so could not become the best.
 
     Raises:
-        ValueError: If training is to stop by validations, and there are none.
+        ValueError: If early stopping is set but there are no validation images.
     """
     if not validates:
         if "early_stopping" in (config.callbacks or {}):

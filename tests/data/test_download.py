@@ -113,7 +113,7 @@ def test_a_download_ends_whole_though_the_server_falters(server: str, tmp_path: 
 
 def test_a_next_call_goes_on_where_a_stall_ended_the_last(server: str, tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"/stalls: no byte came in time; .* or fetch LOLdataset\.zip by hand"
+        ValueError, match=r"/stalls: no data arrived in time; .* or fetch LOLdataset\.zip by hand"
     ):
         get(tmp_path, server + "/stalls")
     partial = tmp_path / ".lol.zip.partial"

@@ -311,7 +311,7 @@ def test_wandb_is_offline_without_a_key_or_where_told_so(
     assert told == (
         []
         if has_key
-        else [f"W&B has no API key, so it stays offline; later: wandb sync {tmp_path}/wandb/offline-run-*"]
+        else [f"W&B has no API key and stays offline; to upload: wandb sync {tmp_path}/wandb/offline-run-*"]
     )
 
 
