@@ -47,7 +47,7 @@ def apply_loss(loss: Loss, enhanced: Tensor, high: Tensor, low: Tensor | None) -
         loss: A function, a partial, or a module, whose ``forward`` is inspected.
         enhanced: Raw output of a network, shape (B, 3, H, W).
         high: References of the same shape in [0, 1].
-        low: Dark images of the same shape in [0, 1].
+        low: Dark images of the same shape in [0, 1]; None if there are none.
 
     Returns:
         The loss, a scalar.
@@ -87,7 +87,7 @@ def exposure_matched(
     """Scale each image to the mean of its reference, then apply a loss: it ignores the exposure.
 
     No gradient passes through the factor, so the exposure is left to other terms. The score ``psnr_gtmean``
-    is its counterpart in evaluation. Means below 0.01 count as 0.01.
+    is its counterpart in evaluation. Means below 0.01 count as 0.01. ``low`` is passed on to the loss.
     """
     wanted, present = (image.detach().float().mean(dim=(1, 2, 3), keepdim=True) for image in (high, enhanced))
     return apply_loss(loss, enhanced.float() * (wanted / present.clamp(min=0.01)), high, low)
@@ -118,7 +118,7 @@ def weighted_sum(
     weights: Mapping[str, float],
     low: Tensor | None = None,
 ) -> Tensor:
-    """Return the weighted sum of named losses; a missing weight is 1.
+    """Return the weighted sum of named losses; a missing weight is 1, ``low`` is passed on to the losses.
 
     Raises:
         ValueError: If there is no term, or a weight names none.

@@ -134,7 +134,7 @@ def _fetch(url: str, target: Path, timeout: float, progress: Progress | None) ->
         if attempt < RETRIES:
             log.warning("%s: %s; trying again", url, reason)
             time.sleep(attempt * WAIT)
-    raise ValueError(f"{url}: {reason}; try again later (it goes on where it stopped), or {BY_HAND}")
+    raise ValueError(f"{url}: {reason}; try again later (it continues where it stopped), or {BY_HAND}")
 
 
 def _reason(error: Exception) -> str:
@@ -219,6 +219,6 @@ def _write_member(content: zipfile.ZipFile, member: zipfile.ZipInfo, target: Pat
         while chunk := source.read(_CHUNK):
             written += len(chunk)
             if written > budget:
-                raise ValueError(f"{member.filename}: unpacks to more than it says; not unpacked")
+                raise ValueError(f"{member.filename}: unpacks to more bytes than stated; not unpacked")
             file.write(chunk)
     return written

@@ -30,9 +30,7 @@ def by_file(train: Sequence[PairItem], test: Sequence[PairItem]) -> tuple[list[P
         ValueError: If either is empty or two pairs have the same name.
     """
     if not train or not test:
-        raise ValueError(
-            "data.split=by_file divides training and test pairs anew, but there is only one split"
-        )
+        raise ValueError("data.split=by_file pools training and test pairs, but there is only one split")
     pool = sorted([*train, *test], key=lambda item: item.name)
     twice = [name for name, count in Counter(item.name for item in pool).items() if count > 1]
     if twice:

@@ -121,7 +121,7 @@ class Method(pl.LightningModule, ABC):
         yield from ()
 
     def prepare_benchmark(self, side: int) -> None:
-        """Prepare for timing training steps on squares of ``side`` pixels; nothing by default."""
+        """Prepare for timing training steps on squares of ``side`` pixels; by default, do nothing."""
 
     def restore(self, low: Tensor) -> Tensor:
         """Run the network on images of any size, padded to its stride and cropped back.

@@ -40,8 +40,8 @@ def check_fit(config: DictConfig, method: Method) -> None:
     if clip is not None and clip <= 0:
         raise ValueError(f"trainer.gradient_clip_val={clip} must be positive, or null to clip nothing")
     if not method.automatic_optimization:
-        unread = {"gradient_clip": clip, "accumulate": None if accumulate == 1 else accumulate}
-        for key, value in unread.items():
+        settings = {"gradient_clip": clip, "accumulate": None if accumulate == 1 else accumulate}
+        for key, value in settings.items():
             if value is not None and key not in method.manual_settings:
                 raise ValueError(
                     f"method={config.method.name} uses manual optimisation without {key}, so the trainer's "

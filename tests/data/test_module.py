@@ -205,7 +205,7 @@ def test_batches_are_equal_for_any_number_of_workers(lol: Path) -> None:
 
 
 class Recorder(pl.LightningModule):
-    """A module that learns next to nothing and writes down what it sees."""
+    """A module that hardly learns and records its batches."""
 
     def __init__(self) -> None:
         super().__init__()

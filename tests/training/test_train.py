@@ -1,4 +1,4 @@
-"""What every learned method's training offers by a switch, in whole runs."""
+"""Options of training that every learned method has, in whole runs."""
 
 import csv
 from pathlib import Path
