@@ -8,7 +8,7 @@ from lowlight.networks import UNet
 
 
 def test_published_size_by_hand() -> None:
-    """16 weights per channel pair of a convolution; 2 values per channel of a norm, which replaces the bias."""
+    """16 weights per channel pair of a convolution; 2 values per channel of a norm, instead of the bias."""
     down = [(3, 64), (64, 128), (128, 256), (256, 512), *[(512, 512)] * 4]
     up = [(512, 512), *[(1024, 512)] * 3, (1024, 256), (512, 128), (256, 64), (128, 3)]
     weights = sum(16 * i * o for i, o in down + up)
