@@ -20,6 +20,8 @@ def config_folder() -> Path:
 def available(group: str = "method") -> list[str]:
     """Return the sorted choices of a config group.
 
+    Files whose names begin with an underscore are parts that others share, not choices.
+
     Args:
         group: Folder of ``conf/``, such as ``method`` or ``data``.
 
@@ -30,7 +32,8 @@ def available(group: str = "method") -> list[str]:
     if not folder.is_dir():
         groups = sorted(path.name for path in config_folder().iterdir() if path.is_dir())
         raise ValueError(f"no config group {group!r}; there are {', '.join(groups)}")
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+    files = [path for path in folder.rglob("*.yaml") if not path.name.startswith("_")]
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
 
 
 def register_resolvers() -> None:

@@ -23,15 +23,22 @@ CONTRACT = (
 
 
 class Pair(TypedDict):
-    """A dark image and its reference, as datasets yield them and data loaders batch them.
+    """A dark image and its reference, as datasets yield them.
 
-    ``low`` and ``high`` are float32 in [0, 1], of shape (3, H, W), batched (B, 3, H, W); ``name`` is
-    ``<set>/<stem>``, unique in its dataset, batched as a list of B names.
+    ``low`` and ``high`` are (3, H, W), float32 in [0, 1]; ``name``, ``<set>/<stem>``, is unique.
     """
 
     low: Tensor
     high: Tensor
     name: str
+
+
+class Batch(TypedDict):
+    """Pairs of one size, as data loaders yield them: images of shape (B, 3, H, W), and B names."""
+
+    low: Tensor
+    high: Tensor
+    name: list[str]
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:

@@ -1,54 +1,96 @@
-"""Losses: functions of an enhanced image and its reference that return a scalar, and SSIM itself.
+"""Losses between an enhanced image and its reference, adversarial losses, and SSIM itself.
 
-``enhanced`` is a network's raw output of shape (B, 3, H, W), any range; ``high`` its reference of the same
-shape in [0, 1]. The adversarial losses take ``logits``, a discriminator's output of any shape, ``real``,
-whether the loss wants them to say "real", and ``generating``, whether the generator is being trained; they
-return one value a logit.
+``enhanced`` is a network's raw output of shape (B, 3, H, W), any range; ``high`` is its reference, same
+shape, in [0, 1]. The adversarial losses take ``logits``, a discriminator's output of any shape, their target
+``real``, and ``generating``, whether the generator is being trained; they return one value per logit.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""A function of ``enhanced`` and ``high``, images of shape (B, 3, H, W), that returns a scalar."""
+__all__ = [
+    "AdversarialLoss",
+    "Loss",
+    "apply_loss",
+    "charbonnier",
+    "exposure_matched",
+    "hinge",
+    "l1",
+    "least_squares",
+    "ssim",
+    "ssim_loss",
+    "total_variation",
+    "vanilla",
+    "weighted_sum",
+    "windowed_ssim",
+]
+
+Loss = Callable[..., Tensor]
+"""``loss(enhanced, high)`` or ``loss(enhanced, high, low=low)``, a scalar; see :func:`apply_loss`."""
 
 AdversarialLoss = Callable[..., Tensor]
-"""A function of ``logits`` and ``real`` (and ``generating``) that returns one value a logit."""
+"""``loss(logits, real, generating)``, one value per logit."""
+
+
+def apply_loss(loss: Loss, enhanced: Tensor, high: Tensor, low: Tensor | None) -> Tensor:
+    """Call a loss; if it has a parameter ``low`` that is not set yet, it gets the dark images, too.
+
+    A reference-free loss is thus a function ``loss(enhanced, high, low)`` that ignores ``high``.
+
+    Args:
+        loss: A function, a partial, or a module, whose ``forward`` is inspected.
+        enhanced: Raw output of a network, shape (B, 3, H, W).
+        high: References of the same shape in [0, 1].
+        low: Dark images of the same shape in [0, 1]; None if there are none.
+
+    Returns:
+        The loss, a scalar.
+    """
+    try:
+        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
+    except ValueError:  # a builtin without a signature
+        return loss(enhanced, high)
+    parameter = signature.parameters.get("low")
+    takes_low = parameter and (parameter.default is None or parameter.default is parameter.empty)
+    return loss(enhanced, high, low=low) if takes_low else loss(enhanced, high)
 
 
 def l1(enhanced: Tensor, high: Tensor) -> Tensor:
-    """Average the absolute error over all values; the autoencoder's loss in the study."""
+    """Return the mean absolute error, the autoencoder's loss in the study."""
     return F.l1_loss(enhanced.float(), high.float())
 
 
 def charbonnier(enhanced: Tensor, high: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Average ``sqrt(d^2 + epsilon^2)`` over all values, a smooth absolute error.
+    """Return the mean of ``sqrt(d^2 + epsilon^2)`` over all differences ``d``, a smooth absolute error.
 
     Reference:
         Charbonnier et al., 1994, "Two deterministic half-quadratic regularization algorithms for
         computed imaging"; Zamir et al., 2020, "Learning Enriched Features for Real Image Restoration
         and Enhancement", Section 3 (epsilon 1e-3).
 
-    Differs from the paper: it takes the root of the whole image's squared error; like its code, this takes
-    it of each value.
+    Differs from the paper: there the root is taken of the image's whole squared error; here, as in the
+    authors' code, of every value's.
     """
     difference = enhanced.float() - high.float()
     return torch.sqrt(difference.square() + epsilon**2).mean()
 
 
-def exposure_matched(enhanced: Tensor, high: Tensor, loss: Loss = charbonnier) -> Tensor:
-    """Compare images after each is multiplied to the mean of its reference: all but the exposure.
+def exposure_matched(
+    enhanced: Tensor, high: Tensor, loss: Loss = charbonnier, low: Tensor | None = None
+) -> Tensor:
+    """Scale each image to the mean of its reference, then apply a loss: it ignores the exposure.
 
-    The factor is a constant to the gradient, so the loss leaves the exposure to other terms. It is the
-    training's side of the score GT-mean. A mean under 0.01 counts as 0.01.
+    No gradient passes through the factor, so the exposure is left to other terms. The score ``psnr_gtmean``
+    is its counterpart in evaluation. Means below 0.01 count as 0.01. ``low`` is passed on to the loss.
     """
     wanted, present = (image.detach().float().mean(dim=(1, 2, 3), keepdim=True) for image in (high, enhanced))
-    return loss(enhanced.float() * (wanted / present.clamp(min=0.01)), high)
+    return apply_loss(loss, enhanced.float() * (wanted / present.clamp(min=0.01)), high, low)
 
 
 def ssim_loss(enhanced: Tensor, high: Tensor) -> Tensor:
@@ -57,9 +99,9 @@ def ssim_loss(enhanced: Tensor, high: Tensor) -> Tensor:
 
 
 def total_variation(enhanced: Tensor, high: Tensor) -> Tensor:
-    """Average the absolute differences of neighbouring pixels of ``enhanced``; ``high`` is not used.
+    """Return the anisotropic total variation of ``enhanced``; ``high`` is not used.
 
-    The anisotropic form: the mean over vertical neighbours plus the mean over horizontal ones.
+    It is the mean absolute difference of vertical neighbours plus that of horizontal neighbours.
 
     Reference:
         Rudin, Osher and Fatemi, 1992, "Nonlinear total variation based noise removal algorithms".
@@ -70,37 +112,41 @@ def total_variation(enhanced: Tensor, high: Tensor) -> Tensor:
 
 
 def weighted_sum(
-    enhanced: Tensor, high: Tensor, terms: Mapping[str, Loss], weights: Mapping[str, float]
+    enhanced: Tensor,
+    high: Tensor,
+    terms: Mapping[str, Loss],
+    weights: Mapping[str, float],
+    low: Tensor | None = None,
 ) -> Tensor:
-    """Add up named losses, each times its weight; a missing weight is 1.
+    """Return the weighted sum of named losses; a missing weight is 1, ``low`` is passed on to the losses.
 
     Raises:
-        ValueError: If there is no term, or a weight belongs to none.
+        ValueError: If there is no term, or a weight names none.
     """
     if not terms:
         raise ValueError("a weighted sum of losses needs at least one term")
     if unknown := weights.keys() - terms.keys():
         raise ValueError(f"loss weights for {sorted(unknown)}, but the terms are {sorted(terms)}")
-    losses = [weights.get(name, 1.0) * term(enhanced, high) for name, term in terms.items()]
+    losses = [weights.get(name, 1.0) * apply_loss(term, enhanced, high, low) for name, term in terms.items()]
     return torch.stack(losses).sum()
 
 
 def ssim(enhanced: Tensor, high: Tensor) -> Tensor:
-    """Measure the structural similarity of each image.
+    """Return the structural similarity (SSIM) of each image.
 
-    The window is a Gaussian of 11x11 pixels and sigma 1.5 at valid positions only, the covariance is
-    the population's, and the data range 1.0; channels are scored apart and averaged. It is the form of
-    BasicSR, and of scikit-image with ``gaussian_weights=True, use_sample_covariance=False``.
+    Gaussian window of 11x11 pixels and sigma 1.5, valid positions only, population covariance, data range
+    1.0; the mean over channels. BasicSR computes the same, as does scikit-image with
+    ``gaussian_weights=True, use_sample_covariance=False``.
 
     Args:
         enhanced: Images of shape (B, 3, H, W) in [0, 1].
-        high: Reference images of the same shape.
+        high: References of the same shape.
 
     Returns:
-        Similarities in [-1, 1], of shape (B,), float32.
+        SSIM per image in [-1, 1], shape (B,), float32.
 
     Raises:
-        ValueError: If the shapes differ or a side is under 11 pixels.
+        ValueError: If the shapes differ or a side is shorter than 11 pixels.
 
     Reference:
         Wang et al., 2004, "Image quality assessment: from error visibility to structural similarity",
@@ -112,16 +158,16 @@ def ssim(enhanced: Tensor, high: Tensor) -> Tensor:
 
 
 def windowed_ssim(enhanced: Tensor, high: Tensor, window: Tensor, correction: float = 1.0) -> Tensor:
-    """Measure the structural similarity of each image with a separable window at valid positions.
+    """Return the structural similarity of each image for a separable window, at valid positions.
 
     Args:
         enhanced: Images of shape (B, C, H, W) in [0, 1].
-        high: Reference images of the same shape.
-        window: Weights of the window's one axis, of shape (K,), summing to 1.
-        correction: What variances and covariances are multiplied by: 1 for the population's.
+        high: References of the same shape.
+        window: Weights along one axis, shape (K,), summing to 1.
+        correction: Factor of variances and covariances; 1 is the population's.
 
     Returns:
-        Similarities in [-1, 1], of shape (B,), float32; channels are scored apart and averaged.
+        SSIM per image in [-1, 1], the mean over channels, shape (B,), float32.
 
     Raises:
         ValueError: If the shapes differ or a side is shorter than the window.
@@ -139,11 +185,11 @@ def windowed_ssim(enhanced: Tensor, high: Tensor, window: Tensor, correction: fl
 
 
 class _Similarity(torch.autograd.Function):
-    """The formula, and its derivative in three filtered maps instead of the graph's many."""
+    """SSIM with a derivative from three filtered maps, where autograd would keep many."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, window: Tensor, correction: float) -> Tensor:
-        # About its own level, which changes nothing, an image loses ten times less of a small variance.
+        # Subtracting the mean changes nothing but rounding: small variances keep ten times the precision.
         level_x, level_y = (image.mean((-2, -1), keepdim=True) for image in (x, y))
         x, y = x - level_x, y - level_y
         means = _filter(torch.cat((x, y, x * x + y * y, x * y), dim=1), window)
@@ -185,7 +231,7 @@ class _Similarity(torch.autograd.Function):
 
 
 def _filter(image: Tensor, window: Tensor) -> Tensor:
-    """Filter images with a window, one axis after the other, at valid positions."""
+    """Filter images with a separable window at valid positions."""
     image = image.contiguous(memory_format=torch.channels_last)  # 14 times faster on a CPU
     kernel = window.to(image.dtype).expand(image.shape[1], 1, len(window))
     rows = F.conv2d(image, kernel.unsqueeze(-1), groups=image.shape[1])
@@ -193,15 +239,15 @@ def _filter(image: Tensor, window: Tensor) -> Tensor:
 
 
 def vanilla(logits: Tensor, real: bool, generating: bool = False) -> Tensor:
-    """Score logits by binary cross-entropy; the generator's is the non-saturating form.
+    """Return the binary cross-entropy of logits; for the generator, the non-saturating form.
 
     Args:
         logits: A discriminator's output of any shape.
-        real: Whether the loss wants the logits to say "real".
+        real: Target: whether the logits should say "real".
         generating: Whether the generator is being trained; makes no difference here.
 
     Returns:
-        One loss a logit.
+        One loss per logit.
 
     Reference:
         Goodfellow et al., 2014, "Generative adversarial nets", Section 3.
@@ -212,7 +258,7 @@ def vanilla(logits: Tensor, real: bool, generating: bool = False) -> Tensor:
 
 
 def least_squares(logits: Tensor, real: bool, generating: bool = False) -> Tensor:
-    """Score logits by their squared distance to 1 (real) or 0; see :func:`vanilla`.
+    """Return the squared distance of logits to 1 (real) or 0; see :func:`vanilla`.
 
     Reference:
         Mao et al., 2017, "Least squares generative adversarial networks", Equation 9 without its halves.
@@ -222,7 +268,7 @@ def least_squares(logits: Tensor, real: bool, generating: bool = False) -> Tenso
 
 
 def hinge(logits: Tensor, real: bool, generating: bool = False) -> Tensor:
-    """Score logits by their hinge; a generator gets the plain negative logit; see :func:`vanilla`.
+    """Return the hinge loss of logits, for the generator the negative logit; see :func:`vanilla`.
 
     Reference:
         Lim and Ye, 2017, "Geometric GAN".

@@ -1,4 +1,4 @@
-"""Learning-rate schedules, stepped each epoch."""
+"""Learning-rate schedules, stepped once per epoch."""
 
 import math
 
@@ -8,22 +8,22 @@ from torch.optim.lr_scheduler import LRScheduler
 
 
 class WarmupCosine(LRScheduler):
-    """Raise the rate in equal steps, then let it fall along half a cosine.
+    """Cosine decay of the learning rate after a linear warm-up.
 
-    The rate is a function of the epoch alone, so a resumed run has the same, and training beyond the last
-    epoch goes on at the floor (torch's ``CosineAnnealingLR`` would rise again). A class, since a checkpoint's
-    recipe may call networks, optimizers, schedulers and losses only.
+    The rate depends on the epoch alone, so resumed runs get the same rates, and stays at the floor after the
+    last epoch (torch's ``CosineAnnealingLR`` would rise again). It is a class because a checkpoint's recipe
+    may call networks, optimizers, schedulers and losses only.
 
     Args:
-        optimizer: Whose rates are set; each parameter group's own is the highest it reaches.
+        optimizer: The optimizer; the rate of each parameter group is its peak.
         epochs: Length of the training in epochs; the floor is reached after the last one.
-        warmup: Epochs before the highest rate ``r`` is reached, with ``r / (warmup + 1)`` in the first and as
-            much more in each following one; 0 begins at the highest.
-        floor: Rate at the end; a group whose own rate is lower keeps that.
-        restart: Epoch in which all begins anew, for a training of two stages; 0 is none.
+        warmup: Epochs before the peak ``r``, at ``r / (warmup + 1)``, ``2 * r / (warmup + 1)``, ...; 0 begins
+            at the peak.
+        floor: Rate at the end; a group with a lower rate keeps its own.
+        restart: Epoch at which the schedule begins again, for a training in two stages; 0 is none.
 
     Raises:
-        ValueError: If ``epochs`` is under 1, or ``warmup`` or ``floor`` negative.
+        ValueError: If ``epochs`` is below 1, or ``warmup`` or ``floor`` is negative.
 
     Reference:
         Loshchilov and Hutter, 2017, "SGDR: stochastic gradient descent with warm restarts", Equation 5
@@ -35,7 +35,7 @@ class WarmupCosine(LRScheduler):
     ) -> None:
         if epochs < 1:
             raise ValueError(
-                f"a schedule over epochs={epochs} has no end to fall to; set trainer.max_epochs, or "
+                f"a schedule over epochs={epochs} has no end to decay to; set trainer.max_epochs, or "
                 "method.scheduler=null"
             )
         if warmup < 0 or floor < 0:
@@ -47,7 +47,7 @@ class WarmupCosine(LRScheduler):
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float | Tensor]:
-        """Return the rate of each parameter group in the epoch ``last_epoch``, counted from 0."""
+        """Return the rate of each parameter group in epoch ``last_epoch``, counted from 0."""
         return [self._rate(rate) for rate in self.base_lrs]
 
     def _rate(self, highest: float | Tensor) -> float:

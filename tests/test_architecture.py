@@ -1,6 +1,7 @@
 """Imports go one way, from the commands down to the ground; ``make layers`` draws them."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,48 @@ def test_networks_import_torch_only() -> None:
                 assert (
                     top == "torch" or name.startswith("lowlight.networks") or top in sys.stdlib_module_names
                 )
+
+
+METHODS = {"Classical", "GAN", "Supervised", "TwoStages"}
+
+
+def asks_what_a_method_is(node: ast.AST) -> bool:
+    """Whether code tells methods apart by class, class name or attribute, not by the base class."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and node.value.rpartition(".")[2] in METHODS and "." in node.value
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
+        return False
+    subject, *rest = (ast.unparse(argument) for argument in node.args)
+    if node.func.id in ("isinstance", "issubclass"):
+        return bool(METHODS & set(re.findall(r"\w+", rest[0])))
+    if node.func.id in ("hasattr", "getattr"):
+        return subject in ("method", "entry.method", "model", "pl_module")
+    return node.func.id in ("any", "sum") and "method" in subject and ".parameters()" in subject
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("isinstance(method, GAN)", True),
+        ("isinstance(net, nn.Conv2d | methods.TwoStages)", True),
+        ("hasattr(method, 'accumulate')", True),
+        ("any(True for _ in method.parameters())", True),
+        ("sum(one.numel() for one in method.net.parameters())", True),
+        ("target == 'lowlight.methods.Classical'", True),
+        ("isinstance(model, Method)", False),
+        ("method.learns or method.parameter_count", False),
+    ],
+)
+def test_such_code_is_found(code: str, expected: bool) -> None:
+    assert any(map(asks_what_a_method_is, ast.walk(ast.parse(code)))) is expected
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_the_base_class_says_what_a_method_is(path: Path) -> None:
+    found = [node for node in ast.walk(ast.parse(path.read_text())) if asks_what_a_method_is(node)]
+    assert [f"line {node.lineno}: {ast.unparse(node)}" for node in found] == []  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

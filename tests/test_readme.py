@@ -13,7 +13,7 @@ from lowlight import losses
 from lowlight.checkpoints.recipe import build
 from lowlight.colour import blend
 from lowlight.config import load_config
-from lowlight.images import Pair
+from lowlight.images import Batch
 from tests.tiny import tiny
 
 README = Path(__file__).parent.parent / "README.md"
@@ -57,7 +57,7 @@ def test_the_method_of_ones_own_composes_and_trains(tmp_path: Path) -> None:
     searched = f"hydra.searchpath=[file://{path.parent.parent}]"
     method = build(load_config(["method=sharp", "method.net.channels=[4,4,4,4,4]", searched]).method)
     high = torch.rand(1, 3, 32, 32)
-    batch: Pair = {"low": high / 4, "high": high, "name": "a"}
+    batch: Batch = {"low": high / 4, "high": high, "name": ["a"]}
     expected = losses.l1(high / 2, high) + 0.2 * losses.ssim_loss(high / 2, high)
     assert torch.isclose(method.loss(high / 2, batch), expected)
 

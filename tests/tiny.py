@@ -1,9 +1,11 @@
 """Each method of conf/method small enough for a test; a new method adds a line."""
 
 import torch
+from hydra.utils import get_class
+from omegaconf import OmegaConf
 
 from lowlight.checkpoints import build
-from lowlight.config import load_config
+from lowlight.config import config_folder, load_config
 from lowlight.methods import Method
 
 TINY = {
@@ -36,7 +38,11 @@ TINY = {
     "histogram": [],
 }
 
-LEARNT = ["mirnet", "autoencoder", "gan", "coarse_to_fine"]
+LEARNT = [
+    name
+    for name in TINY
+    if get_class(OmegaConf.load(config_folder() / "method" / f"{name}.yaml")["_target_"]).learns
+]
 
 
 def tiny(name: str, *overrides: str) -> Method:

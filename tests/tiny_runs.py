@@ -16,7 +16,7 @@ from lowlight.training import train
 from tests.tiny import TINY
 
 QUICK = ["trainer=cpu", "trainer.max_epochs=2", "data.batch_size=2", "data.val_fraction=0.3"]
-"""Of the six training pairs of the ``lol`` fixture four are trained on."""
+"""Settings of a short run, which trains on four of the six training pairs of the ``lol`` fixture."""
 
 
 class Poison(Callback):
@@ -51,7 +51,7 @@ class Kept(pl.Callback):
 
 
 class KeptBatches(pl.Callback):
-    """Keep the batches of training, by epoch, and of validation; emptied by hand."""
+    """Keep the training batches, per epoch, and the validation batches; tests empty the lists."""
 
     batches: ClassVar[list[tuple[int, Any]]] = []
     scored: ClassVar[list[Any]] = []
@@ -75,13 +75,13 @@ class LogUndefined(pl.Callback):
 
 
 class Kill(Exception):  # noqa: N818
-    """Stands for whatever ends a run."""
+    """Stand-in for anything that ends a run."""
 
 
 def run_in_two(
     name: str, lol: Path, folder: Path, *more: str, after: int = 2, moved_to: Path | None = None
 ) -> dict[str, Any]:
-    """Train a tiny method, but end the run after some epochs and resume it, in another folder if told so."""
+    """Train a tiny method, ending the run after some epochs and resuming it, in a moved folder if given."""
 
     def kill(self: EpochSeed, trainer: pl.Trainer, pl_module: Any) -> None:
         if trainer.current_epoch == after:

@@ -1,4 +1,4 @@
-"""Benchmark: time, memory and multiply-accumulates of methods, measured side by side."""
+"""Benchmark: time, memory and multiply-accumulates of methods, measured in turn."""
 
 from lowlight.benchmark.measure import ENGINES, benchmark
 

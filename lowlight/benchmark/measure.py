@@ -1,4 +1,4 @@
-"""How fast methods are and what they take: in each engine, at each size, measured side by side."""
+"""Benchmark of methods per engine and image size: time, memory, multiply-accumulates, training steps."""
 
 import copy
 import json
@@ -23,18 +23,17 @@ from lowlight.checkpoints.recipe import build
 from lowlight.config import available, load_config
 from lowlight.files import first_line
 from lowlight.images import Pair
-from lowlight.inference.tiling.grid import round_up
 from lowlight.memory import taken_by
-from lowlight.methods import Classical, Method, TwoStages
+from lowlight.methods import Method
 from lowlight.runs.provenance import provenance
 from lowlight.runtimes.enhancer import TorchEnhancer, load_engine, to_device
 from lowlight.runtimes.exported import torch_device
 
 ENGINES = ("torch", "bf16", "compile", "onnx", "openvino")
-"""What a method can be run by: torch as it is, in bfloat16 autocast, compiled; and what it is exported to."""
+"""Engines: torch in float32, in bfloat16 autocast, compiled; and the formats a method is exported to."""
 
 NOISY = 0.1
-"""The spread of a constant piece of work beyond which a machine is called noisy."""
+"""Relative interquartile range of a constant workload above which a machine is called noisy."""
 
 Run = Callable[[Tensor], Tensor]
 
@@ -58,22 +57,23 @@ def benchmark(
     device: str = "cpu",
     trust: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Measure methods in engines at sizes, in turn within each round, so that a busy moment hits all alike.
+    """Measure methods in engines at sizes, in turn within each round, so that other load affects all alike.
 
     Args:
-        models: Names of methods, which get random weights, or runs, checkpoints and pretrained folders.
-        sizes: Width and height of the images, in pixels.
-        engines: Of :data:`ENGINES`; where one cannot run a method, the result says why.
-        rounds: How often each is timed, after calls that are not.
-        train: Batch size and side of the crops, in pixels, of training steps to time; ``None`` times none.
-        device: Where torch runs.
-        trust: Packages that a checkpoint may call.
+        models: Names of methods, which get random weights; or runs, checkpoints and pretrained folders.
+        sizes: Width and height of the images in pixels.
+        engines: Some of :data:`ENGINES`; reasons of those that cannot run a method are in the result.
+        rounds: Timed calls of each, after a warm-up.
+        train: Batch size and crop side in pixels of training steps to time; ``None`` times none.
+        device: Device of torch.
+        trust: Packages that a checkpoint's recipe may call.
 
     Returns:
-        Plain containers: ``rows``, one a model, engine and size, and how they were measured.
+        Plain containers: ``rows``, one per model, engine and size; ``training``; ``failed``; and ``about``,
+        how they were measured.
 
     Raises:
-        ValueError: If a model is none, or an engine unknown.
+        ValueError: If a model does not exist or an engine is unknown.
     """
     if unknown := set(engines) - set(ENGINES):
         raise ValueError(f"no engine {', '.join(sorted(unknown))}; there are {', '.join(ENGINES)}")
@@ -88,7 +88,7 @@ def benchmark(
                     run = _run(method, engine, Path(folder), device)
                     with torch.inference_mode():
                         for size in sizes:
-                            run(_image(*size, device))  # what cannot run fails here
+                            run(_image(*size, device))  # fails here if the engine cannot run it
                 except (ValueError, RuntimeError) as error:
                     failed.append({"model": model, "engine": engine, "reason": first_line(error)})
                 else:
@@ -99,7 +99,7 @@ def benchmark(
     about |= {"spread_of_constant_work": round(max(spreads), 3), "noisy": max(spreads) > NOISY}
     training = []
     for model, method in methods.items():
-        if train is None or isinstance(method, Classical):
+        if train is None or not method.learns:
             continue
         try:
             training.append({"model": model} | _training(method, *train))
@@ -109,7 +109,7 @@ def benchmark(
 
 
 def _psnr(model: str) -> float | None:
-    """Return the test score of a run, if the model is one."""
+    """Return the test PSNR in dB of a run folder; None for other models."""
     scores = Path(model) / "metrics.json"
     psnr = json.loads(scores.read_text()).get("test/psnr") if scores.is_file() else None
     return psnr if isinstance(psnr, float) else None
@@ -130,7 +130,7 @@ def _image(width: int, height: int, device: str) -> Tensor:
 
 
 def _run(method: Method, engine: str, folder: Path, device: str) -> Run:
-    """Return what enhances images by a method in an engine."""
+    """Return a method's ``enhance`` in an engine."""
     if engine == "torch":
         return TorchEnhancer(method).enhance
     if engine == "bf16":
@@ -154,7 +154,7 @@ def _in_bf16(method: Method, low: Tensor) -> Tensor:
 def _at_size(
     entries: Sequence[Entry], size: tuple[int, int], rounds: int, device: str
 ) -> tuple[list[dict[str, Any]], float]:
-    """Measure entries on one image; return a row of each, and how constant work spread meanwhile."""
+    """Measure entries on one image; return a row per entry and the spread of the constant workload."""
     width, height = size
     low = _image(width, height, device)
     constant = torch.rand(512, 512)
@@ -173,7 +173,7 @@ def _at_size(
             "engine": entry.engine,
             "width": width,
             "height": height,
-            "parameters": sum(weight.numel() for weight in entry.method.net.parameters()),
+            "parameters": entry.method.parameter_count,
             "gmac": gmac[entry.model],
             "milliseconds": 1000 * median,
             "quartiles": [1000 * first, 1000 * third],
@@ -188,7 +188,7 @@ def _at_size(
 
 
 def _memory(work: Callable[[], object], device: torch.device) -> int:
-    """Return the bytes that a piece of work takes at its height; 0 where no system tells."""
+    """Return the peak memory of a call in bytes; 0 if the system does not report it."""
     if device.type != "cuda":
         return taken_by(work)
     torch.cuda.reset_peak_memory_stats(device)
@@ -198,14 +198,14 @@ def _memory(work: Callable[[], object], device: torch.device) -> int:
 
 
 def _gmac(method: Method, low: Tensor) -> float:
-    """Return the multiply-accumulates for an image, in thousands of millions."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():  # in inference mode it counts nothing
+    """Return the multiply-accumulates per image, in units of 10^9."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():  # inference mode would count nothing
         method.restore(low)
     return float(counter.get_total_flops()) / 2e9
 
 
 class _StepTimes(Callback):
-    """Note the seconds of each training step."""
+    """Record the seconds of each training step."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -219,9 +219,8 @@ class _StepTimes(Callback):
 
 
 def _training(method: Method, batch: int, side: int, steps: int = 6) -> dict[str, Any]:
-    """Time whole training steps, of the method's own optimisation, on random images."""
-    if isinstance(method, TwoStages):  # the fine stage, which takes most of the time; an image, a crop
-        method.coarse_epochs, method.patches, method.patch_size = 0, 1, round_up(side, method.stride)
+    """Time training steps, optimizer included, on random images."""
+    method.prepare_benchmark(side)
     pairs: list[Pair] = [
         {"low": torch.rand(3, side, side) / 4, "high": torch.rand(3, side, side), "name": str(number)}
         for number in range(batch * steps)

@@ -1,4 +1,4 @@
-"""Time methods side by side, so that a busy moment of the machine hits all of them alike."""
+"""Timing of methods in turn, so that other load on the machine affects all of them alike."""
 
 import math
 import statistics
@@ -14,7 +14,7 @@ LEAST_ROUNDS = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """How long each method takes for one image, and how that was measured."""
+    """Time per method for one image, and how it was measured."""
 
     milliseconds: dict[str, float]
     rounds: int
@@ -23,7 +23,7 @@ class Timing:
     device: str
 
     def describe(self) -> str:
-        """Say in one sentence what the times mean."""
+        """Return one sentence on how the times were measured."""
         height, width = self.shape[-2:]
         where = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         if self.device != "cpu":
@@ -39,13 +39,13 @@ class Timing:
 def time_methods(
     methods: Mapping[str, Callable[[Tensor], Tensor]], low: Tensor, *, rounds: int = 15, budget: float = 60.0
 ) -> Timing:
-    """Measure the median time each method takes to enhance an image, method by method in turn.
+    """Return each method's median time to enhance an image, measured in turn.
 
     Args:
-        methods: What enhances an image, by label.
+        methods: Functions that enhance an image, keyed by label.
         low: Images of shape (B, 3, H, W) in [0, 1], on the device to measure.
-        rounds: How often each method is timed, after one call that is not.
-        budget: Seconds after which no round is begun once three are done.
+        rounds: Timed calls of each method, after one warm-up call.
+        budget: Seconds after which no further round starts, once three are done.
     """
     elapsed = time_in_turn(methods, low, rounds=rounds, budget=budget)
     return Timing(
@@ -60,10 +60,7 @@ def time_methods(
 def time_in_turn(
     methods: Mapping[str, Callable[[Tensor], object]], low: Tensor, *, rounds: int, budget: float = math.inf
 ) -> dict[str, list[float]]:
-    """Return the seconds that each method takes in each round, after one call that is not timed.
-
-    The arguments are those of :func:`time_methods`.
-    """
+    """Return each method's seconds per round, after a warm-up call; see :func:`time_methods`."""
     elapsed: dict[str, list[float]] = {label: [] for label in methods}
     begin = time.perf_counter()
     with torch.inference_mode():
@@ -82,6 +79,6 @@ def time_in_turn(
 
 
 def _wait_for(device: torch.device) -> None:
-    """Wait until an accelerator has done its queued work; the CPU queues none."""
+    """Wait until an accelerator has finished its queued work; the CPU has no queue."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

@@ -1,4 +1,8 @@
-"""Callbacks: exact resuming, averaging, early stopping, timing, and pictures of a run."""
+"""Callbacks: exact resuming, weight averaging, early stopping, timing, and pictures of a run.
+
+A callback with ``shows_only = True`` displays a run without changing its result, so that a run may be resumed
+with other settings of it.
+"""
 
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.early_stopping import StaysStopped

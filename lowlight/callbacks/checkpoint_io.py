@@ -1,4 +1,4 @@
-"""Writing checkpoints."""
+"""Atomic writing of checkpoints."""
 
 import os
 from pathlib import Path
@@ -12,9 +12,9 @@ from lowlight.runs.folder import LAST, PREVIOUS
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write checkpoints whole or not at all: beside the target, synced, then moved over it.
+    """Write checkpoints whole or not at all: to a temporary file, synced, then moved to the target.
 
-    ``last.ckpt`` leaves the one before as ``previous.ckpt``, should a disk ever spoil the newer.
+    The replaced ``last.ckpt`` is kept as ``previous.ckpt``, in case the disk damages the newer one.
     """
 
     def save_checkpoint(
@@ -23,12 +23,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write a checkpoint.
 
         Args:
-            checkpoint: What Lightning stores.
-            path: The file.
-            storage_options: Must be None, as in Lightning's own.
+            checkpoint: Content, as Lightning stores it.
+            path: Target file.
+            storage_options: Not supported, must be None.
 
         Raises:
-            OSError: If it cannot be written; the file of before is left.
+            OSError: If it cannot be written; an existing file stays intact.
         """
         target = Path(path)
         try:
@@ -42,5 +42,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
             reason = getattr(error, "strerror", None) or (error.__context__ or error)
             raise OSError(
-                f"cannot write {target} ({reason}); what was there is whole: make room, then resume=auto"
+                f"cannot write {target} ({reason}); the old file is intact: free space, then resume=auto"
             ) from error

@@ -7,15 +7,16 @@ from pytorch_lightning.callbacks import Callback
 
 
 class LearningRate(Callback):
-    """Log the learning rate that each epoch begins with.
+    """Log the learning rates at the start of each epoch.
 
-    ``train/lr`` is the image network's, ``train/<part>_lr`` another part's: ``train/discriminator_lr``.
+    ``train/lr`` is the image network's rate, ``train/<part>_lr`` that of another part, such as
+    ``train/discriminator_lr``.
     """
 
     shows_only: ClassVar[bool] = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give the rates to the loggers, unrounded."""
+        """Log the rates, unrounded."""
         part_of = {
             id(parameter): name
             for name, part in pl_module.named_children()

@@ -1,4 +1,4 @@
-"""Callbacks that write pictures into the run folder."""
+"""Callbacks that write images into the run folder."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,15 +10,15 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from lowlight.images import Pair, write_image
+from lowlight.images import Batch, write_image
 
 
 class ProgressPictures(Callback):
-    """Write the first validation image as the method enhances it, after some of the validated epochs.
+    """Write the enhanced first validation image after some of the validated epochs.
 
     Args:
-        folder: The run's folder; pictures go to ``pictures/progress/`` in it.
-        count: How many epochs are shown, evenly spread with the first and the last.
+        folder: Run folder; images are written to ``pictures/progress/`` in it.
+        count: Number of epochs, evenly spaced from the first to the last.
     """
 
     shows_only: ClassVar[bool] = True
@@ -37,13 +37,13 @@ class ProgressPictures(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Write the picture of the first batch."""
+        """Write the first batch's image, if the epoch is due."""
         if batch_idx > 0 or trainer.sanity_checking or not self._is_due(trainer):
             return
-        pair = cast(Pair, batch)
+        pairs = cast(Batch, batch)
         for role in ("low", "high"):
             if not (self.folder / f"{role}.png").exists():
-                write_image(pair[role][0], self.folder / f"{role}.png")
+                write_image(pairs[role][0], self.folder / f"{role}.png")
         write_image(cast(Tensor, outputs)[0], self.folder / f"epoch-{trainer.current_epoch + 1:04d}.png")
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
@@ -54,16 +54,15 @@ class ProgressPictures(Callback):
 
 
 class TestPictures(Callback):
-    """Write low, enhanced and reference of some test images, spread evenly over the set.
+    """Write dark image, enhanced image and reference of some test images, evenly spaced over the set.
 
     Args:
-        folder: The run's folder; pictures go to ``pictures/test/<name>/`` in it.
-        count: How many images.
+        folder: Run folder; images are written to ``pictures/test/<name>/`` in it.
+        count: Number of images.
     """
 
     shows_only: ClassVar[bool] = True
-
-    __test__ = False  # no test class, whatever its name tells pytest
+    __test__ = False  # no test class, though pytest would take its name for one
 
     def __init__(self, folder: Path | str, count: int = 4) -> None:
         self.folder = Path(folder)
@@ -79,17 +78,17 @@ class TestPictures(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Write the batch's first image, if it is one of those wanted."""
+        """Write the batch's first image, if chosen."""
         if batch_idx in spread(int(trainer.num_test_batches[dataloader_idx]), self.count):
-            write_triple(self.folder, cast(Pair, batch), cast(Tensor, outputs))
+            write_triple(self.folder, cast(Batch, batch), cast(Tensor, outputs))
 
 
 class EnhancedImages(Callback):
     """Write every enhanced test image as a PNG file.
 
     Args:
-        folder: Where they go.
-        name_file: Says what the image of a name is saved as.
+        folder: Folder of the files.
+        name_file: Returns the file name of an image name.
     """
 
     def __init__(self, folder: Path | str, name_file: Callable[[str], str]) -> None:
@@ -105,18 +104,18 @@ class EnhancedImages(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Write the batch's images; each process those it enhanced."""
-        for name, enhanced in zip(cast(Pair, batch)["name"], cast(Tensor, outputs), strict=True):
+        """Write the batch's images; each process writes those it enhanced."""
+        for name, enhanced in zip(cast(Batch, batch)["name"], cast(Tensor, outputs), strict=True):
             write_image(enhanced, self.folder / self.name_file(name))
 
 
 def spread(total: int, count: int) -> list[int]:
-    """Choose up to ``count`` of ``total`` indices, evenly spread with the first and the last."""
+    """Return up to ``count`` of ``total`` indices, evenly spaced from the first to the last."""
     return sorted(set(np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()))
 
 
-def write_triple(run: Path, batch: Pair, enhanced: Tensor) -> None:
-    """Write low, enhanced and reference of a batch's first image into ``pictures/test/<name>/`` of a run."""
+def write_triple(run: Path, batch: Batch, enhanced: Tensor) -> None:
+    """Write a batch's first image as low, enhanced and high into ``pictures/test/<name>/`` of a run."""
     folder = run / "pictures" / "test" / batch["name"][0].replace("/", "__")
     write_image(batch["low"][0], folder / "low.png")
     write_image(enhanced[0], folder / "enhanced.png")

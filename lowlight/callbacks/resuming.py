@@ -1,4 +1,4 @@
-"""Callbacks for exact resuming."""
+"""Callbacks for exact resuming of runs."""
 
 import random
 from typing import Any
@@ -10,17 +10,17 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 
 class EpochSeed(Callback):
-    """Reseed the global generators at each epoch, by seed and epoch.
+    """Seed the global generators at the start of each epoch from the run's seed and the epoch.
 
-    A resumed run then draws (dropout, say) what a run never stopped would have drawn, and no random state
-    need be stored.
+    Random numbers, of dropout for example, are then the same in a resumed and an uninterrupted run, and no
+    random state is stored.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Reseed; each process of several differently."""
+        """Seed the generators, differently in each process."""
         state = np.random.SeedSequence([self.seed, trainer.current_epoch, trainer.global_rank])
         seed = int(state.generate_state(1)[0])
         random.seed(seed)
@@ -29,15 +29,15 @@ class EpochSeed(Callback):
 
 
 class MovedFolder(Callback):
-    """Let a run that goes on in a moved or renamed folder keep its best checkpoint and that one's score.
+    """Keep the best checkpoint and its score when a run is resumed in a moved or renamed folder.
 
-    Lightning stores the folder of its checkpoints by its path, and forgets the best score where that differs.
+    Lightning stores the path of the checkpoints' folder, and discards the best score if that differs.
     """
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Write the present folder in place of the one before, ahead of each callback's taking its state."""
+        """Replace the stored folder by the present one before the callbacks load their states."""
         for callback in trainer.checkpoint_callbacks:
             state = checkpoint["callbacks"].get(callback.state_key, {})
             if isinstance(callback, ModelCheckpoint) and "dirpath" in state:
@@ -47,7 +47,7 @@ class MovedFolder(Callback):
 
 
 def _moved(state: Any, before: str, now: str) -> Any:
-    """Replace the beginning of the paths in a checkpoint callback's state."""
+    """Replace the folder ``before`` by ``now`` in the paths of a checkpoint callback's state."""
     if isinstance(state, dict):
         return {_moved(key, before, now): _moved(value, before, now) for key, value in state.items()}
     if isinstance(state, str) and f"{state}/".startswith(before):

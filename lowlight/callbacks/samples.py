@@ -1,4 +1,4 @@
-"""Validation images shown to the loggers."""
+"""Logging of validation images."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
@@ -9,24 +9,22 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from lowlight.callbacks.pictures import spread
-from lowlight.images import Pair, to_uint8
-from lowlight.loggers.base import Sample
-from lowlight.loggers.tensorboard import TensorBoardCurves
-from lowlight.loggers.wandb import WandbCurves
+from lowlight.images import Batch, to_uint8
+from lowlight.loggers.base import Sample, run_loggers
 
 
 class Samples(Callback):
-    """Show fixed validation images to W&B and TensorBoard, as dark image, enhanced image and reference.
+    """Log fixed validation images, as dark image, enhanced image and reference, to W&B and TensorBoard.
 
-    They are shown after the first validation, the last, and those that pass a multiple of
-    ``every_n_epochs``. Without one of these loggers nothing is done.
+    They are logged after the first and the last validation, and after each that passes a multiple of
+    ``every_n_epochs``; only to a :class:`lowlight.loggers.base.RunLogger`.
 
     Args:
-        count: How many images, evenly spread over the validation images; 0 shows none.
-        every_n_epochs: Epochs from one showing to the next.
+        count: Number of images, evenly spaced over the validation images; 0 logs none.
+        every_n_epochs: Interval in epochs.
 
     Raises:
-        ValueError: If ``count`` is negative or ``every_n_epochs`` under 1.
+        ValueError: If ``count`` is negative or ``every_n_epochs`` is below 1.
     """
 
     shows_only: ClassVar[bool] = True
@@ -34,8 +32,8 @@ class Samples(Callback):
     def __init__(self, count: int = 4, every_n_epochs: int = 10) -> None:
         if count < 0 or every_n_epochs < 1:
             raise ValueError(
-                f"count={count}, every_n_epochs={every_n_epochs}: samples need a count of at least 0, "
-                "shown every 1 or more epochs"
+                f"callbacks.samples.count={count} must be at least 0, "
+                f"callbacks.samples.every_n_epochs={every_n_epochs} at least 1"
             )
         self.count = count
         self.every_n_epochs = every_n_epochs
@@ -51,19 +49,19 @@ class Samples(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the batch's first image, if it is one of those wanted."""
-        if trainer.sanity_checking or not self._is_due(trainer) or not _showing(trainer):
+        """Keep the batch's first image, if chosen."""
+        if trainer.sanity_checking or not self._is_due(trainer) or not run_loggers(trainer.loggers):
             return
         if batch_idx in spread(int(trainer.num_val_batches[dataloader_idx]), self.count):
-            pair = cast(Pair, batch)
-            images = (pair["low"][0], cast(Tensor, outputs)[0], pair["high"][0])
-            self._samples.append(Sample(pair["name"][0], *(to_uint8(image).cpu() for image in images)))
+            pairs = cast(Batch, batch)
+            images = (pairs["low"][0], cast(Tensor, outputs)[0], pairs["high"][0])
+            self._samples.append(Sample(pairs["name"][0], *(to_uint8(image).cpu() for image in images)))
 
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the images kept."""
+        """Log the images kept."""
         samples, self._samples = self._samples, []
-        for logger in _showing(trainer) if samples else []:
+        for logger in run_loggers(trainer.loggers) if samples else []:
             logger.log_samples(samples, trainer.current_epoch + 1)
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
@@ -71,7 +69,3 @@ class Samples(Callback):
         is_last = trainer.max_epochs is not None and 0 <= trainer.max_epochs < epoch + interval
         passes = epoch // self.every_n_epochs > (epoch - interval) // self.every_n_epochs
         return epoch <= interval or passes or is_last
-
-
-def _showing(trainer: pl.Trainer) -> list[WandbCurves | TensorBoardCurves]:
-    return [logger for logger in trainer.loggers if isinstance(logger, WandbCurves | TensorBoardCurves)]

@@ -1,4 +1,4 @@
-"""Where the time of a training goes."""
+"""Timing of a training and its parts."""
 
 import time
 from typing import Any
@@ -10,12 +10,13 @@ _PARTS = ("seconds", "waiting", "validating")
 
 
 class Stopwatch(Callback):
-    """Count the sittings of a run that was resumed, and its seconds.
+    """Measure the training time of a run over all its sittings, that is, starts and resumptions.
 
     Attributes:
-        seconds: Spent training, with all below.
-        waiting: Of these, between one training step and the next: until the data came, mostly.
-        validating: Of these, in validation.
+        sittings: Number of sittings.
+        seconds: Training time in seconds, including the following.
+        waiting: Seconds between training steps, mostly spent waiting for data.
+        validating: Seconds in validation.
     """
 
     def __init__(self) -> None:
@@ -25,35 +26,35 @@ class Stopwatch(Callback):
         self._paused = self._began = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start."""
+        """Start the clock."""
         self.sittings += 1
         self._since = self._paused = time.monotonic()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Wait for the epoch's first batch."""
+        """Start waiting for the epoch's first batch."""
         self._paused = time.monotonic()
 
     def on_train_batch_start(self, *_: Any) -> None:
-        """Count what was waited for a batch."""
+        """Add the time waited for the batch."""
         self.waiting += time.monotonic() - self._paused
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Wait for the next batch."""
+        """Start waiting for the next batch."""
         self._paused = time.monotonic()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start to validate."""
+        """Start timing a validation."""
         self._began = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count a validation, which is no waiting."""
+        """Add the validation's time, which does not count as waiting."""
         now = time.monotonic()
         if not trainer.sanity_checking:
             self.validating += now - self._began
         self._paused = now
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop."""
+        """Stop the clock."""
         self._add()
 
     def state_dict(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Stopwatch(Callback):
         return {name: getattr(self, name) for name in (*_PARTS, "sittings")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint's seconds and sittings."""
+        """Continue from a checkpoint's seconds and sittings."""
         for name in _PARTS:
             setattr(self, name, float(state_dict.get(name, 0)))
         self.sittings = int(state_dict.get("sittings", 1))

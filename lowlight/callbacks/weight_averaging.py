@@ -1,4 +1,4 @@
-"""Averaging the weights over the steps of a training."""
+"""Exponential moving average of the weights."""
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import WeightAveraging
@@ -6,20 +6,20 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class ExponentialAverage(WeightAveraging):
-    """Keep an exponential moving average of all weights and statistics; validate, test and save that.
+    """Keep an exponential moving average of all weights and statistics; validate, test and save the average.
 
-    After each step, ``average = decay * average + (1 - decay) * weights``, beginning with the weights after
-    the first step. In a checkpoint ``state_dict`` is the average, so whatever loads it gets that; the weights
-    themselves, from which a resumed run goes on, are ``current_model_state``.
+    After each step, ``average = decay * average + (1 - decay) * weights``, starting from the weights after
+    the first step. The ``state_dict`` of a checkpoint is the average, so loading it gives the average; the
+    weights themselves, with which a resumed run continues, are ``current_model_state``.
 
-    It is Lightning's callback, which resumes exactly, but for two things: all tensors are averaged by one
-    call, and on the device they are trained on, where Lightning's stays on the CPU, since it is made
-    before the model is moved. (Lightning's ``EMAWeightAveraging`` is the same average; its option
-    ``update_every_n_steps`` counts the steps of both optimizers of the GAN: an even number is never due.)
+    It is Lightning's callback, which resumes exactly, with two differences: all tensors are averaged in one
+    call, and on the training device; Lightning's average stays on the CPU, since it is created before the
+    model is moved. (Lightning's ``EMAWeightAveraging`` is the same average, but its ``update_every_n_steps``
+    counts the steps of both optimizers of the GAN, so that even values never apply.)
 
     Args:
-        decay: Share of the average that stays in a step, in [0, 1]; about the last ``1 / (1 - decay)`` steps
-            count, and a training should have several times as many.
+        decay: Share of the average kept in each step, in [0, 1]; it covers about the last
+            ``1 / (1 - decay)`` steps, and a training should have several times as many.
 
     Raises:
         ValueError: If ``decay`` is outside [0, 1].
@@ -33,6 +33,6 @@ class ExponentialAverage(WeightAveraging):
         super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Move the average to where the weights are by now."""
+        """Move the average to the device of the weights."""
         if self._average_model is not None:
             self._average_model.to(pl_module.device)

@@ -116,6 +116,6 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
     recipe = cast(dict[str, Any], OmegaConf.to_container(config.method))
     check_recipe(recipe, run / "config.yaml", trust)
     method = build(recipe)
-    if any(True for _ in method.parameters()):
+    if method.learns:
         raise ValueError(f"{run}: no checkpoint in it: the run was stopped before its first epoch was saved")
     return method.eval()

@@ -1,4 +1,4 @@
-"""Paired data: sets described, decoded through a cache, divided by scene, and loaded for Lightning."""
+"""Paired data: sets of pairs, their cache, their splits by scene, and loaders for Lightning."""
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
 from lowlight.data.dataset import EpochSampler, PairDataset

@@ -1,4 +1,4 @@
-"""What is wrong with a paired set: damage, duplicates, misfits, and test scenes that stand in training."""
+"""Audit of a paired set: damaged files, duplicates, misfits, and test scenes that occur in training."""
 
 import hashlib
 from collections import defaultdict
@@ -17,20 +17,20 @@ from lowlight.data.scenes import SAME_SCENE, scene_groups, standardised, thumbna
 from lowlight.images import read_rgb
 
 Verdict = Literal["clean", "suspicious", "damaged", "leaking"]
-"""The worst that was found, in this order: nothing; misfits or near-duplicates; unusable pairs; a leak."""
+"""Result of an audit, from best to worst: no finding, misfits, unusable pairs, a leak between splits."""
 
 NEAR_DUPLICATE = 0.02
-"""Thumbnails that differ by less than this share of the mean level, on average, show the same picture."""
+"""Mean difference of two thumbnails, as a share of their level, below which images are near-duplicates."""
 
 BETTER_FIT = 0.1
-"""By so much must another scene's reference correlate better with a dark image than its own."""
+"""Gain in correlation from which another scene's reference fits a dark image better than its own."""
 
 _SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 @dataclass(frozen=True)
 class _Image:
-    """What is kept of a decoded file: its name, digest, size (width, height), level and thumbnail."""
+    """Name, SHA-256, width and height, mean level (of 255) and thumbnail of a decoded file."""
 
     name: str
     digest: str
@@ -41,7 +41,7 @@ class _Image:
 
 @dataclass(frozen=True)
 class _Pair:
-    """A decoded pair; ``moved`` is how many pixels down and right its dark image is shifted."""
+    """A decoded pair; ``moved`` is the shift of its dark image, in pixels down and right."""
 
     split: Split
     low: _Image
@@ -51,7 +51,7 @@ class _Pair:
 
 @dataclass
 class _Found:
-    """What the reading of the files found."""
+    """Usable pairs and problems found while files were read."""
 
     pairs: list[_Pair] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
@@ -60,25 +60,25 @@ class _Found:
 
 
 def published_lol() -> dict[str, str]:
-    """Return the SHA-256 of the 1,000 files of LOL v1 as published, by their path in the set."""
+    """Return the SHA-256 of the 1,000 published files of LOL v1, keyed by path in the set."""
     lines = Path(__file__).with_name("lol_sha256.txt").read_text(encoding="utf-8").splitlines()
     return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
 def audit(root: Path | str, published: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Look at every file of a paired set and report what is wrong with it.
+    """Check every file of a paired set.
 
     Args:
-        root: A folder in a layout that :class:`lowlight.data.pairs.PairedFolder` reads; any of its splits.
-        published: Digests of the published files by path; by default LOL's.
+        root: Folder in a layout of :class:`lowlight.data.pairs.PairedFolder`, with any of its splits.
+        published: SHA-256 of the published files, keyed by path; by default LOL's.
 
     Returns:
-        Plain containers. ``verdict`` is the worst found (see :data:`Verdict`); ``splits`` describes each
-        split (pairs, scenes, exposure); every other key is a list of culprits, empty where there is none:
-        ``unmatched``, ``unreadable``, ``unequal``, ``swapped`` (dark image brighter than its reference),
-        ``exchanged`` (another scene's reference fits better), ``misregistered`` (with the shift in pixels),
-        ``identical`` (groups of files with equal bytes), ``near_duplicates``, ``leaking_scenes`` and
-        ``leaking_files`` (across splits); ``lol`` counts the files with LOL's published bytes.
+        Plain containers. ``verdict`` is the worst finding (see :data:`Verdict`); ``splits`` describes each
+        split (pairs, scenes, exposure); all other keys are lists of findings: ``unmatched``, ``unreadable``,
+        ``unequal`` (sizes differ), ``swapped`` (dark image brighter than its reference), ``exchanged``
+        (another scene's reference fits better), ``misregistered`` (with the shift in pixels), ``identical``
+        (groups of files with equal bytes), ``near_duplicates``, ``leaking_scenes`` and ``leaking_files``
+        (across splits); ``lol`` counts the files with LOL's published bytes.
 
     Raises:
         ValueError: If the folder is missing or in no known layout.
@@ -130,7 +130,7 @@ def _has(split: Split, found: _Found) -> bool:
 
 
 def _read(folder: PairedFolder) -> _Found:
-    """Decode all files of all splits, on all cores; go on after each problem."""
+    """Decode all files of all splits on all cores, and collect problems."""
     found = _Found()
     jobs: list[tuple[Split, Path, Path]] = []
     for split in _SPLITS:
@@ -155,7 +155,7 @@ def _read(folder: PairedFolder) -> _Found:
 
 
 def _read_pair(root: Path, split: Split, low: Path, high: Path) -> _Pair | list[str]:
-    """Return a pair, or what is wrong with its files."""
+    """Return a decoded pair, or the problems of its files."""
     images, pixels, problems = [], [], []
     for path in (low, high):
         try:
@@ -175,7 +175,7 @@ def _read_pair(root: Path, split: Split, low: Path, high: Path) -> _Pair | list[
 
 
 def _describe(split: Split, pairs: Sequence[_Pair], groups: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """Count a split's pairs and scenes, and say how bright it is."""
+    """Return a split's numbers of pairs and scenes, its sizes and its exposure."""
     inside = [[pairs[index].high.name for index in group if pairs[index].split == split] for group in groups]
     scenes = [names for names in inside if names]
     ours = [pair for pair in pairs if pair.split == split]
@@ -192,14 +192,14 @@ def _describe(split: Split, pairs: Sequence[_Pair], groups: Sequence[Sequence[in
 
 
 def _levels(levels: Iterable[float]) -> dict[str, float]:
-    """Return the mean of images' mean levels, of 255, and their 5th, 50th and 95th percentile."""
+    """Return mean and 5th, 50th and 95th percentile of the images' mean levels (of 255)."""
     values = np.array(list(levels))
     percentiles = {f"p{at}": round(float(np.percentile(values, at)), 1) for at in (5, 50, 95)}
     return {"mean": round(float(values.mean()), 1), **percentiles}
 
 
 def _leaks(pairs: Sequence[_Pair], groups: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """List the scenes that stand in more than one split, with the images of each."""
+    """Return the scenes that occur in more than one split, as image names per split."""
     leaks = []
     for group in groups:
         sides: dict[str, list[str]] = defaultdict(list)
@@ -211,7 +211,7 @@ def _leaks(pairs: Sequence[_Pair], groups: Sequence[Sequence[int]]) -> list[dict
 
 
 def _identical(images: Sequence[_Image]) -> list[list[str]]:
-    """Group the files whose bytes are equal."""
+    """Return groups of files with equal bytes."""
     names: dict[str, list[str]] = defaultdict(list)
     for image in images:
         names[image.digest].append(image.name)
@@ -219,7 +219,7 @@ def _identical(images: Sequence[_Image]) -> list[list[str]]:
 
 
 def _near_duplicates(images: Sequence[_Image], identical: Sequence[Sequence[str]]) -> list[list[str]]:
-    """List pairs of images that show the same picture in other bytes; of equal files only the first."""
+    """Return pairs of nearly equal images of different bytes; only the first of identical files counts."""
     copies = {name for group in identical for name in group[1:]}
     kept = [image for image in images if image.name not in copies]
     if not kept:
@@ -235,7 +235,7 @@ def _near_duplicates(images: Sequence[_Image], identical: Sequence[Sequence[str]
 
 
 def _exchanged(pairs: Sequence[_Pair]) -> list[str]:
-    """Name the dark images that another scene's reference fits clearly better than their own."""
+    """Return the dark images that another scene's reference fits clearly better than their own."""
     if not pairs:
         return []
     low = standardised([pair.low.thumbnail for pair in pairs])
@@ -253,7 +253,7 @@ def _exchanged(pairs: Sequence[_Pair]) -> list[str]:
 
 
 def _compare_with(images: Sequence[_Image], published: Mapping[str, str]) -> dict[str, Any]:
-    """Count the files with published bytes, and name those of a published path with others."""
+    """Count the files with published bytes, and list those of a published path but other bytes."""
     digests = set(published.values())
     changed = [image.name for image in images if published.get(image.name, image.digest) != image.digest]
     return {

@@ -1,4 +1,4 @@
-"""Decoded images on disk, memory-mapped: decoding a PNG costs more than reading a crop of its pixels."""
+"""Memory-mapped cache of decoded images: decoding a PNG takes longer than reading a crop of its pixels."""
 
 import hashlib
 import logging
@@ -18,24 +18,24 @@ logger = logging.getLogger(__name__)
 
 _giving_up = threading.Lock()
 _opening = threading.Lock()
-"""Held while a header is parsed: Python 3.11's parser, run in two threads at once, may raise SystemError."""
+"""Lock around header parsing: Python 3.11's parser may raise SystemError when two threads run it at once."""
 
 
 def default_cache_dir() -> Path:
-    """Find the user's cache folder: ``$XDG_CACHE_HOME``, ``%LOCALAPPDATA%`` or ``~/.cache``."""
+    """Return lowlight's folder in ``$XDG_CACHE_HOME``, ``%LOCALAPPDATA%`` or ``~/.cache``."""
     base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "lowlight"
 
 
 class ArrayCache:
-    """Arrays kept as memory-mapped ``.npy`` files, one a key.
+    """Arrays stored as memory-mapped ``.npy`` files, one per key.
 
-    An entry is written whole or not at all (beside its place, then ``os.replace``), so several processes may
-    share a folder; one that cannot be read is built again. A folder that cannot be written to, or a full
-    disk, costs one warning and the time of building. The folder may be deleted at any time.
+    Entries are written atomically, so several processes may share a folder; unreadable entries are rebuilt.
+    If the folder is read-only or the disk full, there is one warning and arrays are built each time. The
+    folder may be deleted at any time.
 
     Args:
-        folder: Where the entries are; ``None`` keeps nothing.
+        folder: Folder of the entries; ``None`` stores nothing.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -43,7 +43,7 @@ class ArrayCache:
         self.writable = folder is not None
 
     def load(self, key: str, build: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """Map the array of a key into memory, read-only; build and keep it where there is none."""
+        """Return the array of a key, memory-mapped and read-only; if missing, build and store it."""
         if self.folder is None:
             return build()
         path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
@@ -53,7 +53,7 @@ class ArrayCache:
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
-            logger.info("building the cache entry %s again: %s", path, error)
+            logger.info("rebuilding the cache entry %s: %s", path, error)
         else:
             return entry
         array = build()

@@ -1,4 +1,4 @@
-"""Pairs as tensors, and an order of them that can be taken up again exactly."""
+"""Pairs as tensors, and a shuffled order that resumes exactly."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from torch.utils.data.distributed import DistributedSampler
 from lowlight.data.cache import ArrayCache
 from lowlight.data.pairs import PairItem, check_sizes
 from lowlight.data.scenes import thumbnail
-from lowlight.images import Pair, from_uint8
+from lowlight.images import Batch, Pair, from_uint8
 
 Key = tuple[int, int, int]
 """Seed, epoch and index of a training sample."""
@@ -24,21 +24,21 @@ Key = tuple[int, int, int]
 class PairDataset(Dataset[Pair]):
     """Pairs decoded through the cache.
 
-    ``dataset[index]`` is the pair as it is (its centre where ``patch_size`` is set). ``dataset[seed, epoch,
+    ``dataset[index]`` is the pair itself (its centre crop if ``patch_size`` is set). ``dataset[seed, epoch,
     index]`` is a training sample: a random crop, turned by a multiple of 90 degrees and mirrored, by a
-    generator seeded with exactly these three numbers; so workers, ranks and other epochs do not matter.
+    generator seeded with these three numbers, independent of workers, ranks and other epochs.
 
-    Both images of a pair are one array of shape (2, H, W, 3), so no operation can treat them unequally. The
-    operations are plain indexing: exact, on 8-bit pixels, and only the crop is read from the disk. (kornia's
-    paired augmentation draws from the global generators and works on whole float batches.)
+    Both images of a pair are one array of shape (2, H, W, 3), so they cannot be treated differently. All
+    operations are indexing of 8-bit pixels: exact, and only the crop is read from disk. (kornia's paired
+    augmentation draws from the global generators and needs whole float batches.)
 
     Args:
         items: The pairs.
-        cache: Where decoded pixels are kept; by default nowhere.
-        resize: Side in pixels that images are resized to before the cache, as squares, by Pillow's
+        cache: Cache of the decoded pixels; none by default.
+        resize: Side in pixels of the squares to which images are resized before they are cached, by Pillow's
             antialiased bicubic filter; ``None`` keeps their size.
-        patch_size: Side of the crops in pixels; smaller images are extended by reflection. ``None`` crops
-            nothing.
+        patch_size: Side of the crops in pixels; smaller images are padded by reflection. ``None`` does not
+            crop.
         augment: Whether training samples are turned and mirrored.
     """
 
@@ -75,18 +75,18 @@ class PairDataset(Dataset[Pair]):
         return {"low": low, "high": high, "name": self.items[index].name}
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
-        """Return the decoded pair, dark image first: 8-bit, (2, H, W, 3), memory-mapped if cached."""
+        """Return the decoded pair, dark image first: 8-bit, shape (2, H, W, 3), memory-mapped if cached."""
         return self.cache.load(
             f"{self._keys[index]}|{self.resize}", lambda: decode(self.items[index], self.resize)
         )
 
     def size(self, index: int) -> tuple[int, int]:
-        """Return the width and height of a pair, in pixels, as it is trained on before any crop."""
+        """Return width and height of a pair in pixels, after resizing and before cropping."""
         height, width = self.pixels(index).shape[1:3]
         return width, height
 
     def thumbnails(self) -> list[NDArray[np.float32]]:
-        """Return the thumbnail of each reference, made from its pixels before any resizing."""
+        """Return the thumbnail of each reference, computed before any resizing."""
 
         def make(index: int) -> NDArray[np.float32]:
             return self.cache.load(
@@ -100,10 +100,10 @@ class PairDataset(Dataset[Pair]):
         return self.pixels(index)[1] if self.resize is None else self.items[index].read()[1]
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the files, a sentence a culprit.
+        """Return what is wrong with the files, one sentence per bad file.
 
-        With a cache every pair is decoded, unless an entry proves that it once was; without one only the
-        headers are read, and a file that is damaged further down is named when it is reached.
+        With a cache, every pair is decoded unless it is cached. Without one, only headers are read; damage to
+        pixels is then reported when a pair is loaded.
         """
 
         def problem(index: int) -> str | None:
@@ -121,7 +121,7 @@ class PairDataset(Dataset[Pair]):
 
 
 def decode(item: PairItem, resize: int | None) -> NDArray[np.uint8]:
-    """Decode a pair into one array of shape (2, H, W, 3), resized to squares of ``resize`` pixels if given.
+    """Decode a pair as one array of shape (2, H, W, 3), resized to squares of ``resize`` pixels unless None.
 
     Raises:
         ValueError: If a file cannot be read or the two images differ in size.
@@ -137,7 +137,7 @@ def decode(item: PairItem, resize: int | None) -> NDArray[np.uint8]:
 
 
 def crop(pixels: NDArray[np.uint8], size: int, generator: np.random.Generator | None) -> NDArray[np.uint8]:
-    """Cut a square of ``size`` pixels out of (2, H, W, 3): at random, or the centre without a generator."""
+    """Crop (2, H, W, 3) to a square of ``size`` pixels, at random, or at the centre without a generator."""
     ends = []
     for length in pixels.shape[1:3]:
         spare = max(length - size, 0)
@@ -151,7 +151,7 @@ def crop(pixels: NDArray[np.uint8], size: int, generator: np.random.Generator | 
 
 
 def turn(pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Turn and mirror (2, H, W, 3) at random: eight ways if square, else the four that keep its shape."""
+    """Turn and mirror (2, H, W, 3) at random: eight ways if square, else the four that keep the shape."""
     quarters, mirrored = int(generator.integers(4)), bool(generator.integers(2))
     if pixels.shape[1] != pixels.shape[2]:
         quarters -= quarters % 2
@@ -160,23 +160,22 @@ def turn(pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[n
 
 
 class EpochSampler(DistributedSampler[Key]):
-    """A shuffled order that yields (seed, pass, index), so that samples are a function of the three alone.
+    """A shuffled order of keys (seed, pass, index), on which alone a sample depends.
 
-    It goes through the pairs pass after pass, each in an order of its own; an epoch is the next ``samples``
-    of them, by default one pass. It divides itself among the ranks of ``torch.distributed``. Being a
-    ``DistributedSampler`` it is told each epoch by Lightning and is not replaced under DDP, whatever
-    ``use_distributed_sampler`` says.
+    Every pass over the pairs has an order of its own; an epoch is the next ``samples`` keys, by default one
+    pass, shared among the ranks of ``torch.distributed``. As it is a ``DistributedSampler``, Lightning sets
+    its epoch and does not replace it under DDP, even with ``use_distributed_sampler``.
 
     Args:
         dataset: The pairs.
-        seed: Of the orders.
-        samples: Samples of an epoch, of all ranks together.
+        seed: Seed of the orders.
+        samples: Samples per epoch, all ranks together.
     """
 
     def __init__(self, dataset: PairDataset, seed: int, samples: int | None = None) -> None:
         active = dist.is_available() and dist.is_initialized()
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if active else (1, 0)
-        epoch = range(samples or len(dataset))  # of which each rank takes its share
+        epoch = range(samples or len(dataset))  # divided among the ranks
         super().__init__(cast("Dataset[Any]", epoch), num_replicas=ranks, rank=rank, shuffle=False, seed=seed)
         self.pairs = len(dataset)
 
@@ -191,21 +190,24 @@ class EpochSampler(DistributedSampler[Key]):
             yield self.seed, number, orders[number][index]
 
 
-def collate(pairs: Sequence[Pair]) -> Pair:
+def collate(pairs: Sequence[Pair]) -> Batch:
     """Stack pairs into a batch.
 
     Raises:
         ValueError: If their sizes differ.
     """
     check_alike({pair["name"]: cast("tuple[int, int]", pair["low"].shape[:0:-1]) for pair in pairs})
-    return cast("Pair", default_collate(list(pairs)))
+    return cast("Batch", default_collate(list(pairs)))
 
 
 def check_alike(sizes: Mapping[str, tuple[int, int]]) -> None:
-    """Refuse images of several sizes, width and height by name, for a batch.
+    """Refuse a batch of images of several sizes.
+
+    Args:
+        sizes: Width and height in pixels, keyed by image name.
 
     Raises:
-        ValueError: If their sizes differ.
+        ValueError: If the sizes differ.
     """
     names = {size: name for name, size in sizes.items()}
     if len(names) > 1:

@@ -1,4 +1,4 @@
-"""LOL fetched or unpacked: every file checked against the published bytes, nothing left half done."""
+"""Downloading or unpacking LOL, all or nothing, with every file checked against the published bytes."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ from lowlight.data.pairs import refuse
 log = logging.getLogger(__name__)
 
 URL = "https://huggingface.co/datasets/geekyrakshit/LoL-Dataset/resolve/main/lol_dataset.zip"
-"""A public copy of LOL v1; its files are checked, wherever they come from."""
+"""Public copy of LOL v1; its files are checked all the same."""
 
 BY_HAND = (
     "fetch LOLdataset.zip by hand (the authors' page, daooshee.github.io/BMVC2018website, links it) and give "
@@ -32,18 +32,18 @@ LICENCE = (
 )
 
 MOST_BYTES = 2 * 2**30
-"""An archive that unpacks to more bytes is refused; LOL is 0.35 GiB."""
+"""Maximum size of an unpacked archive, in bytes; LOL has 0.35 GiB."""
 
 MOST_MEMBERS = 20_000
 
 RETRIES = 3
 WAIT = 2.0
-"""Seconds before a second try; twice that before a third."""
+"""Seconds before the second try; twice as many before the third."""
 
 _CHUNK = 1 << 18
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes there are and, where it is known, the bytes there will be."""
+"""Called with the bytes downloaded so far and the total, if known."""
 
 
 def download_lol(
@@ -55,23 +55,22 @@ def download_lol(
     published: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Put LOL v1 into a folder: ``our485/{low,high}`` and ``eval15/{low,high}``.
+    """Download LOL v1 into a folder, as ``our485/{low,high}`` and ``eval15/{low,high}``.
 
     Args:
-        root: The folder; made if need be. Splits that are there already must be LOL's and are left alone.
-        archive: A zip fetched by hand; nothing is downloaded then.
-        url: Where the zip is downloaded from.
-        timeout: Seconds without a byte after which a connection is given up.
-        published: SHA-256 of the files by their path, such as ``our485/low/2.png``; by default LOL's.
-        progress: Told how far the download is.
+        root: The folder, created if missing. Splits that exist must be LOL's and stay untouched.
+        archive: Zip file downloaded by hand; None downloads it.
+        url: Address of the zip file.
+        timeout: Seconds without data after which a connection is closed.
+        published: SHA-256 of the files, keyed by path, such as ``our485/low/2.png``; by default LOL's.
+        progress: Called as the download proceeds.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: If the download or the archive is of no use, or other files are in the way; the message
-            says what can be done. Nothing is then left in the folder but a partial download, with which a
-            next call goes on.
+        ValueError: If the download or the archive is unusable, or other files are in the way; the message
+            gives a remedy. At most a partial download is left in the folder, which the next call continues.
     """
     root = Path(root).expanduser()
     published = published_lol() if published is None else published
@@ -92,7 +91,7 @@ def download_lol(
             _check_files(Path(folder), published, f"{archive or url} is not LOL as published")
         except ValueError:
             if archive is None:
-                source.unlink(missing_ok=True)  # of no use to go on with
+                source.unlink(missing_ok=True)  # not worth continuing
             raise
         for split in splits:
             (Path(folder) / split).replace(root / split)
@@ -102,7 +101,7 @@ def download_lol(
 
 
 def _check_files(root: Path, published: Mapping[str, str], subject: str) -> None:
-    """Refuse a folder in which a published file is missing or has other bytes."""
+    """Raise ``ValueError`` if a published file is missing or has other bytes."""
     problems = []
     for name, digest in published.items():
         path = root / name
@@ -115,14 +114,14 @@ def _check_files(root: Path, published: Mapping[str, str], subject: str) -> None
 
 
 def _fetch(url: str, target: Path, timeout: float, progress: Progress | None) -> None:
-    """Download a file, going on with what is there; try again a few times after a stall or a cut."""
+    """Download a file, continuing a partial one; retry after stalls and broken connections."""
     for attempt in range(1, RETRIES + 1):
         try:
             _fetch_once(url, target, timeout, progress)
             return
         except urllib.error.HTTPError as error:
             reason = f"{error.code} {error.reason}"
-            if error.code == 416:  # what is there is longer than the file
+            if error.code == 416:  # the partial download is longer than the file
                 target.unlink(missing_ok=True)
             elif error.code < 500:
                 break
@@ -131,15 +130,15 @@ def _fetch(url: str, target: Path, timeout: float, progress: Progress | None) ->
                 raise ValueError(
                     f"cannot write {target} ({error.strerror}); choose another --root"
                 ) from error
-            reason = "no byte came in time" if isinstance(error, TimeoutError) else _reason(error)
+            reason = "no data arrived in time" if isinstance(error, TimeoutError) else _reason(error)
         if attempt < RETRIES:
             log.warning("%s: %s; trying again", url, reason)
             time.sleep(attempt * WAIT)
-    raise ValueError(f"{url}: {reason}; try again later (it goes on where it stopped), or {BY_HAND}")
+    raise ValueError(f"{url}: {reason}; try again later (it continues where it stopped), or {BY_HAND}")
 
 
 def _reason(error: Exception) -> str:
-    """Return what lies behind an error of urllib."""
+    """Return the cause of an error of urllib."""
     return str(getattr(error, "reason", error))
 
 
@@ -149,13 +148,13 @@ def _fetch_once(url: str, target: Path, timeout: float, progress: Progress | Non
     request = urllib.request.Request(url, headers=headers)
     with urllib.request.urlopen(request, timeout=timeout) as answer:
         if done and answer.status != 206:
-            done = 0  # the server begins anew
+            done = 0  # the server sends the whole file
         length = answer.headers.get("Content-Length")
         total = done + int(length) if length else None
         if total is not None and total > MOST_BYTES:
             raise ValueError(f"{url}: offers {total} bytes, far more than LOL; {BY_HAND}")
         with target.open("ab" if done else "wb") as file:
-            while chunk := answer.read1(_CHUNK):  # what has come is kept though the rest stalls
+            while chunk := answer.read1(_CHUNK):  # keeps what has arrived if the rest stalls
                 file.write(chunk)
                 done += len(chunk)
                 if done > MOST_BYTES:
@@ -167,7 +166,7 @@ def _fetch_once(url: str, target: Path, timeout: float, progress: Progress | Non
 
 
 def _unpack(archive: Path, folder: Path, published: Mapping[str, str]) -> None:
-    """Write the published files of a zip into a folder; what could leave it or fill the disk is refused."""
+    """Unpack the published files of a zip file; refuse members that leave the folder or fill the disk."""
     try:
         with zipfile.ZipFile(archive) as content:
             members = content.infolist()
@@ -189,7 +188,7 @@ def _unpack(archive: Path, folder: Path, published: Mapping[str, str]) -> None:
 
 
 def _check_members(archive: Path, members: list[zipfile.ZipInfo]) -> None:
-    """Refuse an archive by its list: too many or too large members, links, locks, paths that lead out."""
+    """Refuse an archive with too many or too large members, links, encryption, or paths out of the folder."""
     if len(members) > MOST_MEMBERS:
         raise ValueError(f"{archive}: {len(members)} members, at most {MOST_MEMBERS} are unpacked")
     if sum(member.file_size for member in members) > MOST_BYTES:
@@ -206,20 +205,20 @@ def _check_members(archive: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 def _published_name(member: str, published: Mapping[str, str]) -> str | None:
-    """Return the published path that a member's own path ends in, whatever folder the archive adds."""
+    """Return the published path at the end of a member's path, or None; archives may add a folder."""
     parts = PurePosixPath(member.replace("\\", "/")).parts
     name = "/".join(parts[-3:])
     return name if name in published and "__MACOSX" not in parts else None
 
 
 def _write_member(content: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, budget: int) -> int:
-    """Unpack one file, counting its bytes, since an archive's own figures may lie; return the count."""
+    """Unpack one file and return its bytes, counted since the sizes stated by an archive may be false."""
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with content.open(member) as source, target.open("wb") as file:
         while chunk := source.read(_CHUNK):
             written += len(chunk)
             if written > budget:
-                raise ValueError(f"{member.filename}: unpacks to more than it says; not unpacked")
+                raise ValueError(f"{member.filename}: unpacks to more bytes than stated; not unpacked")
             file.write(chunk)
     return written

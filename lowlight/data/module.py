@@ -1,4 +1,4 @@
-"""Loaders for training, validation and testing on one paired set or several joined."""
+"""Data module: loaders for training, validation and testing on one or several joined sets of pairs."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,41 +19,43 @@ from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
 from lowlight.data.synthetic import DarkenedPhotographs
-from lowlight.images import Pair
+from lowlight.images import Batch, Pair
 
 
 class PairDataModule(pl.LightningDataModule):
     """Paired images for a Lightning trainer: ``PairDataModule(root="LOL")``.
 
-    Training samples are crops (or resized images), shuffled and augmented as a function of seed, epoch and
-    index alone. Validation and testing yield whole images at native size, one at a time, in a fixed order.
-    Unless a set brings a validation split of its own, whole scenes of the training images are held out.
-    All files that a stage uses are checked at set-up, which raises one ``ValueError`` for all of them.
+    Training samples are crops (or resized images), shuffled and augmented; they depend on seed, epoch and
+    index only. Validation and testing yield whole images at native size, one at a time, in a fixed order.
+    Unless a set has a validation split, whole scenes of the training images are held out. Set-up checks all
+    files that a stage uses and reports all bad ones in one ``ValueError``.
 
     Args:
-        root: The folder of a set, or several, which are joined; a set is called as its folder.
-        sets: Sets by name, joined with those of ``root``. With neither, the embedded photographs.
-        layout: How each folder of ``root`` is read.
-        split: How pairs are divided into training and test; see :data:`lowlight.data.splits.Protocol`.
-        batch_size: Training samples a batch (and device). The last batch of an epoch is dropped if it is not
+        root: Folder of a set, or several folders, joined; each set is named after its folder.
+        sets: Sets keyed by name, joined with those of ``root``. If both are missing, the embedded
+            photographs.
+        layout: Makes a set from each folder of ``root``.
+        split: Division into training and test pairs; see :data:`lowlight.data.splits.Protocol`.
+        batch_size: Training samples per batch and device. The last batch of an epoch is dropped if it is not
             full, unless it is the only one.
-        epoch_size: Training samples an epoch, of all devices together, which makes its time independent of
-            the number of pairs; ``None`` is each pair once.
+        epoch_size: Training samples per epoch, all devices together, so that an epoch takes the same time for
+            any number of pairs; ``None`` is every pair once.
         patch_size: Side of training crops in pixels; ``None`` trains on whole images.
-        resize: Side in pixels that training images are resized to, as squares, before any crop; ``None``
+        resize: Side in pixels of the squares to which training images are resized before any crop; ``None``
             keeps their size.
-        progressive: Stages before, such as ``[{"epochs": 10, "patch_size": 64, "batch_size": 32}]`` for ten
-            epochs with these crops and batches, and ``"resize": 128`` for a size of its own; the trainer then
-            needs ``reload_dataloaders_every_n_epochs=1``, which ``lowlight train`` sets.
-        augment: Whether training samples are mirrored and turned by quarters.
-        mixup: Mixes each training pair with another of its batch, by a weight from Beta(mixup, mixup); see
-            :func:`lowlight.data.mixup.mix`. ``None`` mixes nothing.
+        progressive: Earlier stages, such as ``[{"epochs": 10, "patch_size": 64, "batch_size": 32}]``, each
+            with its own ``"resize"`` if given; the trainer then needs
+            ``reload_dataloaders_every_n_epochs=1``, which ``lowlight train`` sets.
+        augment: Whether training samples are mirrored and turned by multiples of 90 degrees.
+        mixup: Concentration of the weights by which each training pair is blended with another one of its
+            batch; see :func:`lowlight.data.mixup.mix`. ``None`` blends nothing.
         val_fraction: Share of the training images held out for validation; 0 holds out none.
-        eval_size: Side in pixels that validation and test images are resized to; ``None`` is native size.
+        eval_size: Side in pixels of the squares to which validation and test images are resized; ``None`` is
+            native size.
         num_workers: Loader processes; samples are the same for any number.
         seed: Seed of the validation split, the order and the augmentation.
         cache: Whether decoded images are kept on disk.
-        cache_dir: Where; by default the user's cache folder.
+        cache_dir: Folder of the cache; by default the user's cache folder.
 
     Reference:
         Wei, Wang, Yang, Liu, 2018, "Deep Retinex Decomposition for Low-Light Enhancement" (the LOL data set).
@@ -111,11 +113,10 @@ class PairDataModule(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Find, check and divide the pairs of a stage.
 
-        A stage that trains also checks the test split, if there is one, so that a damaged file is found
-        before hours of training and not after them.
+        Training also checks the test split, if there is one, to find damaged files before hours of training.
 
         Raises:
-            ValueError: If a needed split is missing or anything is wrong with its files.
+            ValueError: If a needed split is missing or has bad files.
         """
         if "test" not in self.datasets:
             items = self._items("test")
@@ -130,7 +131,7 @@ class PairDataModule(pl.LightningDataModule):
         items, own = self._items("train"), self._items("val")
         if not items:
             self._refuse_missing("train")
-        # Checked whole before it is divided, because dividing needs the pixels.
+        # Checked before it is divided, since the scenes are found by their pixels.
         everything, val = self._checked(items, resize=self.resize), self._checked(own, resize=self.eval_size)
         everything, val = self._apart_from_test(everything, val)
         items = everything.items
@@ -155,13 +156,15 @@ class PairDataModule(pl.LightningDataModule):
             last = Stage(1, self.patch_size, self.batch_size)
             whole = [one for one in [*self.stages, last] if one.patch_size is None and one.resize is None]
             if any(one.epochs and one.batch_size > 1 for one in whole):
-                # After an earlier stage's epochs it would be late to hear of it.
+                # Sizes that differ would otherwise fail only after the earlier stages.
                 check_alike({item.name: train.size(index) for index, item in enumerate(items)})
         self.datasets |= {"train": train, "val": val}
 
     def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:
-        """Note which test images show scenes of the training or validation pairs; leave those pairs out
-        where the split is to be disjoint by scene.
+        """Count test images whose scenes occur in training or validation pairs.
+
+        Returns:
+            Training and validation pairs, without those pairs if the split is disjoint by scene.
         """
         test = self.datasets.get("test")
         if test is None:
@@ -189,8 +192,9 @@ class PairDataModule(pl.LightningDataModule):
         return PairDataset(items, self.cache, resize=dataset.resize)
 
     def test_scenes(self) -> dict[str, str]:
-        """Return what each test image shows, by the image's name: its known scene, or the name of the first
-        image of its scene.
+        """Return the scene of each test image, keyed by image name.
+
+        A scene is known by its label, or else by the name of its first image.
         """
         dataset = self.datasets["test"]
         groups = scene_groups(dataset.thumbnails(), [item.scene for item in dataset.items])
@@ -201,7 +205,7 @@ class PairDataModule(pl.LightningDataModule):
         }
 
     def image_file(self, name: str) -> str:
-        """Return what an enhanced image is saved as: ``<stem>.png``, of several sets in a folder each."""
+        """Return an enhanced image's file name: ``<stem>.png``, or ``<set>/<stem>.png`` for several sets."""
         return f"{name.partition('/')[2] if len(self.sets) == 1 else name}.png"
 
     def _items(self, split: Split) -> list[PairItem]:
@@ -225,10 +229,10 @@ class PairDataModule(pl.LightningDataModule):
         raise ValueError(f"there is no {split} split in {places}; give data.root a folder that has one")
 
     def train_dataloader(self) -> DataLoader[Pair]:
-        """Load shuffled training batches of the next epoch, or of all where every epoch's are alike.
+        """Return the loader of shuffled training batches, of the next epoch if training is progressive.
 
         Raises:
-            ValueError: If training is progressive but the trainer does not ask for a loader each epoch.
+            ValueError: If training is progressive but the trainer does not reload the loader every epoch.
         """
         epoch = self._next_epoch()
         dataset, batch_size = copy(self.datasets["train"]), self.batch_size
@@ -238,7 +242,7 @@ class PairDataModule(pl.LightningDataModule):
             dataset.patch_size, batch_size = stage.patch_size, stage.batch_size
             dataset.resize = stage.resize or dataset.resize
         sampler = EpochSampler(dataset, self.seed, self.epoch_size)
-        sampler.set_epoch(epoch)  # Lightning does so, but after a resumed run's loader processes have begun
+        sampler.set_epoch(epoch)  # Lightning does so too late for the loader processes of a resumed run
         return DataLoader(
             dataset,
             batch_size=batch_size,
@@ -249,35 +253,35 @@ class PairDataModule(pl.LightningDataModule):
         )
 
     def _next_epoch(self) -> int:
-        """Return the epoch that is trained next, counted from 0; the first without a trainer.
+        """Return the epoch to be trained next, counted from 0; 0 without a trainer.
 
-        A resumed trainer's ``current_epoch`` is still the one before when it asks for the loader.
+        When a resumed trainer requests the loader, its ``current_epoch`` is still the previous one.
         """
         if self.trainer is None:
             return 0
         return int(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
 
-    def on_after_batch_transfer(self, batch: Pair, dataloader_idx: int) -> Pair:  # noqa: ARG002
-        """Mix the pairs of a training batch, if that is wanted."""
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Apply mixup to training batches, if set."""
         is_training = self.trainer is not None and self.trainer.training
         return batch if self.mixup is None or not is_training else mix(batch, self.mixup)
 
     def val_dataloader(self) -> DataLoader[Pair] | list[Any]:
-        """Load the validation images one by one; nothing where none are held out."""
+        """Return the loader of single validation images, or an empty list if none are held out."""
         return self._one_by_one("val") if len(self.datasets["val"]) else []
 
     def test_dataloader(self) -> DataLoader[Pair]:
-        """Load the test images one by one."""
+        """Return the loader of single test images."""
         return self._one_by_one("test")
 
     def _one_by_one(self, split: Split) -> DataLoader[Pair]:
         return DataLoader(self.datasets[split], batch_size=1, **self._workers())
 
     def _workers(self) -> dict[str, Any]:
-        """Return how every loader works.
+        """Return the arguments that all loaders share.
 
-        The generator, which seeds the loader processes, spares the global one: a loader draws from it each
-        epoch, but for the first of a resumed run, whose dropout would then differ.
+        A loader draws the seed of its processes from its generator once per epoch, except in the first epoch
+        of a resumed run. With the global generator, dropout would then differ after resuming.
         """
         return {
             "generator": torch.Generator().manual_seed(self.seed),
@@ -287,7 +291,7 @@ class PairDataModule(pl.LightningDataModule):
         }
 
     def describe(self) -> dict[str, Any]:
-        """Say in plain containers which images the splits set up so far hold and how they are prepared."""
+        """Return, as plain containers, the images of the splits set up so far and their preparation."""
         images = {split: len(dataset) for split, dataset in self.datasets.items()}
         sets: dict[str, dict[str, Any]] = {name: {"source": str(pairs)} for name, pairs in self.sets.items()}
         for split, dataset in self.datasets.items():

@@ -1,4 +1,4 @@
-"""A paired set described: which dark image belongs to which reference, and what is wrong with a folder."""
+"""Sets of pairs in folders: layouts, matching of dark images and references, and their errors."""
 
 import os
 import re
@@ -21,14 +21,14 @@ SPLITS: Mapping[str, Sequence[str]] = {
     "val": ("val", "valid"),
     "test": ("eval15", "test"),
 }
-"""Folder names of each split, compared without regard to case."""
+"""Folder names of each split, case-insensitive."""
 
 FOLDERS: Sequence[Sequence[str]] = (("low", "high"), ("low", "normal"), ("input", "gt"))
-"""Folder names of the dark images and their references, compared without regard to case."""
+"""Folder names of dark images and references, case-insensitive."""
 
 
 class PairItem(Protocol):
-    """One pair that can be read; small, immutable and picklable, so that loader workers can hold it."""
+    """A readable pair; small, immutable and picklable, for loader processes."""
 
     @property
     def name(self) -> str:
@@ -36,45 +36,45 @@ class PairItem(Protocol):
 
     @property
     def scene(self) -> str | None:
-        """What the pair shows, where it is known; pairs of equal scene are never split apart."""
+        """Known scene, or ``None``; pairs of one scene are never divided between splits."""
 
     def key(self) -> str:
-        """Identify the pixels: equal keys mean equal pixels."""
+        """Return a key of the pixels: equal keys mean equal pixels."""
 
     def check(self) -> None:
-        """Raise ``ValueError`` for what can be seen to be wrong without decoding any pixel."""
+        """Raise ``ValueError`` for errors that can be found without decoding pixels."""
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Decode the dark image and its reference, (H, W, 3) each; ``ValueError`` names a bad file."""
+        """Decode dark image and reference, each 8-bit, shape (H, W, 3); ``ValueError`` names a bad file."""
 
 
 class PairSet(Protocol):
     """A set of pairs, divided into splits."""
 
     def items(self, split: Split, name: str) -> list[PairItem]:
-        """List the pairs of a split of the set called ``name``; empty where it has no such split."""
+        """Return the pairs of a split, named ``<name>/<stem>``; empty if there is no such split."""
 
 
 def refuse(subject: object, problems: Sequence[str], remedy: str) -> NoReturn:
-    """Raise one ``ValueError`` that names the first five culprits, counts the others and says the remedy."""
+    """Raise one ``ValueError`` with the first five problems, the number of others and the remedy."""
     more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
     raise ValueError(f"{subject}: {'; '.join(problems[:5])}{more}. {remedy}")
 
 
 def list_images(folder: Path) -> list[Path]:
-    """List the image files of a folder in the order of their names; hidden and other files are ignored."""
+    """Return the image files of a folder, sorted by name, without hidden files."""
     files = (path for path in folder.iterdir() if not path.name.startswith("."))
     return sorted(path for path in files if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def file_state(path: Path) -> str:
-    """Identify a file's content by its path, size in bytes and time of change in nanoseconds."""
+    """Return a key of a file's content: path, size in bytes and modification time in nanoseconds."""
     state = path.stat()
     return f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}"
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Read an image's width and height, in pixels, from its header.
+    """Return an image's width and height in pixels, from its header.
 
     Raises:
         ValueError: If the file is missing or not an image; the message names it.
@@ -87,7 +87,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def check_sizes(name: str, low: tuple[int, int], high: tuple[int, int]) -> None:
-    """Refuse a pair whose images, of the given widths and heights in pixels, differ in size."""
+    """Raise ``ValueError`` if the images of a pair, of given width and height in pixels, differ in size."""
     if low != high:
         raise ValueError(f"{name}: low is {low[0]}x{low[1]} pixels but high is {high[0]}x{high[1]}")
 
@@ -102,11 +102,11 @@ class FilePair:
     scene: str | None = None
 
     def key(self) -> str:
-        """Identify the pixels by both files' paths, sizes and times."""
+        """Return a key of the pixels: path, size and time of both files."""
         return f"{file_state(self.low)}|{file_state(self.high)}"
 
     def check(self) -> None:
-        """Compare the sizes that the two headers state."""
+        """Compare the image sizes in both headers."""
         check_sizes(self.name, image_size(self.low), image_size(self.high))
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -115,10 +115,10 @@ class FilePair:
 
 
 def shared_prefix(stems: Iterable[str]) -> str:
-    """Find the word that a whole folder puts before its names, as LOL-v2 does: ``low00001``, ``low00002``.
+    """Return the prefix shared by all names of a folder, as in LOL-v2: ``low`` of ``low00001``, ``low00002``.
 
-    It ends where a number begins in every name or after a separator (``low_``, ``low-``), so it never takes
-    a digit of a number or a letter of a word, and never a whole name.
+    It ends before a number in every name or after a separator (``low_``, ``low-``), so it never cuts a number
+    or a word, and is never a whole name.
     """
     stems = list(stems)
     common = os.path.commonprefix(stems).rstrip("0123456789")  # noqa: RUF071 (names, not paths)
@@ -137,13 +137,13 @@ def _by_stem(paths: Sequence[Path], prefix: str = "") -> dict[str, list[Path]]:
 
 
 def match(low: Sequence[Path], high: Sequence[Path]) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
-    """Pair dark images with references by the stems of their names, never by their order.
+    """Match dark images with references by the stems of their names, never by their order.
 
-    Stems are compared as they are; only if more of them match without the prefix that each folder shares
-    (``low00001`` and ``normal00001``) is it removed.
+    The prefixes that the names of either folder share (``low00001`` and ``normal00001``) are removed only if
+    more stems match without them.
 
     Returns:
-        The pairs by stem, sorted, and what is wrong, a sentence a culprit: doubled stems (``a.png`` beside
+        The pairs keyed by stem, sorted, and one sentence per problem: duplicate stems (``a.png`` beside
         ``a.jpg``) and files without a counterpart.
     """
     lows, highs = _by_stem(low), _by_stem(high)
@@ -173,16 +173,16 @@ def _subfolders(folder: Path) -> dict[str, list[Path]]:
 
 
 class PairedFolder:
-    """Pairs of image files in one of the layouts that paired low-light sets are published in.
+    """Pairs of image files in one of the published layouts of paired low-light sets.
 
-    ``root`` holds a folder a split (``our485`` or ``train``; ``eval15`` or ``test``; ``val`` or ``valid``
-    where a set brings its own validation), each with a folder of dark images and one of references
-    (``low|high``, ``low|normal`` or ``input|gt``); upper and lower case are the same. One split is enough.
+    ``root`` has one folder per split (``our485`` or ``train``; ``eval15`` or ``test``; ``val`` or ``valid``
+    if the set has a validation split), each with a folder of dark images and one of references (``low|high``,
+    ``low|normal`` or ``input|gt``); names are case-insensitive. One split suffices.
 
     Args:
-        root: The set's folder.
-        splits: Folder names of ``train``, ``val`` and ``test``, for a layout of your own.
-        folders: Pairs of folder names, dark images first, for a layout of your own.
+        root: Folder of the set.
+        splits: Folder names of ``train``, ``val`` and ``test``, for other layouts.
+        folders: Pairs of folder names, dark images first, for other layouts.
     """
 
     def __init__(
@@ -200,11 +200,11 @@ class PairedFolder:
         return str(self.root)
 
     def items(self, split: Split, name: str) -> list[PairItem]:
-        """List the pairs of a split; empty where the folder has only other splits.
+        """Return the pairs of a split; empty if the folder has only other splits.
 
         Raises:
-            ValueError: If the folder is missing, empty or in no known layout, or if files do not pair up; one
-                message names the first five culprits and the remedy.
+            ValueError: If the folder is missing, empty or in no known layout, or if files do not match; the
+                message names the first five problems and the remedy.
         """
         folder = self.split_folder(split)
         if folder is None:
@@ -222,7 +222,7 @@ class PairedFolder:
         return [FilePair(f"{name}/{stem}", *pair) for stem, pair in pairs.items()]
 
     def split_folder(self, split: Split) -> Path | None:
-        """Find the folder of a split; None where there are only others.
+        """Return the folder of a split; None if there are only other splits.
 
         Raises:
             ValueError: If the set's folder is missing, in no known layout, or has two folders for the split.
@@ -245,10 +245,10 @@ class PairedFolder:
         return folders[0] if folders else None
 
     def pair_folders(self, folder: Path) -> tuple[Path, Path]:
-        """Find a split's folder of dark images and that of references.
+        """Return a split's folders of dark images and of references.
 
         Raises:
-            ValueError: If there is none, or more than one pair of them.
+            ValueError: If there is no such pair of folders, or more than one.
         """
         subfolders = _subfolders(folder)
         found = [
@@ -273,10 +273,10 @@ def name_sets(
     sets: Mapping[str, PairSet] | None,
     layout: Callable[[Path], PairSet],
 ) -> dict[str, PairSet]:
-    """Call each set as its folder, beside those that have names already.
+    """Return all sets keyed by name; those of ``root`` are named after their folders.
 
     Raises:
-        ValueError: If two would be called alike, or a name holds a slash.
+        ValueError: If two sets have one name, or a name contains a slash.
     """
     roots = [root] if isinstance(root, str | Path) else list(root or [])
     named = dict(sets or {})

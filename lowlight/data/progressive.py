@@ -1,4 +1,4 @@
-"""Training that begins with small crops in large batches and goes on to larger ones."""
+"""Progressive training: small crops in large batches first, larger crops later."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -7,13 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Stage:
-    """Some epochs of a training.
+    """Consecutive epochs with crops and batches of one size.
 
     Args:
-        epochs: How many; 0 leaves the stage out.
-        patch_size: Side of their crops in pixels; ``None`` takes whole images.
-        batch_size: Their samples a batch.
-        resize: Side in pixels that their images are resized to, as squares; ``None`` is ``data.resize``.
+        epochs: Number of epochs; 0 skips the stage.
+        patch_size: Side of the crops in pixels; ``None`` takes whole images.
+        batch_size: Samples per batch.
+        resize: Side in pixels of the squares to which images are resized; ``None`` is ``data.resize``.
     """
 
     epochs: int
@@ -23,10 +23,10 @@ class Stage:
 
 
 def read_stages(given: Sequence[Mapping[str, Any]] | None) -> list[Stage]:
-    """Read the stages of ``data.progressive``; none where it is ``None`` or empty.
+    """Return the stages of ``data.progressive``, which may be ``None`` or empty.
 
     Raises:
-        ValueError: If a stage lacks a number, has another, or one is too small or no whole number.
+        ValueError: If a stage lacks a key or has an unknown one, or a number is too small or no integer.
     """
     stages = []
     for stage in given or []:
@@ -46,7 +46,7 @@ def read_stages(given: Sequence[Mapping[str, Any]] | None) -> list[Stage]:
 
 
 def stage_of(stages: Sequence[Stage], epoch: int) -> Stage | None:
-    """Return the stage of an epoch, counted from 0; None once all are over."""
+    """Return the stage of an epoch, counted from 0; None after the last stage."""
     for stage in stages:
         if epoch < stage.epochs:
             return stage

@@ -1,4 +1,4 @@
-"""How far the dark image of a pair is shifted against its reference."""
+"""Detecting a shift between the dark image and the reference of a pair."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,27 +8,27 @@ from lowlight.colour import luma
 Array = NDArray[np.float32]
 
 LEAST_SHIFT = 4
-"""Shifts of fewer pixels are taken for aligned: found at half size, they are known to two pixels."""
+"""Smallest shift reported, in pixels; measured at half size, shifts are accurate to two pixels."""
 
 LEAST_GAIN = 0.1
-"""By so much must the edges correlate better after a shift, for it to be believed."""
+"""Smallest gain in the edges' correlation for which a shift is accepted."""
 
 LEAST_SIDE = 32
-"""Images with a shorter side, in pixels, are not judged."""
+"""Shortest side, in pixels, of images that are checked."""
 
 
 def shift(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """Find by how many pixels a dark image is shifted against its reference.
+    """Return the shift, in pixels, of a dark image against its reference.
 
-    Phase correlation of the strength of edges in log-luminance, which exposure changes little, at half size.
-    A peak is believed only if the edges themselves then correlate clearly better than unshifted.
+    Phase correlation, at half size, of the edge strength in log-luminance, which exposure changes little. A
+    peak is accepted only if the edges then correlate clearly better than unshifted.
 
     Args:
         low: The dark image, 8-bit, of shape (H, W, 3).
-        high: Its reference, of the same shape.
+        high: Its reference, same shape.
 
     Returns:
-        Pixels down and to the right; None for an aligned pair, or one too small or too plain to tell.
+        Pixels down and to the right; None for an aligned pair, or one too small or too uniform to judge.
 
     Reference:
         Kuglin and Hines, 1975, "The phase correlation image alignment method".
@@ -54,7 +54,7 @@ def _edges(pixels: NDArray[np.uint8]) -> Array:
 
 
 def _peak(dark: Array, bright: Array) -> tuple[int, int]:
-    """Return the shift, down and across, at which the phases agree best."""
+    """Return the peak of the phase correlation as a shift down and across."""
     window = np.outer(*(np.hanning(side) for side in dark.shape)).astype(np.float32)
     first, second = (np.fft.rfft2((image - image.mean()) * window) for image in (dark, bright))
     cross = first * second.conj()
@@ -68,7 +68,7 @@ def _peak(dark: Array, bright: Array) -> tuple[int, int]:
 
 
 def _correlation(dark: Array, bright: Array, down: int, across: int) -> float:
-    """Return the Pearson correlation of two images where they overlap after a shift."""
+    """Return the Pearson correlation of the overlap of two images after a shift."""
     height, width = dark.shape
     first = dark[max(down, 0) : height + min(down, 0), max(across, 0) : width + min(across, 0)]
     second = bright[max(-down, 0) : height + min(-down, 0), max(-across, 0) : width + min(-across, 0)]

@@ -1,4 +1,4 @@
-"""The no-learning control: what a method scores that only remembers the training references."""
+"""Retrieval baseline: the scores of a method that only memorises the training references."""
 
 from pathlib import Path
 
@@ -11,19 +11,18 @@ from lowlight.images import from_uint8, write_image
 
 
 def retrieve(data: PairDataModule, out: Path) -> dict[str, tuple[str, float]]:
-    """Answer each test image with the reference of the training pair whose dark image is most alike.
+    """Answer each test image with the reference of the training pair whose dark image is most similar.
 
-    Alike means the highest Pearson correlation of thumbnails (48x32 pixels, BT.601 grey). Nothing is learnt
-    and the test references are not looked at: what this scores above a constant picture, it owes to test
-    scenes that stand in the training set. All training pairs are searched, those held out for validation
-    included.
+    Similarity is the Pearson correlation of thumbnails (48x32 pixels, BT.601 grey). Nothing is learnt and the
+    test references are not used, so every score above that of a constant image is due to test scenes that
+    occur in the training set. All training pairs are searched, including those held out for validation.
 
     Args:
         data: The pairs; set up here.
-        out: Where the answers are written, as ``<stem>.png``; of several sets, in a folder each.
+        out: Folder of the answers, ``<stem>.png``, with one subfolder per set if there are several.
 
     Returns:
-        For each test image, by its name, the training pair's name and the correlation.
+        Name of the training pair and correlation, keyed by the test image's name.
 
     Raises:
         ValueError: If a split is missing or unusable.
@@ -32,9 +31,9 @@ def retrieve(data: PairDataModule, out: Path) -> dict[str, tuple[str, float]]:
     train, test = [data.datasets["train"], data.datasets["val"]], data.datasets["test"]
     pairs = [(dataset, index) for dataset in train for index in range(len(dataset))]
     known = standardised([thumbnail(dataset.pixels(index)[0]) for dataset, index in pairs])
-    asked = standardised([thumbnail(test.pixels(index)[0]) for index in range(len(test))])
+    queries = standardised([thumbnail(test.pixels(index)[0]) for index in range(len(test))])
     answers = {}
-    for index, correlations in enumerate(asked @ known.T):
+    for index, correlations in enumerate(queries @ known.T):
         best = int(correlations.argmax())
         dataset, source = pairs[best]
         height, width = test.pixels(index).shape[1:3]

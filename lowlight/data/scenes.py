@@ -1,4 +1,4 @@
-"""Scene groups: images that show the same scene must not stand on both sides of a split."""
+"""Scene groups: images of one scene must not be on both sides of a split."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from PIL import Image
 from lowlight.colour import luma
 
 THUMBNAIL = (48, 32)
-"""Width and height of a thumbnail in pixels."""
+"""Width and height of a thumbnail, in pixels."""
 
 SAME_SCENE = 0.93
-"""Thumbnails of a higher Pearson correlation show the same scene."""
+"""Pearson correlation of thumbnails above which two images show one scene."""
 
-_ROWS = 1024  # correlations of this many images with all others at a time, to bound the memory
+_ROWS = 1024  # images correlated with all others at a time, which bounds the memory
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Shrink 8-bit RGB of shape (H, W, 3) to BT.601 grey of shape (32, 48), averaging areas."""
+    """Shrink 8-bit RGB of shape (H, W, 3) to BT.601 grey of shape (32, 48) by area averaging."""
     grey = Image.fromarray(luma(pixels.astype(np.float32)))
     return np.asarray(grey.resize(THUMBNAIL, Image.Resampling.BOX))
 
@@ -31,12 +31,12 @@ def scene_groups(
     """Group images by scene: the connected components of equal labels and of similar thumbnails.
 
     Args:
-        thumbnails: One an image, from :func:`thumbnail`; a uniform one is similar to none.
-        labels: One an image: what it is known to show, or ``None``.
+        thumbnails: One per image, from :func:`thumbnail`; a uniform one is similar to no other.
+        labels: Known scene of each image, or ``None``.
         threshold: Pearson correlation above which two thumbnails show the same scene.
 
     Returns:
-        Indices of the images of each scene, ascending; the scenes in the order of their first image.
+        Image indices per scene, ascending; scenes in the order of their first image.
     """
     parent = list(range(len(thumbnails)))
 
@@ -73,8 +73,9 @@ def _similar(thumbnails: Sequence[NDArray[np.float32]], threshold: float) -> lis
 
 
 def standardised(thumbnails: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """Return thumbnails as rows of zero mean and unit norm, whose products are their Pearson correlations; a
-    uniform one is a row of zeros.
+    """Return thumbnails as rows of zero mean and unit norm, so that products are Pearson correlations.
+
+    A uniform thumbnail becomes a row of zeros.
     """
     rows = np.stack([np.ravel(grey) for grey in thumbnails]).astype(np.float64)
     rows -= rows.mean(1, keepdims=True)
@@ -85,21 +86,21 @@ def standardised(thumbnails: Sequence[NDArray[np.float32]]) -> NDArray[np.float6
 
 
 def hold_out(groups: Sequence[Sequence[int]], fraction: float, seed: int) -> list[int]:
-    """Choose whole groups for validation until a fraction of all images is reached.
+    """Hold out whole scenes for validation until a fraction of all images is reached.
 
-    Groups come in an order shuffled by ``seed``; one that would bring the choice above half of the images is
-    passed over, unless ``fraction`` itself asks for more.
+    Scenes are taken in an order shuffled by ``seed``; one that would bring the share above one half is
+    skipped, unless ``fraction`` is larger itself.
 
     Args:
-        groups: Indices of the images of each scene.
-        fraction: Share of the images wanted, in (0, 1).
-        seed: Another seed, another choice.
+        groups: Image indices per scene.
+        fraction: Share of the images to hold out, in (0, 1).
+        seed: Seed of the order.
 
     Returns:
-        The indices chosen, ascending; never all of them.
+        Indices of the images held out, ascending; never all of them.
 
     Raises:
-        ValueError: If there is only one group, which cannot be split.
+        ValueError: If there is only one scene, which cannot be split.
     """
     total = sum(len(group) for group in groups)
     if len(groups) < 2:

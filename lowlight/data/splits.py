@@ -1,4 +1,4 @@
-"""Which pairs train and which test: as published, apart by scene, or by file to show the leak."""
+"""Protocols that divide pairs into training and test: as published, disjoint by scene, or by file."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,34 +10,32 @@ from lowlight.data.pairs import PairItem
 from lowlight.data.scenes import scene_groups
 
 Protocol = Literal["standard", "scene_disjoint", "by_file"]
-"""How pairs are divided.
+"""Division into training and test pairs.
 
-``standard``: the published split. ``scene_disjoint``: the published test split, and of the training pairs
-those whose scene no test image shows. ``by_file``: all pairs pooled and divided anew whatever they show, as
-many test pairs as published; only to show how much that leaks.
+``standard``: the published split. ``scene_disjoint``: the published split without training pairs whose scene
+occurs in the test split. ``by_file``: all pairs pooled and divided at random regardless of scenes, with the
+published number of test pairs; only to measure the leak.
 """
 
 PROTOCOLS = get_args(Protocol)
 
 
 def by_file(train: Sequence[PairItem], test: Sequence[PairItem]) -> tuple[list[PairItem], list[PairItem]]:
-    """Pool pairs and divide them at random, the same way for every seed of a training.
+    """Pool pairs and divide them at random, independently of the training's seed.
 
     Returns:
-        Training and test pairs, as many as given, each in the order of their names.
+        As many training and test pairs as given, sorted by name.
 
     Raises:
         ValueError: If either is empty or two pairs have the same name.
     """
     if not train or not test:
-        raise ValueError(
-            "data.split=by_file divides training and test pairs anew, but there is only one split"
-        )
+        raise ValueError("data.split=by_file pools training and test pairs, but there is only one split")
     pool = sorted([*train, *test], key=lambda item: item.name)
     twice = [name for name, count in Counter(item.name for item in pool).items() if count > 1]
     if twice:
         raise ValueError(
-            f"data.split=by_file pools all pairs, but {twice[0]} stands in both splits; rename one pair"
+            f"data.split=by_file pools all pairs, but {twice[0]} is in both splits; rename one pair"
         )
     chosen = set(np.random.default_rng(0).choice(len(pool), size=len(test), replace=False).tolist())
     return (
@@ -47,7 +45,7 @@ def by_file(train: Sequence[PairItem], test: Sequence[PairItem]) -> tuple[list[P
 
 
 def hold_out_files(count: int, fraction: float, seed: int) -> list[int]:
-    """Choose single images for validation, with no regard to scenes; at least one, never all."""
+    """Choose images for validation regardless of scenes, at least one and never all."""
     wanted = min(max(round(fraction * count), 1), count - 1)
     return sorted(np.random.default_rng(seed).permutation(count)[:wanted].tolist())
 
@@ -55,14 +53,14 @@ def hold_out_files(count: int, fraction: float, seed: int) -> list[int]:
 def scenes_on_both_sides(
     train: Sequence[tuple[np.ndarray, str | None]], test: Sequence[tuple[np.ndarray, str | None]]
 ) -> tuple[list[int], list[int]]:
-    """Find the images whose scene stands on the other side too.
+    """Find the images whose scene occurs in both splits.
 
     Args:
-        train: Thumbnail and known scene (or ``None``) of each training image.
-        test: The same of each test image.
+        train: Thumbnail and known scene (or ``None``) per training image.
+        test: Thumbnail and known scene (or ``None``) per test image.
 
     Returns:
-        Indices of the training images and of the test images, ascending.
+        Indices of these training images and test images, ascending.
     """
     thumbnails, labels = zip(*[*train, *test], strict=True)
     mixed = [group for group in scene_groups(thumbnails, labels) if group[0] < len(train) <= group[-1]]

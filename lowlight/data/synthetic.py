@@ -1,10 +1,10 @@
-"""Pairs made from bright photographs by a physically argued darkening.
+"""Pairs made from bright photographs by a physical model of short exposures.
 
 The embedded photographs are the colour ones inside the scikit-image wheel, read where they are installed:
 ``astronaut`` (NASA, public domain), ``chelsea`` (Stéfan van der Walt, CC0), ``coffee`` (Rachel Michetti,
 CC0), ``rocket`` (SpaceX, public domain), ``motorcycle_left`` and ``motorcycle_right`` (Middlebury 2014 stereo
 benchmark: Nera Nesic, Porter Westling, Xi Wang, York Kitajima, Greg Krathwohl and Daniel Scharstein; no
-licence stated; only trained on). Six photographs show that the study works; they do not rank methods.
+licence stated; only trained on). Six photographs show that the study runs; they do not rank methods.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ EMBEDDED: Mapping[str, Mapping[str, str]] = {
     "val": {"chelsea.png": "chelsea"},
     "test": {"coffee.png": "coffee"},
 }
-"""File and scene of each embedded photograph, by split."""
+"""File and scene of each embedded photograph, per split."""
 
 
 def expose(
@@ -44,20 +44,20 @@ def expose(
     read_noise: float,
     generator: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Record linear light with a sensor: photons are counted, and the counting has an error of its own.
+    """Simulate a sensor with shot and read noise.
 
-    A pixel of light y collects Poisson(exposure * full_well * y) electrons, to which reading adds a Gaussian
-    error; so the variance of the result is ``exposure * y / full_well + (read_noise / full_well)^2``.
+    A pixel of light ``y`` collects Poisson(exposure * full_well * y) electrons, and reading adds a Gaussian
+    error, so the variance of the result is ``exposure * y / full_well + (read_noise / full_well)^2``.
 
     Args:
         light: Linear light in [0, 1], any shape.
-        exposure: Time of exposure relative to one in which light 1 fills a pixel's well.
-        full_well: Electrons of a full well.
-        read_noise: Standard deviation of the reading error in electrons.
+        exposure: Exposure time relative to the one at which light 1 fills a pixel's well.
+        full_well: Full well capacity in electrons.
+        read_noise: Standard deviation of the read noise in electrons.
         generator: Source of the noise.
 
     Returns:
-        The recorded signal as a share of the full well, of the same shape; it may be slightly negative.
+        Signal as a share of the full well, same shape; it may be slightly negative.
 
     Reference:
         Foi, Trimeche, Katkovnik, Egiazarian, 2008, "Practical Poissonian-Gaussian noise modeling and fitting
@@ -75,26 +75,26 @@ def darken(
     read_noise: float = 4,
     generator: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    """Make the photograph that a short exposure of the same scene would have given.
+    """Simulate a short exposure of a photographed scene.
 
-    sRGB is turned into linear light, exposed with shot and read noise, turned back and rounded to 8 bits.
+    sRGB is converted to linear light, exposed with shot and read noise, converted back and rounded to 8 bits.
 
     Args:
-        high: A bright photograph, 8-bit sRGB of shape (H, W, 3).
-        exposure: Time of exposure relative to the bright photograph's.
-        full_well: Electrons of a full well; fewer mean more shot noise.
-        read_noise: Standard deviation of the reading error in electrons.
+        high: Bright photograph, 8-bit sRGB, shape (H, W, 3).
+        exposure: Exposure time relative to the bright photograph's.
+        full_well: Full well capacity in electrons; lower values mean more shot noise.
+        read_noise: Standard deviation of the read noise in electrons.
         generator: Source of the noise.
 
     Returns:
-        The dark photograph, 8-bit sRGB of the same shape.
+        Dark photograph, 8-bit sRGB, same shape.
 
     Reference:
         Brooks, Mildenhall, Xue, Chen, Sharlet, Barron, 2019, "Unprocessing Images for Learned Raw Denoising",
-        section 3: noise belongs into linear light, before the camera's processing.
+        section 3: noise is added in linear light, before the camera's processing.
 
-    Differs from the paper: of the camera's processing only the sRGB curve is undone and repeated; white
-    balance, colour matrix, mosaic and tone curve are unknown for a finished photograph and left out.
+    Differs from the paper: only the sRGB curve of the camera's processing is inverted and reapplied; white
+    balance, colour matrix, mosaic and tone curve are unknown for a finished photograph.
     """
     light = srgb_to_linear(high / 255)
     recorded = expose(light, exposure, full_well, read_noise, generator)
@@ -103,10 +103,10 @@ def darken(
 
 @dataclass(frozen=True)
 class DarkenedView:
-    """A pair made from a part of a bright photograph; everything random in it follows from its fields.
+    """A pair made from a crop of a bright photograph; all randomness follows from its fields.
 
-    ``box`` is the part, (left, top, right, bottom) in pixels, ``size`` the width and height it is resized to
-    (antialiased bicubic), ``noise_seed`` the seed of the noise.
+    ``box`` is the crop, (left, top, right, bottom) in pixels, ``size`` the width and height to which it is
+    resized (antialiased bicubic), ``noise_seed`` the seed of the noise.
     """
 
     name: str
@@ -120,7 +120,7 @@ class DarkenedView:
     noise_seed: int
 
     def key(self) -> str:
-        """Identify the pixels by the photograph's path, size and time and by all of the darkening."""
+        """Return a key of the pixels: the photograph's path, size and time, and all parameters."""
         fields = (self.box, self.size, self.exposure, self.full_well, self.read_noise, self.noise_seed)
         return f"darkened 1|{file_state(self.photo)}|{fields}"
 
@@ -129,7 +129,7 @@ class DarkenedView:
         image_size(self.photo)
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Cut the view out of the photograph and darken it."""
+        """Crop the photograph and darken it."""
         view = Image.fromarray(read_rgb(self.photo)).resize(self.size, Image.Resampling.BICUBIC, self.box)
         high = np.asarray(view)
         generator = np.random.default_rng(self.noise_seed)
@@ -138,25 +138,25 @@ class DarkenedView:
 
 
 class DarkenedPhotographs:
-    """Pairs made from the embedded photographs, or from any folder of bright ones.
+    """Pairs made from the embedded photographs, or from any folder of bright photographs.
 
-    A photograph gives ``views`` parts, each at ``exposures`` short exposures drawn log-uniformly from
-    ``exposure_range``. No photograph is in two splits. The embedded ones bring their own validation; of a
-    folder ``test_fraction`` of the photographs, chosen by a hash of their names, is for testing, and the data
-    module holds validation out of the others. The pairs follow from the photographs and ``seed``, which is
-    part of the set's identity and not the seed of a training.
+    Each photograph gives ``views`` crops, each at ``exposures`` short exposures drawn log-uniformly from
+    ``exposure_range``. No photograph is in two splits. The embedded photographs have a validation split; in a
+    folder, ``test_fraction`` of the photographs, chosen by a hash of their names, are for testing, and the
+    data module holds out validation images from the others. The pairs depend on the photographs and ``seed``,
+    which identifies the set and is not the training's seed.
 
     Args:
-        root: A folder of bright photographs; ``None`` means the embedded ones.
-        views: Parts of a training photograph.
-        test_views: Parts of a validation or test photograph.
-        size: Width and height of a part in pixels; ``None`` means the whole photograph as it is (one view).
-        exposures: Dark images of each part.
-        exposure_range: Shortest and longest exposure, relative to the photograph's own.
-        full_well: Electrons of a full well, see :func:`darken`.
-        read_noise: Standard deviation of the reading error in electrons.
-        test_fraction: Share of a folder's photographs for testing; at least one.
-        seed: Seed of parts, exposures and noise.
+        root: Folder of bright photographs; ``None`` is the embedded ones.
+        views: Crops per training photograph.
+        test_views: Crops per validation or test photograph.
+        size: Width and height of a crop in pixels; ``None`` is the whole photograph (one view).
+        exposures: Dark images per crop.
+        exposure_range: Shortest and longest exposure time, relative to the photograph's.
+        full_well: Full well capacity in electrons; see :func:`darken`.
+        read_noise: Standard deviation of the read noise in electrons.
+        test_fraction: Share of a folder's photographs for testing; at least one photograph.
+        seed: Seed of crops, exposures and noise.
     """
 
     def __init__(
@@ -197,11 +197,11 @@ class DarkenedPhotographs:
         return "embedded photographs" if self.root is None else str(self.root)
 
     def items(self, split: Split, name: str) -> list[PairItem]:
-        """List the pairs of a split of the set called ``name``.
+        """Return the pairs of a split, named ``<name>/<stem>-<view>-<exposure>``.
 
         Raises:
-            ValueError: If the folder is missing, holds fewer than two photographs or two of the same stem, or
-                if a photograph cannot be read.
+            ValueError: If the folder is missing, has fewer than two photographs or two of one stem, or if a
+                photograph cannot be read.
         """
         views = self.views if split == "train" else self.test_views
         photos = self._photographs(split)

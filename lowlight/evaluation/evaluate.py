@@ -55,7 +55,7 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
     if config.checkpoint:
         return _evaluate_method(config, load_method(config.checkpoint, trust=config.trust))
     method = build(config.method)
-    if any(True for _ in method.parameters()):
+    if method.learns:
         raise ValueError(f"method={config.method.name} must be trained first: give checkpoint=RUN_OR_CKPT")
     return _evaluate_method(config, method)
 
@@ -84,7 +84,7 @@ def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
     if trainer.is_global_zero:
         about = {
             "method": config.name or method.name,
-            "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+            "parameters": method.parameter_count,
         }
         about |= _take_over_training(Path(config.checkpoint), folder) if config.checkpoint else UNTRAINED
         _finish(

@@ -7,7 +7,7 @@ The pairs are aligned, so the position of each feature in the reference is known
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowlight.colour import LUMA
-from lowlight.images import Pair, round_to_8_bits, to_uint8
+from lowlight.images import Batch, round_to_8_bits, to_uint8
 
 SIGMAS = (0, 5, 10, 20)
 """Standard deviations of the added noise, on the scale of 0 to 255."""
@@ -56,7 +56,7 @@ class Features(NamedTuple):
 
 
 def match_features(
-    enhance: Enhance, pairs: Iterable[Pair], sigmas: Sequence[int] = SIGMAS, seed: int = 0
+    enhance: Enhance, pairs: Iterable[Batch], sigmas: Sequence[int] = SIGMAS, seed: int = 0
 ) -> list[Row]:
     """Match features of the dark, enhanced and reference image of each pair with the clean reference's.
 
@@ -85,7 +85,7 @@ def match_features(
     cv2 = opencv()
     rows = []
     for batch in pairs:
-        (name,) = cast(list[str], batch["name"])
+        (name,) = batch["name"]
         low, high = batch["low"], batch["high"]
         reference = _grey(high)
         perspective = known_perspective(*reference.shape)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from lowlight.checkpoints.load import from_pretrained
@@ -15,9 +16,6 @@ from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer, load_engine, to_
 
 DEFAULT = "coarse_to_fine"
 """The method that enhances where none is named."""
-
-CLASSICAL = "lowlight.methods.Classical"
-"""The class of what learns nothing, as the configs of the methods name it."""
 
 
 def choose(
@@ -68,6 +66,6 @@ def ready_made() -> list[str]:
     """
     folder = config_folder() / "method"
     configs = {name: OmegaConf.load(folder / f"{name}.yaml") for name in available("method")}
-    return shipped() + [
-        name for name, config in configs.items() if OmegaConf.select(config, "_target_") == CLASSICAL
-    ]
+    targets = {name: OmegaConf.select(config, "_target_") for name, config in configs.items()}
+    classes: dict[str, type[Method]] = {n: get_class(target) for n, target in targets.items() if target}
+    return shipped() + [name for name, method in classes.items() if not method.learns]

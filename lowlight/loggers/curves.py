@@ -1,4 +1,4 @@
-"""Curves of a run as CSV."""
+"""CSV file of a run's curves."""
 
 import csv
 from pathlib import Path
@@ -11,12 +11,12 @@ from lowlight.files import write_table
 
 
 class CurveLogger(Logger):
-    """Write the curves of a run as ``metrics.csv``: a row an epoch, counted from 1, whole after each epoch.
+    """Write the curves of a run to ``metrics.csv``, one row per epoch, counted from 1, after each epoch.
 
-    An existing file is continued: a resumed run keeps the rows of the epochs before.
+    An existing file is continued, so a resumed run keeps the rows of earlier epochs.
 
     Args:
-        folder: Where the file goes.
+        folder: Folder of the file.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -29,21 +29,21 @@ class CurveLogger(Logger):
 
     @property
     def name(self) -> str:
-        """The kind of logger."""
+        """Kind of the logger."""
         return "csv"
 
     @property
     def version(self) -> str:
-        """One file, one version."""
+        """Empty, since there is one file per run."""
         return ""
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: ``config.yaml`` holds them."""
+        """Do nothing; ``config.yaml`` has the settings."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Take metrics of an epoch; those of the test go to ``metrics.json`` instead."""
+        """Add the metrics of an epoch; test scores are written to ``metrics.json`` instead."""
         curves = {key: value for key, value in metrics.items() if key.startswith(("train/", "val/"))}
         if curves and "epoch" in metrics:
             self.rows.setdefault(int(metrics["epoch"]) + 1, {}).update(curves)

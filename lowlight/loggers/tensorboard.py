@@ -9,15 +9,15 @@ from omegaconf import OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from lowlight.loggers.base import Sample, divide
+from lowlight.loggers.base import RunLogger, Sample, divide
 
 
-class TensorBoardCurves(TensorBoardLogger):
-    """Log to TensorBoard, into ``tensorboard/`` of the run folder: curves over the epochs, samples, config.
+class TensorBoardCurves(RunLogger, TensorBoardLogger):
+    """Log to TensorBoard, in ``tensorboard/`` of the run folder: curves over epochs, samples and config.
 
     Args:
-        save_dir: The run folder.
-        arguments: Of TensorBoard's ``SummaryWriter``.
+        save_dir: Run folder.
+        arguments: Arguments of TensorBoard's ``SummaryWriter``.
 
     Raises:
         ValueError: If TensorBoard is not installed.
@@ -33,14 +33,14 @@ class TensorBoardCurves(TensorBoardLogger):
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Show the config as text."""
+        """Log the config as text."""
         self.hparams.update(params)
         text = OmegaConf.to_yaml(OmegaConf.create(dict(params)))
         self.experiment.add_text("config", f"```yaml\n{text}```")
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log curves at their epoch, and test scores at the number of epochs trained."""
+        """Log curves at their epoch, and test scores at the number of trained epochs."""
         curves, scores, epoch = divide(metrics)
         if curves:
             super().log_metrics(curves, step if epoch is None else epoch + 1)
@@ -49,6 +49,6 @@ class TensorBoardCurves(TensorBoardLogger):
 
     @rank_zero_only
     def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
-        """Show each sample as one picture: low, enhanced and reference side by side."""
+        """Log each sample as one image: low, enhanced and reference side by side."""
         for sample in samples:
             self.experiment.add_image(f"samples/{sample.name}", torch.cat(sample[1:], dim=-1), epoch)

@@ -2,44 +2,39 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from lightning_fabric.loggers.logger import rank_zero_experiment
-from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from lowlight.checkpoints.recipe import make
 from lowlight.files import write_text
-from lowlight.loggers.base import Sample, divide
-from lowlight.methods import Method
+from lowlight.loggers.base import RunLogger, Sample, divide
 from lowlight.runs.folder import WANDB_ID
-from lowlight.runs.provenance import provenance
 
 log = logging.getLogger(__name__)
 
 _TAG_LENGTH = 64
-"""Most characters that W&B allows in a tag."""
+"""Maximum length of a W&B tag, in characters."""
 
 
-class WandbCurves(WandbLogger):
-    """Log to Weights & Biases: curves over the epochs, test scores in the summary, samples as a table.
+class WandbCurves(RunLogger, WandbLogger):
+    """Log to Weights & Biases: curves over epochs, test scores in the summary, samples as a table.
 
-    The run's id is kept in the run folder: a run that is taken up again goes on under the same id.
+    The run's id is stored in the run folder, so that a resumed run continues under the same id.
 
     Args:
-        save_dir: The run folder, which must exist when the run begins.
-        offline: Whether everything stays on the disk. None is offline where W&B has no API key, and
-            otherwise what W&B's own settings say, such as WANDB_MODE.
-        id: The run's id; by default that of an agent, of the run folder, or a new one.
-        tags: Longer ones than W&B allows are shortened in the middle.
-        arguments: Of ``wandb.init``, such as ``project``, ``name``, ``group`` and ``entity``.
+        save_dir: Run folder, which must exist when the run begins.
+        offline: Whether nothing is sent. None is offline without an API key, and otherwise follows W&B's own
+            settings, such as WANDB_MODE.
+        id: Id of the run; by default an agent's, the run folder's, or a new one.
+        tags: Tags; those longer than W&B allows are shortened in the middle.
+        arguments: Arguments of ``wandb.init``, such as ``project``, ``name``, ``group`` and ``entity``.
 
     Raises:
-        ValueError: If the run must be online but W&B has no API key; it is never asked for.
+        ValueError: If ``offline`` is False but W&B has no API key; there is no prompt for one.
     """
 
     def __init__(
@@ -53,17 +48,17 @@ class WandbCurves(WandbLogger):
         self.id_file = Path(save_dir) / WANDB_ID
         if id is None and "WANDB_RUN_ID" not in os.environ and self.id_file.exists():
             id = self.id_file.read_text(encoding="utf-8").strip()  # noqa: A001
-        # Not Lightning's `offline`: that sets WANDB_MODE for every later job of the process.
+        # Lightning's `offline` would set WANDB_MODE for all later jobs of the process.
         is_first = getattr(rank_zero_only, "rank", 0) == 0
         arguments["mode"] = _mode(offline, Path(save_dir)) if is_first else "disabled"
         shortened = None if tags is None else list(dict.fromkeys(_shorten(tag) for tag in tags))
         super().__init__(save_dir=str(save_dir), id=id, tags=shortened, **arguments)
-        self._wandb_init.pop("anonymous", None)  # W&B warns of it, even unset
+        self._wandb_init.pop("anonymous", None)  # W&B warns about it even if unset
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The W&B run; begun, and its id stored, at the first use."""
+        """The W&B run; started, and its id stored, at first use."""
         is_new = self._experiment is None
         run = super().experiment
         if is_new:
@@ -74,7 +69,7 @@ class WandbCurves(WandbLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log curves at their epoch; test scores go to the run's summary."""
+        """Log curves at their epoch, and test scores to the run's summary."""
         curves, scores, epoch = divide(metrics)
         if curves:
             self.experiment.log(curves | ({} if epoch is None else {"epoch": epoch + 1}))
@@ -83,7 +78,7 @@ class WandbCurves(WandbLogger):
 
     @rank_zero_only
     def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
-        """Log a table with a row a sample: name, low, enhanced, reference."""
+        """Log a table with one row per sample: name, low, enhanced, reference."""
         import wandb
 
         rows = [
@@ -95,9 +90,9 @@ class WandbCurves(WandbLogger):
 
     @rank_zero_only
     def log_best(self, checkpoint: Path, about: Mapping[str, Any]) -> None:
-        """Log the best checkpoint as an artifact and what is known of it, in the summary too.
+        """Log the best checkpoint as an artifact, and ``about`` as its metadata and to the summary.
 
-        Offline, W&B reads the file when it is synced, so it must still be in its place then.
+        Offline, W&B reads the file at the time of syncing, so it must still be there.
         """
         import wandb
 
@@ -106,73 +101,40 @@ class WandbCurves(WandbLogger):
         self.experiment.log_artifact(artifact)
         self.experiment.summary.update(dict(about))
 
+    def log_failure(self, config: Mapping[str, Any], reason: str) -> None:
+        """Log a failed run, unless there is one already, which may be resumed."""
+        if self.id_file.exists():
+            return
+        self.log_hyperparams(dict(config))
+        self.experiment.summary["failed"] = reason
+        self.id_file.unlink(missing_ok=True)  # a later attempt is another run
+        self.experiment.finish(exit_code=1)
 
-def describe(loggers: Sequence[Logger], config: DictConfig, method: Method) -> None:
-    """Tell loggers what is run: the resolved config, commit, versions, machine and number of parameters."""
-    about = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
-    about |= provenance()
-    about["parameters"] = sum(parameter.numel() for parameter in method.net.parameters())
-    for logger in loggers:
-        logger.log_hyperparams(about)
+    def finish(self, exit_code: int) -> None:
+        """End the run, so that the next job of a sweep gets its own."""
+        import wandb
 
-
-def log_best(loggers: Sequence[Logger], checkpoint: Path, about: Mapping[str, Any]) -> None:
-    """Hand the best checkpoint to the loggers that keep one; nothing where none was validated.
-
-    Args:
-        loggers: The run's loggers.
-        checkpoint: The run's ``best.ckpt``.
-        about: The objective's value by its name, and ``best_epoch``, counted from 1.
-    """
-    for logger in loggers:
-        if isinstance(logger, WandbCurves) and checkpoint.exists():
-            logger.log_best(checkpoint, about)
-
-
-@contextmanager
-def finishing(loggers: Sequence[Logger]) -> Iterator[None]:
-    """End the W&B run, as failed after an error: the next job of a sweep must get its own."""
-    exit_code = 1
-    try:
-        yield
-        exit_code = 0
-    finally:
-        if any(isinstance(logger, WandbLogger) for logger in loggers):
-            import wandb
-
-            wandb.finish(exit_code=exit_code)
-
-
-def report_failure(config: DictConfig, reason: str) -> None:
-    """Leave a failed run in W&B, where that is used, for a job that failed before its run began."""
-    for logger in (make(config.logger) or {}).values():
-        if not isinstance(logger, WandbCurves) or logger.id_file.exists():
-            continue
-        as_written = cast(dict[str, Any], OmegaConf.to_container(config))  # resolving may be what failed
-        logger.log_hyperparams(as_written)
-        logger.experiment.summary["failed"] = reason
-        logger.id_file.unlink(missing_ok=True)  # a later attempt is another run
-        logger.experiment.finish(exit_code=1)
+        wandb.finish(exit_code=exit_code)
 
 
 def _mode(offline: bool | None, folder: Path) -> str | None:
-    """Return W&B's mode, offline without an API key; None leaves it to W&B's own settings."""
-    asked = os.environ.get("WANDB_MODE") if offline is None else ("offline" if offline else "online")
-    if asked in (None, "online"):
+    """Return W&B's mode, which is offline without an API key; None follows W&B's own settings."""
+    wanted = os.environ.get("WANDB_MODE") if offline is None else ("offline" if offline else "online")
+    if wanted in (None, "online"):
         import wandb
 
         if wandb.run is not None or wandb.login(prompt=False, verify=False):
-            return asked
-        if asked == "online":
+            return wanted
+        if wanted == "online":
             raise ValueError(
                 "W&B cannot be online, it has no API key: run `wandb login`, set WANDB_API_KEY, "
-                "or stay on the disk by logger.wandb.offline=true"
+                "or stay offline with logger.wandb.offline=true"
             )
-        log.info("W&B has no API key, so it stays offline; later: wandb sync %s/wandb/offline-run-*", folder)
-        asked = "offline"
-    # Even offline, W&B sends reports about itself, unless told not to.
+        log.info("W&B has no API key and stays offline; to upload: wandb sync %s/wandb/offline-run-*", folder)
+        wanted = "offline"
+    # By default, W&B sends error reports even when offline.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    return asked
+    return wanted
 
 
 def _shorten(tag: str) -> str:

@@ -1,19 +1,20 @@
-"""What every method shares: enhancing images of any size, and validation and test scores."""
+"""The base class of all methods: enhancing images of any size, validation and test scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytorch_lightning as pl
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lowlight.images import Pair, check_image, pad_to_stride, round_to_8_bits
+from lowlight.images import Batch, check_image, pad_to_stride, round_to_8_bits
 from lowlight.metrics import (
     ImageScores,
     Measure,
@@ -33,7 +34,7 @@ MakeScheduler = Callable[[Optimizer], LRScheduler]
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """Let a network work as in evaluation, without gradients; its mode is left as it was."""
+    """Put a network into evaluation mode, without gradients; afterwards its mode is restored."""
     was_training = net.training
     net.eval()
     try:
@@ -44,30 +45,35 @@ def evaluating(net: nn.Module) -> Iterator[None]:
 
 
 class Method(pl.LightningModule, ABC):
-    """An enhancement method: one image network, its losses and its training step.
+    """An enhancement method: an image network, its losses and its training step.
 
-    ``enhance`` is what users call; ``restore`` is the network's raw output, which losses see.
+    Users call ``enhance``; losses see the network's raw output, ``restore``.
 
     Abstract base; the subclasses are final and implement ``training_step``, ``configure_optimizers`` and
-    ``loss``. Validation and testing are the same for all: images at their own size, outputs clamped and
-    rounded to 8 bits, every score kept per image.
+    ``loss``. Validation and testing are the same for all methods: images at native size, outputs clamped and
+    rounded to 8 bits, scores kept per image.
 
     Args:
-        net: Maps dark images of shape (B, 3, H, W) in [0, 1] to unclamped images of the same shape; if it
-            has an attribute ``stride``, sides are padded to its multiples (pixels).
+        net: Maps dark images of shape (B, 3, H, W) in [0, 1] to unclamped images of the same shape. If it has
+            an attribute ``stride``, the sides of its input are padded to multiples of it (pixels).
 
     Attributes:
+        learns: Whether there is anything to train; a method that learns nothing needs no checkpoint.
+        manual_settings: Which of ``gradient_clip`` and ``accumulate`` a method under manual optimisation
+            applies itself, in place of the trainer.
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
             method built by hand.
-        test_table: The last test's scores of each image, by its name.
+        test_table: Per-image scores of the last test, keyed by image name.
     """
 
+    learns: ClassVar[bool] = True
+    manual_settings: ClassVar[frozenset[str]] = frozenset()
     recipe: dict[str, Any] | None = None
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        # Channels last: on two CPU cores MIRNet trains 1.35 times and enhances 1.6 times faster.
+        # On two CPU cores MIRNet trains 1.35 times and enhances 1.6 times faster with channels last.
         self.net: nn.Module = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         each_step: dict[str, Measure] = {"psnr": psnr, "channel/accuracy": channel_accuracy}
         each_epoch: dict[str, Measure] = {
@@ -82,30 +88,51 @@ class Method(pl.LightningModule, ABC):
         self.test_scores = all_scores()
 
     @abstractmethod
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
-        """Return the objective of the image network as a scalar, from its raw output."""
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
+        """Return the training objective of the image network, a scalar.
+
+        Args:
+            restored: Raw output of the network, shape (B, 3, H, W).
+            batch: The pairs it was computed from.
+        """
 
     @property
     def name(self) -> str:
-        """The recipe's name, or the network's class where the method was built by hand."""
+        """Name in the recipe; the network's class for a method built by hand."""
         return str((self.recipe or {}).get("name", type(self.net).__name__))
 
     @property
     def stride(self) -> int:
-        """Multiple of pixels that the network's input is padded to; 1 where it names none."""
+        """Multiple, in pixels, to which the sides of the network's input are padded; 1 by default."""
         stride = getattr(self.net, "stride", 1)
         return stride if isinstance(stride, int) else 1  # a lone convolution's stride is a tuple
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of parameters of the image network, without a discriminator."""
+        return sum(parameter.numel() for parameter in self.net.parameters())
+
+    def training_problems(self, config: DictConfig) -> Iterator[str]:
+        """Yield a warning per setting under which the method would train badly; none by default.
+
+        Args:
+            config: A composed ``train`` config.
+        """
+        yield from ()
+
+    def prepare_benchmark(self, side: int) -> None:
+        """Prepare for timing training steps on squares of ``side`` pixels; by default, do nothing."""
 
     def restore(self, low: Tensor) -> Tensor:
         """Run the network on images of any size, padded to its stride and cropped back.
 
-        Padding is by reflection, or by replication where the image is too small for it.
+        Images are padded by reflection, or by replication if they are too small for it.
 
         Args:
-            low: Dark images of shape (B, 3, H, W) in [0, 1], with sides of at least one pixel.
+            low: Dark images of shape (B, 3, H, W) in [0, 1], sides of at least one pixel.
 
         Returns:
-            The network's raw, unclamped output, of the same shape.
+            Raw, unclamped output of the network, same shape.
 
         Raises:
             ValueError: If ``low`` breaks the image contract.
@@ -116,10 +143,10 @@ class Method(pl.LightningModule, ABC):
         return cast(Tensor, self.net(padded))[..., :height, :width]
 
     def enhance(self, low: Tensor) -> Tensor:
-        """Enhance dark images, always as in evaluation: nothing drops out, no statistics are updated.
+        """Enhance dark images, always in evaluation mode: no dropout, no update of statistics.
 
         Args:
-            low: Images of shape (B, 3, H, W) in [0, 1], of any size from one pixel.
+            low: Images of shape (B, 3, H, W) in [0, 1], sides of at least one pixel.
 
         Returns:
             Enhanced images of the same shape, clamped to [0, 1].
@@ -134,19 +161,19 @@ class Method(pl.LightningModule, ABC):
         """Enhance dark images; see :meth:`enhance`."""
         return self.enhance(low)
 
-    def validation_step(self, batch: Pair, batch_idx: int) -> Tensor:
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Score a batch; return its enhanced images, rounded to 8 bits."""
         return self._score("val", self.val_scores, batch)
 
-    def test_step(self, batch: Pair, batch_idx: int) -> Tensor:
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Score a batch; return its enhanced images, rounded to 8 bits."""
         return self._score("test", self.test_scores, batch)
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's training scores, and step the schedulers of a manual optimisation.
+        """Log the epoch's training scores; under manual optimisation, step the schedulers.
 
-        Lightning calls this before the epoch's checkpoints are written: the last moment to refuse weights
-        that a step has ruined.
+        Lightning calls this before it writes the epoch's checkpoints: the last chance to refuse weights that
+        are not finite.
 
         Raises:
             ValueError: If a weight or a statistic is not finite.
@@ -166,11 +193,11 @@ class Method(pl.LightningModule, ABC):
         self._log_scores(self.val_scores)
 
     def on_test_epoch_start(self) -> None:
-        """Forget the images of an earlier test."""
+        """Drop the scores of an earlier test."""
         self.test_scores.reset()
 
     def on_test_epoch_end(self) -> None:
-        """Log the test scores and keep the table of images; both gather all processes."""
+        """Log the test scores and keep the per-image table, both gathered from all processes."""
         self.log_dict(self.test_scores.compute())
         self.test_table = self.test_scores.per_image()
 
@@ -178,13 +205,13 @@ class Method(pl.LightningModule, ABC):
         """Store the recipe beside the weights."""
         checkpoint["recipe"] = self.recipe
 
-    def record(self, restored: Tensor, batch: Pair, losses: Mapping[str, Tensor]) -> None:
-        """Log a training batch: its losses, averaged over the epoch, and its scores.
+    def record(self, restored: Tensor, batch: Batch, losses: Mapping[str, Tensor]) -> None:
+        """Log the losses of a training batch, averaged over the epoch, and its scores.
 
         Args:
-            restored: The network's raw output of shape (B, 3, H, W).
-            batch: What it was made from.
-            losses: Scalars by their names; ``train/`` is put before.
+            restored: Raw output of the network, shape (B, 3, H, W).
+            batch: The pairs it was computed from.
+            losses: Scalars, keyed by name without the prefix ``train/``.
 
         Raises:
             ValueError: If a loss is not finite.
@@ -200,19 +227,19 @@ class Method(pl.LightningModule, ABC):
             self.train_scores.update(round_to_8_bits(restored), batch)
 
     def log_gradient_norm(self, net: nn.Module, name: str) -> None:
-        """Log the norm of a network's whole gradient, averaged over the steps of the epoch.
+        """Log the norm of a network's gradient, averaged over the steps of the epoch.
 
         Args:
-            net: The network; its gradients are unscaled.
-            name: The metric's; ``train/`` is put before.
+            net: The network, its gradients unscaled.
+            name: Name of the metric without the prefix ``train/``.
         """
         norm = nn.utils.get_total_norm([one.grad for one in net.parameters() if one.grad is not None])
-        # Under fp16 a gradient that overflows is no step: the scaler skips it and halves its scale.
+        # Under fp16 the scaler skips the step of a gradient that overflows, and halves its scale.
         if self.trainer.precision != "16-mixed" or norm.isfinite():
             self.log(f"train/{name}", norm, on_step=False, on_epoch=True, batch_size=1)
 
     def _stop(self, reason: str) -> str:
-        """Say why training stops, which checkpoints are kept, and what may help."""
+        """Return the message of a stopped training: reason, checkpoints kept and remedies."""
         savers = self.trainer.checkpoint_callbacks
         kept = [Path(path).name for one in savers if (path := getattr(one, "best_model_path", ""))]
         return (
@@ -221,7 +248,7 @@ class Method(pl.LightningModule, ABC):
             + "; try a lower method.optimizer.lr, trainer.gradient_clip_val=1.0 or a higher trainer.precision"
         )
 
-    def _score(self, stage: str, scores: ImageScores, batch: Pair) -> Tensor:
+    def _score(self, stage: str, scores: ImageScores, batch: Batch) -> Tensor:
         restored = self.restore(batch["low"])
         enhanced = round_to_8_bits(restored)
         scores.update(enhanced, batch)
@@ -235,10 +262,10 @@ class Method(pl.LightningModule, ABC):
 
 
 def scheduled(optimizer: Optimizer, scheduler: MakeScheduler | None) -> Any:
-    """Return what Lightning takes for an optimizer and, if wanted, its schedule."""
+    """Return an optimizer and its schedule, if any, as Lightning's ``configure_optimizers`` must."""
     return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler(optimizer)}
 
 
 def halo_of(method: Method) -> int | None:
-    """Return the radius of a method's receptive field in pixels, or None when it sees the whole image."""
+    """Return the radius of a method's receptive field in pixels; None if it spans the whole image."""
     return receptive_radius(method.net, method.stride)

@@ -1,4 +1,4 @@
-"""Methods that learn nothing: a function of the dark image, scored like any other method."""
+"""Methods that learn nothing: functions of the dark image, scored like any other method."""
 
 from collections.abc import Callable
 from typing import final
@@ -7,29 +7,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lowlight.images import Pair
+from lowlight.images import Batch
 from lowlight.losses import l1
 from lowlight.methods.base import Method
 
 
 def identity(low: Tensor) -> Tensor:
-    """Return the images as they are: what every method must beat."""
+    """Return the images unchanged, the baseline that every method must beat."""
     return low
 
 
 def gamma(low: Tensor, exponent: float = 0.4) -> Tensor:
-    """Raise images of shape (B, 3, H, W) in [0, 1] to a power; an exponent under 1 brightens."""
+    """Raise images of shape (B, 3, H, W) in [0, 1] to a power; an exponent below 1 brightens."""
     return low.clamp(0, 1).pow(exponent)
 
 
 def histogram(low: Tensor) -> Tensor:
-    """Equalise the histogram of the BT.601 luma of each image; chroma stays.
+    """Equalise the histogram of each image's BT.601 luma; chroma stays.
 
     Args:
         low: Images of shape (B, 3, H, W) in [0, 1].
 
     Returns:
-        Images of the same shape in [0, 1]; what chroma would carry beyond is clipped.
+        Images of the same shape in [0, 1]; colours outside the gamut are clipped.
 
     Reference:
         Gonzalez and Woods, "Digital image processing", section on histogram equalisation; kornia's
@@ -40,19 +40,19 @@ def histogram(low: Tensor) -> Tensor:
 
     image: Tensor = rgb_to_ycbcr(low.float())
     luma, chroma = image[:, :1], image[:, 1:]
-    # kornia truncates to 8 bits; a quarter of a level keeps a rounded luma at its own level.
+    # kornia truncates to 8 bits; a quarter of a level keeps a rounded luma at its level.
     level = luma.clamp(0, 1).mul(255).round().add(0.25).div(255)
     equalised: Tensor = ycbcr_to_rgb(torch.cat((equalize(level), chroma), dim=1))
     return equalised
 
 
 def clahe(low: Tensor, clip_limit: float = 2.0, grid: int = 8) -> Tensor:
-    """Equalise the histogram of the lightness L* in each part of an image, with limited contrast.
+    """Equalise the lightness L* of each tile of an image, with limited contrast.
 
     Args:
         low: Images of shape (B, 3, H, W) in [0, 1].
-        clip_limit: Height at which the parts' histograms are cut off, in multiples of a flat one's.
-        grid: Parts down and across; an image that is smaller than twice that has fewer, of two pixels.
+        clip_limit: Height at which the tiles' histograms are clipped, in multiples of a flat histogram's.
+        grid: Tiles down and across; images with sides below twice that have fewer, two pixels each.
 
     Returns:
         Images of the same shape in [0, 1].
@@ -66,10 +66,10 @@ def clahe(low: Tensor, clip_limit: float = 2.0, grid: int = 8) -> Tensor:
 
     image: Tensor = rgb_to_lab(low.float())
     lightness, chroma = image[:, :1], image[:, 1:]
-    parts = [max(min(grid, side // 2), 1) for side in low.shape[-2:]]
-    even = [-side % (2 * count) for side, count in zip(low.shape[-2:], parts, strict=True)]
+    tiles = [max(min(grid, side // 2), 1) for side in low.shape[-2:]]
+    even = [-side % (2 * count) for side, count in zip(low.shape[-2:], tiles, strict=True)]
     padded = F.pad(lightness / 100, (0, even[1], 0, even[0]), mode="replicate").clamp(0, 1)
-    equalised = equalize_clahe(padded, float(clip_limit), (parts[0], parts[1]))
+    equalised = equalize_clahe(padded, float(clip_limit), (tiles[0], tiles[1]))
     height, width = low.shape[-2:]
     result: Tensor = lab_to_rgb(torch.cat((100 * equalised[..., :height, :width], chroma), dim=1))
     return result
@@ -78,16 +78,16 @@ def clahe(low: Tensor, clip_limit: float = 2.0, grid: int = 8) -> Tensor:
 def bilateral(
     low: Tensor, exponent: float = 0.4, size: int = 7, sigma_colour: float = 0.1, sigma_space: float = 2.0
 ) -> Tensor:
-    """Brighten images by :func:`gamma`, then reduce their noise where neighbours are alike.
+    """Brighten images by :func:`gamma`, then denoise them by a bilateral filter.
 
-    With the exponent of ``gamma``, what it scores beyond that is the filter's own effect.
+    At equal exponents, the difference of its scores from those of ``gamma`` is the filter's effect.
 
     Args:
         low: Images of shape (B, 3, H, W) in [0, 1].
-        exponent: Of the gamma; 1 leaves the brightness as it is.
+        exponent: Exponent of the gamma; 1 leaves the brightness unchanged.
         size: Side of the filter's window in pixels, odd.
-        sigma_colour: Deviation of the weight over colour differences (their sum over channels), in [0, 1].
-        sigma_space: Deviation of the weight over distances, in pixels.
+        sigma_colour: Standard deviation over colour differences, summed over channels, in [0, 1].
+        sigma_space: Standard deviation over distances in pixels.
 
     Returns:
         Images of the same shape in [0, 1].
@@ -99,7 +99,7 @@ def bilateral(
     from kornia.filters import bilateral_blur
 
     bright = gamma(low.float(), exponent)
-    radius = size // 2  # mirrored where the image is large enough, as kornia's own padding needs
+    radius = size // 2  # reflected, as kornia's own padding, only if the image is large enough
     mode = "reflect" if min(low.shape[-2:]) > radius else "replicate"
     padded = F.pad(bright, (radius,) * 4, mode=mode)
     blurred: Tensor = bilateral_blur(padded, size, sigma_colour, (sigma_space, sigma_space), "constant")
@@ -107,7 +107,7 @@ def bilateral(
 
 
 class _Function(nn.Module):
-    """An image network around a function."""
+    """A function as an image network."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -119,20 +119,22 @@ class _Function(nn.Module):
 
 @final
 class Classical(Method):
-    """Enhance by a function; nothing is learnt.
+    """Enhance by a function, without learning.
 
     Args:
         function: Maps images of shape (B, 3, H, W) in [0, 1] to images of the same shape.
     """
 
+    learns = False
+
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__(_Function(function))
 
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
-        """Return the mean absolute error, for the record."""
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
+        """Return the mean absolute error, which is logged only."""
         return l1(restored, batch["high"])
 
-    def training_step(self, batch: Pair, batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Refuse to train.
 
         Raises:

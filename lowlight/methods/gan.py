@@ -1,4 +1,4 @@
-"""A conditional generative adversarial network, trained by manual optimisation of two optimizers."""
+"""A conditional generative adversarial network, under manual optimisation with two optimizers."""
 
 from functools import partial
 from typing import Any, cast, final
@@ -8,40 +8,43 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lowlight.images import Pair
-from lowlight.losses import AdversarialLoss, Loss, l1, vanilla
+from lowlight.images import Batch
+from lowlight.losses import AdversarialLoss, Loss, apply_loss, l1, vanilla
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method
 
 
 @final
 class GAN(Method):
-    """Train a generator against the reference and against a discriminator, in turn.
+    """Train a generator and a discriminator in turn.
 
-    Each batch trains the discriminator on the reference and on the generator's image, detached, with half
-    of the summed loss, then the generator through the discriminator just trained. The generator's image
-    is computed once.
+    Each batch trains the discriminator on the reference and on the generator's image, detached, by half of
+    the summed loss, then the generator through the updated discriminator and against the reference. The
+    generator's image is computed once.
 
     Args:
         net: The generator, any image network; see :class:`lowlight.methods.Method`.
         discriminator: Maps (low, image), two batches of shape (B, 3, H, W) in [0, 1], to logits.
-        adversarial: The loss on logits: :func:`lowlight.losses.vanilla`, ``least_squares`` or ``hinge``.
-        pixel: The loss of the generator's raw output against the reference.
+        adversarial: Loss of the logits: :func:`lowlight.losses.vanilla`, ``least_squares`` or ``hinge``.
+        pixel: Loss of the generator's raw output; see :func:`lowlight.losses.apply_loss`.
         pixel_weight: Weight of ``pixel``; the adversarial loss has weight 1.
         optimizer: Makes the generator's optimizer from its parameters.
-        discriminator_optimizer: Makes the discriminator's.
-        scheduler: Makes a learning-rate schedule for each of the two, stepped each epoch; None keeps it.
-        gradient_clip: Greatest norm of each network's gradient; None does not clip.
-        accumulate: Batches whose gradients are averaged for one step; an epoch's last batches may be fewer.
-            With ``16-mixed`` precision, where the scale may change between the two networks' steps, the
-            average is then weighted unevenly once; ``bf16-mixed`` has no scale.
+        discriminator_optimizer: Makes the discriminator's optimizer.
+        scheduler: Makes the learning-rate schedule of either optimizer, stepped once per epoch; None keeps
+            the rates.
+        gradient_clip: Maximum norm of each network's gradient; None does not clip.
+        accumulate: Batches whose gradients are averaged per step; the last step of an epoch may have fewer.
+            With ``16-mixed`` precision, whose scale may change between the steps of the two networks, one
+            average is then weighted unevenly; ``bf16-mixed`` has no scale.
 
     Raises:
-        ValueError: If ``accumulate`` is under 1 or ``gradient_clip`` not positive.
+        ValueError: If ``accumulate`` is below 1 or ``gradient_clip`` not positive.
 
     Reference:
         Isola et al., 2017, "Image-to-image translation with conditional adversarial networks", Equation 4
         (here with weight 100) and Section 3.3 (halved discriminator loss, Adam at 2e-4 with beta1 0.5).
     """
+
+    manual_settings = frozenset({"gradient_clip", "accumulate"})
 
     def __init__(
         self,
@@ -71,13 +74,14 @@ class GAN(Method):
         self.gradient_clip = gradient_clip
         self.accumulate = accumulate
 
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
-        """Return the generator's whole objective for its raw output of shape (B, 3, H, W)."""
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
+        """Return the generator's adversarial and pixel loss for its raw output, shape (B, 3, H, W)."""
         deceived = self.adversarial(self.discriminator(batch["low"], restored), real=True, generating=True)
-        return deceived.mean() + self.pixel_weight * self.pixel(restored, batch["high"])
+        pixel = apply_loss(self.pixel, restored, batch["high"], batch["low"])
+        return deceived.mean() + self.pixel_weight * pixel
 
-    def training_step(self, batch: Pair, batch_idx: int) -> None:
-        """Train the discriminator, then the generator, on a batch."""
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Train the discriminator, then the generator."""
         generator_step, discriminator_step = cast(list[LightningOptimizer], self.optimizers())
         is_step = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
         restored = self.restore(batch["low"])
@@ -101,7 +105,7 @@ class GAN(Method):
         self.record(restored, batch, losses)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the gradient that a network is about to follow, unscaled, then clip it."""
+        """Log the norm of a network's unscaled gradient, then clip it."""
         generator_step, _ = cast(list[Optimizer], self.optimizers(use_pl_optimizer=False))
         if optimizer is generator_step:
             self.log_gradient_norm(self.net, "generator_gradient_norm")
@@ -111,7 +115,7 @@ class GAN(Method):
             self.clip_gradients(optimizer, self.gradient_clip, "norm")
 
     def configure_optimizers(self) -> Any:
-        """Make the generator's and the discriminator's optimizer, and their schedules."""
+        """Make the optimizers of generator and discriminator, and their schedules, if any."""
         make_generators, make_discriminators = self.make_optimizers
         optimizers = [
             make_generators(self.net.parameters()),
@@ -125,13 +129,13 @@ class GAN(Method):
         return (self.adversarial(real, real=True).mean() + self.adversarial(fake, real=False).mean()) / 2
 
     def _discriminator_accuracy(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the share of patches told right: a logit says what it would lose less by."""
+        """Return the share of patches classified right, each as the class of the lower loss."""
         right_on_real = self.adversarial(real, real=True) < self.adversarial(real, real=False)
         right_on_fake = self.adversarial(fake, real=False) < self.adversarial(fake, real=True)
         return torch.cat((right_on_real.flatten(), right_on_fake.flatten())).float().mean()
 
     def _descend(self, optimizer: LightningOptimizer, loss: Tensor, is_step: bool) -> None:
-        """Add the gradient of ``loss`` to that of its network and, at the end of an accumulation, step."""
+        """Accumulate the gradient of ``loss``; if ``is_step``, step and reset it."""
         self.manual_backward(loss / self.accumulate)
         if is_step:
             optimizer.step()

@@ -1,4 +1,4 @@
-"""Enhancers that learn nothing and see an image as reflectance times illumination: LIME and MSRCR."""
+"""Classical retinex methods, for which an image is reflectance times illumination: LIME and MSRCR."""
 
 from collections.abc import Sequence
 
@@ -18,21 +18,22 @@ def lime(
 ) -> Tensor:
     """Divide images by a smoothed map of their illumination.
 
-    The map is the greatest channel, smoothed where it has texture and kept where it has structure: the
-    minimum of ``|T - max|^2 + alpha |W dT|_1``, found by alternating directions in the Fourier domain.
+    The map is the maximum over channels, smoothed where there is texture and kept where there is structure:
+    the minimum of ``|T - max|^2 + alpha |W dT|_1``, found by the alternating direction method of multipliers
+    in the Fourier domain.
 
     Args:
         low: Images of shape (B, 3, H, W) in [0, 1].
-        alpha: Weight of the smoothness.
-        gamma: Exponent that the map is raised to before the division; under 1 brightens less.
-        sigma: Deviation, in pixels, of the Gaussian that tells structure from texture.
-        growth: What the penalty is multiplied by in each iteration.
-        tolerance: Iterations end where the split variable is this near to the map's gradient, relative to
-            the map.
-        iterations: The most iterations.
+        alpha: Weight of the smoothness term.
+        gamma: Exponent of the map before the division; values below 1 brighten less.
+        sigma: Standard deviation in pixels of the Gaussian that separates structure from texture.
+        growth: Factor of the penalty per iteration.
+        tolerance: Iteration ends when the split variable is this close to the map's gradient, relative to the
+            norm of the map.
+        iterations: Maximum number of iterations.
 
     Returns:
-        Images of the same shape, at least 0; the brightest may lie above 1.
+        Images of the same shape, at least 0; bright values may exceed 1.
 
     Reference:
         Guo, Li and Ling, 2017, "LIME: Low-light image enhancement via illumination map estimation": the
@@ -48,7 +49,7 @@ def lime(
 def _refine(
     rough: Tensor, alpha: float, sigma: float, growth: float, tolerance: float, iterations: int
 ) -> Tensor:
-    """Smooth illumination maps of shape (B, 1, H, W), each for itself."""
+    """Smooth illumination maps of shape (B, 1, H, W), independently of each other."""
     gradient = _gradient(rough)
     blurred = torch.cat([_blur(part, sigma) for part in gradient.split(1, dim=1)], dim=1)  # type: ignore[no-untyped-call]
     weight = alpha / (blurred.abs() + 1e-3)
@@ -71,18 +72,18 @@ def _refine(
 
 
 def _gradient(image: Tensor) -> Tensor:
-    """Return the forward differences of (B, 1, H, W), around the edges: down and across, (B, 2, H, W)."""
+    """Return the periodic forward differences of (B, 1, H, W), down and across: (B, 2, H, W)."""
     return torch.cat((image.roll(-1, -2) - image, image.roll(-1, -1) - image), dim=1)
 
 
 def _gradient_transposed(field: Tensor) -> Tensor:
-    """Return the transposed of :func:`_gradient`: of (B, 2, H, W), (B, 1, H, W)."""
+    """Apply the adjoint of :func:`_gradient`, from (B, 2, H, W) to (B, 1, H, W)."""
     down, across = field[:, :1], field[:, 1:]
     return (down.roll(1, -2) - down) + (across.roll(1, -1) - across)
 
 
 def _gradient_spectrum(image: Tensor) -> Tensor:
-    """Return what the gradient, then its transposed, multiplies each frequency of ``rfft2`` by."""
+    """Return the factor per frequency of ``rfft2`` of the gradient followed by its adjoint."""
     height, width = image.shape[-2:]
     down = torch.fft.fftfreq(height, device=image.device)[:, None]
     across = torch.fft.rfftfreq(width, device=image.device)
@@ -96,14 +97,14 @@ def msrcr(
     beta: float = 46.0,
     clipped: float = 0.01,
 ) -> Tensor:
-    """Compare each pixel with its surroundings at several scales, and restore colours.
+    """Multi-scale retinex with colour restoration: compare each pixel with its surround at several scales.
 
     Args:
         low: Images of shape (B, 3, H, W) in [0, 1].
-        sigmas: Deviations of the Gaussian surrounds, in pixels.
+        sigmas: Standard deviations of the Gaussian surrounds in pixels.
         alpha: Strength of the colour restoration's nonlinearity.
         beta: Gain of the colour restoration.
-        clipped: Share of an image's values that becomes 0, and as many 1.
+        clipped: Share of an image's values clipped to 0, and the same share clipped to 1.
 
     Returns:
         Images of the same shape in [0, 1].
@@ -112,8 +113,8 @@ def msrcr(
         Jobson, Rahman and Woodell, 1997, "A multiscale retinex for bridging the gap between color images and
         the human observation of scenes".
 
-    Differs from the paper: its final gain and offset suit other ranges than they name; here each image is
-    stretched between two quantiles of all its values, as most implementations do.
+    Differs from the paper: the published gain and offset do not fit the stated ranges; here each image is
+    stretched between two quantiles of its values, as in most implementations.
     """
     image = low.float().mul(255).add(1)
     logarithm = image.log()
@@ -128,9 +129,9 @@ def msrcr(
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:
-    """Filter (B, C, H, W) with a Gaussian of any width, images mirrored at their edges as often as needed.
+    """Filter (B, C, H, W) with a Gaussian of any width, images reflected at their edges as often as needed.
 
-    A product with a matrix an axis: its time does not depend on ``sigma``.
+    One matrix product per axis, in a time independent of ``sigma``.
     """
     height, width = image.shape[-2:]
     blurred: Tensor = _blur_matrix(height, sigma, image) @ image @ _blur_matrix(width, sigma, image).T
@@ -138,7 +139,7 @@ def _blur(image: Tensor, sigma: float) -> Tensor:
 
 
 def _blur_matrix(length: int, sigma: float, like: Tensor) -> Tensor:
-    """Return the matrix, (length, length), that filters an axis with a Gaussian cut at four deviations."""
+    """Return the matrix (length, length) that filters an axis with a Gaussian cut off at 4 sigma."""
     radius = int(4 * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1, device=like.device)
     weights = F.normalize(torch.exp(-offsets.double().square() / (2 * sigma**2)), p=1, dim=0)

@@ -1,4 +1,4 @@
-"""Supervised training: one network, one loss against the reference."""
+"""Training of one network by one loss, with one optimizer."""
 
 from functools import partial
 from typing import Any, final
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lowlight.images import Pair
-from lowlight.losses import Loss, charbonnier
+from lowlight.images import Batch
+from lowlight.losses import Loss, apply_loss, charbonnier
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
 
 
@@ -16,14 +16,14 @@ from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, schedule
 class Supervised(Method):
     """Train a network to map dark images to their references.
 
-    MIRNet and the autoencoder of the study are both trained so; they differ in network and loss alone.
+    MIRNet and the study's autoencoder are trained this way; they differ in network and loss only.
 
     Args:
         net: The image network; see :class:`lowlight.methods.Method`.
-        loss: Compares the raw output with the reference.
-        optimizer: Makes the optimizer from the network's parameters; Adam at 2e-4 by default, as MIRNet's
-            paper trains.
-        scheduler: Makes a learning-rate schedule, stepped each epoch; None keeps the rate.
+        loss: Loss of the raw output, with or without a reference; see :func:`lowlight.losses.apply_loss`.
+        optimizer: Makes the optimizer from the network's parameters; by default Adam at 2e-4, as in MIRNet's
+            paper.
+        scheduler: Makes the learning-rate schedule, stepped once per epoch; None keeps the rate.
     """
 
     def __init__(
@@ -38,21 +38,21 @@ class Supervised(Method):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
 
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
-        """Compare the raw output of shape (B, 3, H, W) with the reference."""
-        return self.loss_function(restored, batch["high"])
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of the raw output, shape (B, 3, H, W)."""
+        return apply_loss(self.loss_function, restored, batch["high"], batch["low"])
 
-    def training_step(self, batch: Pair, batch_idx: int) -> Tensor:
-        """Return the loss of a batch, whose sides must fit the network's stride or are padded to it."""
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch."""
         restored = self.restore(batch["low"])
         loss = self.loss(restored, batch)
         self.record(restored, batch, {"loss": loss})
         return loss
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the gradient that the network is about to follow, before any clipping."""
+        """Log the norm of the network's gradient, before any clipping."""
         self.log_gradient_norm(self.net, "gradient_norm")
 
     def configure_optimizers(self) -> Any:
-        """Make the optimizer and, if wanted, its schedule."""
+        """Make the optimizer and its schedule, if any."""
         return scheduled(self.make_optimizer(self.net.parameters()), self.make_scheduler)

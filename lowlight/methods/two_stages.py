@@ -1,55 +1,57 @@
-"""A network of two stages, trained one after the other: the exposure first, the restoration under it."""
+"""Training in two stages, one after the other: exposure, then restoration."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, final
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from lowlight.images import Pair, pad_to_stride
-from lowlight.losses import Loss, charbonnier, exposure_matched
+from lowlight.images import Batch, pad_to_stride
+from lowlight.losses import Loss, apply_loss, charbonnier, exposure_matched
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, evaluating, scheduled
 from lowlight.networks.coarse_to_fine import DARK, WAYS, CoarseToFine, Window, turned
 
 
 @final
 class TwoStages(Method):
-    """Train a :class:`lowlight.networks.CoarseToFine`: its exposure first, then its restoration under it.
+    """Train a :class:`lowlight.networks.CoarseToFine`: its coarse stage first, then its fine stage.
 
-    Batches are whole images of one size. In the first ``coarse_epochs`` the coarse stage learns the averages
-    of the references, from dark images whose exposure is changed at random: the exposure of a reference can
-    hardly be told from its dark image, and would soon be known by heart. Its loss is Charbonnier, the same of
-    all but the exposure, and a little of the squared error of logarithms, which minds the dark parts. Then it
-    is left as it is, and the fine stage learns on crops under the exposure that the coarse stage gives the
-    whole image, multiplied to the mean of the reference: it learns to restore, and not to guess once more
-    what neither the crop nor the image shows.
+    Batches are whole images of one size. In the first ``coarse_epochs`` the coarse stage learns the local
+    averages of the references. A dark image hardly determines the exposure of its reference, which would soon
+    be memorised, so the exposure of the dark images is varied at random. The loss is Charbonnier, plus
+    Charbonnier after matching the exposure, plus a small squared error of logarithms, which emphasises dark
+    parts. Then the coarse stage is frozen, and the fine stage learns on crops, given the coarse stage's
+    result for the whole image scaled to the mean of the reference: it learns to restore, not to guess an
+    exposure that neither crop nor image shows.
 
-    Each batch is mirrored and turned at random, so that upright photographs are seen, too, and some dark
-    images are brightened in parts, so that what is bright is left as it is, beside what is dark.
+    Batches are flipped and turned at random, to cover upright photographs, and some dark images are
+    brightened in parts, so that the network learns to leave bright parts beside dark ones as they are.
 
     Args:
         net: The network.
-        coarse_epochs: The first epochs, in which the coarse stage is trained.
-        loss: The fine stage's, of its raw output and the reference, both crops.
+        coarse_epochs: Number of first epochs that train the coarse stage.
+        loss: Loss of the fine stage's raw output on crops; see :func:`lowlight.losses.apply_loss`.
         log_weight: Weight of the squared error of logarithms in the coarse stage's loss.
-        matched_weight: Weight of :func:`lowlight.losses.exposure_matched` in it.
-        brighten: Share of the dark images that are blended with their references, by weights that vary
-            smoothly over the image: parts of it are bright already, beside others that are dark.
-        exposure: Standard deviation of the logarithm of the factor by which its dark images are made
-            brighter or darker; 0 leaves them.
-        reference_exposure: Whether the coarse exposure is multiplied to the mean of the reference before the
-            fine stage learns under it.
+        matched_weight: Weight of :func:`lowlight.losses.exposure_matched` in the coarse stage's loss.
+        brighten: Share of dark images that are blended with their references by weights that vary smoothly
+            over the image, in [0, 1].
+        exposure: Standard deviation of the logarithm of the random factor on the coarse stage's dark images;
+            0 leaves them unchanged.
+        reference_exposure: Whether the coarse result is scaled to the mean of the reference for the fine
+            stage.
         patch_size: Side of the fine stage's crops in pixels; smaller images are not cropped.
-        patches: Crops taken of each image of a batch.
+        patches: Crops per image of a batch.
         optimizer: Makes the optimizer of both stages from their parameters.
-        coarse_decay: Weight decay of the coarse stage; the optimizer's own is the fine one's.
-        scheduler: Makes the learning-rate schedule, stepped each epoch; None keeps the rate.
+        coarse_decay: Weight decay of the coarse stage; the fine stage has the optimizer's own.
+        scheduler: Makes the learning-rate schedule, stepped once per epoch; None keeps the rate.
 
     Raises:
-        ValueError: If ``coarse_epochs`` is negative, there are no crops, their side is no multiple of the
-            network's stride, or ``brighten`` is out of its range.
+        ValueError: If ``coarse_epochs`` is negative, ``patches`` is below 1, ``patch_size`` is no multiple of
+            the network's stride, or ``brighten`` is outside [0, 1].
     """
 
     net: CoarseToFine
@@ -94,34 +96,57 @@ class TwoStages(Method):
         self.coarse_decay = coarse_decay
         self.make_scheduler = scheduler
 
-    def loss(self, restored: Tensor, batch: Pair) -> Tensor:
-        """Compare the raw output of shape (B, 3, H, W) with the reference."""
-        return self.loss_function(restored, batch["high"])
+    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of the raw output, shape (B, 3, H, W)."""
+        return apply_loss(self.loss_function, restored, batch["high"], batch["low"])
 
-    def training_step(self, batch: Pair, batch_idx: int) -> Tensor:
-        """Return the loss of a batch of whole images, of the stage whose turn it is."""
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of the stage being trained, on a batch of whole images."""
         way = int(torch.randint(WAYS, ()))
         batch = _like(batch, turned(batch["low"], way), turned(batch["high"], way))
         is_coarse = self.current_epoch < self.coarse_epochs
         return self._expose(batch) if is_coarse else self._restore(batch)
 
-    def _brightened(self, batch: Pair) -> Pair:
-        """Blend some of the dark images with their references, by weights that vary smoothly over each."""
+    def training_problems(self, config: DictConfig) -> Iterator[str]:
+        """Yield a warning per setting under which the first stage sees too little or the second none."""
+        if "early_stopping" in (config.callbacks or {}):
+            yield (
+                "callbacks=[...,early_stopping] counts validations of the first stage, too, whose scores "
+                f"mean little: its patience must outlast method.coarse_epochs={self.coarse_epochs}"
+            )
+        patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
+        if patch is not None:
+            yield (
+                f"crops of {patch} pixels do not show the exposure of the whole, which "
+                f"method={config.method.name} learns: set data.patch_size=null"
+            )
+        if epochs is not None and 0 <= epochs <= self.coarse_epochs:
+            yield (
+                f"all of trainer.max_epochs={epochs} train the first stage, none the second: lower "
+                f"method.coarse_epochs={self.coarse_epochs}"
+            )
+
+    def prepare_benchmark(self, side: int) -> None:
+        """Train the fine stage only, which takes most of the time, on one crop per image."""
+        self.coarse_epochs, self.patches, self.patch_size = 0, 1, side + -side % self.stride
+
+    def _brightened(self, batch: Batch) -> Batch:
+        """Blend some dark images with their references, by weights that vary smoothly over the image."""
         low, high = batch["low"], batch["high"]
         chosen, level, least = torch.rand(3, len(low), 1, 1, 1, device=low.device)
         relief = torch.rand(len(low), 1, 3, 3, device=low.device)
         darkest, brightest = relief.amin(dim=(2, 3), keepdim=True), relief.amax(dim=(2, 3), keepdim=True)
         relief = (relief - darkest) / (brightest - darkest)
         relief = F.interpolate(relief, low.shape[-2:], mode="bilinear", align_corners=True)
-        # A part always stays dark: from nearly all of it (level 0) to a corner (level 1).
+        # Part of the image stays dark: nearly all at level 0, a corner at level 1.
         weights = (3 * relief + 2.4 * level - 2.5).clamp(0, 1)
         weights = torch.lerp(0.3 * least, torch.ones_like(least), weights) * (chosen < self.brighten)
         return _like(batch, torch.lerp(low, high, weights), high)
 
-    def _expose(self, batch: Pair) -> Tensor:
-        """Train the coarse stage on averages."""
+    def _expose(self, batch: Batch) -> Tensor:
+        """Return the coarse stage's loss, on averages."""
         low, high = self.net.average(batch["low"]), self.net.average(batch["high"])
-        # Before bright parts are put in, which are to stay as they are.
+        # Before brightening: bright parts are to stay as they are.
         factor = (self.exposure * torch.randn(len(low), 1, 1, 1, device=low.device)).exp()
         averages = self._brightened(_like(batch, (low * factor).clamp(max=1), high))
         low, high = averages["low"], averages["high"]
@@ -135,8 +160,8 @@ class TwoStages(Method):
         self.record(bright, averages, {"loss": loss})
         return loss
 
-    def _restore(self, batch: Pair) -> Tensor:
-        """Train the fine stage on crops, all images of the batch cut at the same places."""
+    def _restore(self, batch: Batch) -> Tensor:
+        """Return the fine stage's loss on crops, at the same places in all images of the batch."""
         batch = self._brightened(batch)
         low, high = (pad_to_stride(image, self.stride) for image in (batch["low"], batch["high"]))
         with evaluating(self.net.coarse):
@@ -152,22 +177,22 @@ class TwoStages(Method):
         dark, bright, features, coarse = (torch.cat(parts) for parts in zip(*crops, strict=True))
         restored = self.net.refine(features, coarse)
         loss = self.loss(restored, _like(batch, dark, bright))
-        count = len(low)  # scores have one value a name: that of each image's first crop
+        count = len(low)  # scores are kept per name: the first crop of each image counts
         self.record(restored[:count], _like(batch, dark[:count], bright[:count]), {"loss": loss})
         return loss
 
     def _place(self, length: int) -> Window:
-        """Choose where a crop lies along an axis."""
+        """Draw the position of a crop along an axis of ``length`` pixels."""
         side = min(self.patch_size, length)
         start = int(torch.randint(length - side + 1, ()))
         return Window(start, start + side, length)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the gradient that the network is about to follow, before any clipping."""
+        """Log the norm of the network's gradient, before any clipping."""
         self.log_gradient_norm(self.net, "gradient_norm")
 
     def configure_optimizers(self) -> Any:
-        """Make the optimizer of both stages and, if wanted, its schedule."""
+        """Make the optimizer of both stages and its schedule, if any."""
         groups: list[dict[str, Any]] = [
             {"params": list(self.net.coarse.parameters()), "weight_decay": self.coarse_decay},
             {"params": list(self.net.fine.parameters())},
@@ -175,6 +200,6 @@ class TwoStages(Method):
         return scheduled(self.make_optimizer(groups), self.make_scheduler)
 
 
-def _like(batch: Pair, low: Tensor, high: Tensor) -> Pair:
-    """Return images that were made from a batch's, under its names."""
+def _like(batch: Batch, low: Tensor, high: Tensor) -> Batch:
+    """Return images derived from a batch, with its names."""
     return {"low": low, "high": high, "name": batch["name"]}

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lowlight.images import Pair
+from lowlight.images import Batch
 from lowlight.metrics.metric import Measure
 
 _NAME_BYTES = 256
@@ -53,7 +53,7 @@ class ImageScores(Metric):
         self.add_state("names", default=[], dist_reduce_fx="cat")
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
-    def update(self, enhanced: Tensor, batch: Pair) -> None:
+    def update(self, enhanced: Tensor, batch: Batch) -> None:
         """Score a batch.
 
         Args:
@@ -70,9 +70,7 @@ class ImageScores(Metric):
                 columns[key] = value
         self.keys = list(columns)
         self.values.append(torch.stack(list(columns.values()), dim=1).float())
-        self.names.append(
-            torch.stack([_encode(name) for name in cast(list[str], batch["name"])]).to(enhanced.device)
-        )
+        self.names.append(torch.stack([_encode(name) for name in batch["name"]]).to(enhanced.device))
 
     def compute(self) -> dict[str, Tensor]:
         """Return the mean over the images of all processes, by prefixed key."""

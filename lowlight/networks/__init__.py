@@ -1,4 +1,4 @@
-"""Architectures: plain torch modules from dark images to enhanced ones, and their judges."""
+"""Architectures: torch modules that map dark images to enhanced ones, and a discriminator."""
 
 from lowlight.networks.autoencoder import Autoencoder
 from lowlight.networks.coarse_to_fine import CoarseToFine

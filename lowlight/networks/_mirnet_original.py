@@ -1,4 +1,4 @@
-"""How the state dict of MIRNet's original implementation maps to ours."""
+"""Mapping of the state dict of MIRNet's original implementation to ours."""
 
 import re
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ _RENAMED = (
 
 
 def original_names(name: str, *, channels: int, blocks: int, sharing: int) -> list[str]:
-    """Give the original's name, or names, of one of our parameters.
+    """Return the original's name, or names, of one of our parameters.
 
     Args:
         name: A name from ``MIRNet.named_parameters``.
         channels: Channels of the first stream.
-        blocks: Blocks in a group.
-        sharing: How many columns one DAU serves; the original lists it under each.
+        blocks: Blocks per group.
+        sharing: Number of columns that share a DAU, under each of which the original lists it.
     """
 
     def route(match: re.Match[str]) -> str:
@@ -51,12 +51,12 @@ def check_original(given: Mapping[str, Tensor], shared: list[tuple[Tensor, list[
 
     Args:
         given: The state dict.
-        shared: Each parameter of the network with all names that the original gives it.
-        blur: The fixed filter of our blur, of shape (1, 1, 3, 3).
+        shared: Each parameter of the network with all its names in the original.
+        blur: Fixed kernel of our blur, shape (1, 1, 3, 3).
 
     Raises:
-        ValueError: If keys are missing, unknown or of other shapes, if a filter is another one, or if
-            weights differ that the network shares; the message names the first three.
+        ValueError: If keys are missing or unknown, shapes or blur kernels differ, or weights differ that the
+            network shares; the message names the first three problems.
     """
     expected = {key: parameter for parameter, keys in shared for key in keys}
     problems = []

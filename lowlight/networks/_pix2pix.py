@@ -1,4 +1,4 @@
-"""What the pix2pix generator and its discriminator share."""
+"""Layers and initialisation shared by the pix2pix generator and discriminator."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ Norm = Literal["batch", "instance", "none"]
 
 
 def normalisation(norm: Norm, channels: int) -> list[nn.Module]:
-    """Build the layers, one or none, that normalise features of so many channels.
+    """Return the normalisation layer for features of ``channels`` channels, in a list; empty for ``none``.
 
     Raises:
         ValueError: If the norm is unknown.
@@ -23,11 +23,11 @@ def normalisation(norm: Norm, channels: int) -> list[nn.Module]:
 
 
 def initialise(module: nn.Module) -> None:
-    """Draw convolutions from N(0, 0.02), norms' scales from N(1, 0.02), and zero the biases; for ``apply``.
+    """Initialise a layer: convolutions from N(0, 0.02), norm scales from N(1, 0.02), biases to 0.
 
     Reference:
         Isola, Zhu, Zhou, Efros, 2017, Image-to-Image Translation with Conditional Adversarial Networks,
-        section 6.2; the norms' scales as in the authors' code.
+        section 6.2; norm scales as in the authors' code.
     """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)

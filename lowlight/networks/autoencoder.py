@@ -1,4 +1,4 @@
-"""The study's CNN: a convolutional autoencoder with skips."""
+"""The study's CNN: a convolutional autoencoder with skip connections."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -19,24 +19,24 @@ def _up(inputs: int, outputs: int, slope: float) -> nn.Sequential:
 
 
 class Autoencoder(nn.Module):
-    """Squeeze the image through stride-2 convolutions and rebuild it beside the skipped features.
+    """Convolutional autoencoder of stride-2 convolutions with skip connections.
 
-    From the study's paper: a U-Net-like Keras autoencoder of five levels down, ``d1`` to ``d5``, and
-    five up, ``u1`` to ``u5``, trained with the mean absolute error. Inferred, since the paper states no
-    more: the widths, batch normalisation from the third level down on, the last skip being the input
-    itself, and the final 2x2 convolution, all as in a widely copied notebook that fits the paper's
-    account; the slope is Keras' default. Where Keras pads one side, the 3x3 convolutions here pad both.
+    From the study's paper: a U-Net-like Keras autoencoder with five encoder levels, ``d1`` to ``d5``, and
+    five decoder levels, ``u1`` to ``u5``, trained with the mean absolute error. The paper states no more;
+    inferred are the widths, batch normalisation from the third encoder level on, the input as the last skip
+    connection, and the final 2x2 convolution, as in a widely copied notebook that matches the paper's
+    description, and Keras' default slope. Keras pads one side; here the 3x3 convolutions pad both.
 
-    In training, batch normalisation needs more than one value a channel at the smallest level: crops
-    larger than ``stride``, or more than one of them in a batch.
+    In training, batch normalisation needs more than one value per channel at the smallest level: crops larger
+    than ``stride``, or more than one crop per batch.
 
     Args:
-        channels: Channels of each level down. The levels up mirror them and end at 3, so the default
-            goes up through 512, 256, 128, 128 and 3.
-        slope: Negative slope of the leaky rectifiers.
+        channels: Channels of each encoder level. The decoder mirrors them and ends at 3: by default 512, 256,
+            128, 128 and 3.
+        slope: Negative slope of every LeakyReLU.
 
     Attributes:
-        stride: Sides of the input must be multiples of this many pixels, ``2**len(channels)``.
+        stride: Sides of the input must be multiples of it, ``2**len(channels)`` pixels.
 
     Raises:
         ValueError: If there is no level or a width is below 1.

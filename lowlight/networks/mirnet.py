@@ -1,4 +1,4 @@
-"""MIRNet: multi-scale residual blocks that keep a full-resolution stream."""
+"""MIRNet: multi-scale residual blocks with a full-resolution stream."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -17,7 +17,7 @@ def _conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
 
 
 class Blur(nn.Module):
-    """Halve the size after a fixed [1, 2, 1] blur, reflected at the borders, so that nothing aliases.
+    """Halve the size after a fixed [1, 2, 1] blur against aliasing, reflected at the borders.
 
     Reference:
         Zhang, 2019, Making Convolutional Networks Shift-Invariant Again.
@@ -38,7 +38,7 @@ class Blur(nn.Module):
 
 
 class Down(nn.Module):
-    """Residual downsampling: half the size, twice the channels (the paper's figure 5b)."""
+    """Residual downsampling to half the size and twice the channels (figure 5b of the paper)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Residual upsampling: twice the size, half the channels (the paper's figure 5a)."""
+    """Residual upsampling to twice the size and half the channels (figure 5a of the paper)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -74,20 +74,20 @@ class Up(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features of shape (B, C, H, W) to (B, C/2, 2H, 2W)."""
-        # The paper interpolates first; a 1x1 convolution commutes with that and is cheaper before it.
+        # The paper interpolates first; a 1x1 convolution commutes with it and is cheaper before.
         skip = F.interpolate(self.skip(features), scale_factor=2, mode="bilinear", align_corners=False)
         return cast(Tensor, self.body(features) + skip)
 
 
 def _resize(channels: int, source: int, target: int) -> nn.Sequential:
-    """Chain the steps from one stream's scale to another's; stream ``s`` has ``channels * 2**s``."""
+    """Resample one stream to another's scale; stream ``s`` has ``channels * 2**s`` channels."""
     if target > source:
         return nn.Sequential(*(Down(channels * 2**s) for s in range(source, target)))
     return nn.Sequential(*(Up(channels * 2**s) for s in range(source, target, -1)))
 
 
 class SKFF(nn.Module):
-    """Selective kernel feature fusion: blend branches by a softmax across them (section 3.1)."""
+    """Selective kernel feature fusion: weight branches by a softmax across them (section 3.1)."""
 
     def __init__(self, channels: int, branches: int, reduction: int = 8) -> None:
         super().__init__()
@@ -97,14 +97,14 @@ class SKFF(nn.Module):
         self.excite = nn.ModuleList(_conv(hidden, channels, 1) for _ in range(branches))
 
     def forward(self, branches: list[Tensor]) -> Tensor:
-        """Fuse features of one shape (B, C, H, W), one tensor a branch, to a single such tensor."""
+        """Fuse branches, each of shape (B, C, H, W), into one such tensor."""
         summary = self.squeeze(self.pool(sum(branches[1:], branches[0])))
         weights = torch.stack([excite(summary) for excite in self.excite]).softmax(dim=0)
         return sum((w * b for w, b in zip(weights[1:], branches[1:], strict=True)), weights[0] * branches[0])
 
 
 class ChannelAttention(nn.Module):
-    """Weigh each channel by what its mean over the image suggests."""
+    """Weights per channel from the channels' means over the image."""
 
     def __init__(self, channels: int, reduction: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """Weigh each pixel by what the maximum and mean over the channels around it suggest."""
+    """Weights per pixel from maximum and mean over the channels in a 5x5 neighbourhood."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,12 +133,12 @@ class SpatialAttention(nn.Module):
 
 
 class DAU(nn.Module):
-    """Dual attention unit: spatial beside channel attention, with a residual (section 3.2).
+    """Dual attention unit: spatial and channel attention in parallel, with a residual (section 3.2).
 
     Args:
-        channels: Channels in and out.
-        reduction: Channel attention squeezes to ``channels // reduction``.
-        activation: The activation between the convolutions; may be shared with other units.
+        channels: Input and output channels.
+        reduction: Channel attention has ``channels // reduction`` hidden channels.
+        activation: Activation between the convolutions; may be shared with other units.
     """
 
     def __init__(self, channels: int, reduction: int, activation: nn.Module) -> None:
@@ -151,17 +151,17 @@ class DAU(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape (B, C, H, W)."""
         body = self.body(features)
-        # The paper concatenates both weighted features, then merges. A pixel's weight commutes with a 1x1
-        # convolution, and each half can have its own: nothing is concatenated, and less is kept.
+        # The paper concatenates both weighted features, then merges them. Weights per pixel commute with a
+        # 1x1 convolution, which can be split in two: this avoids the concatenation and stores less.
         by_pixel, by_channel = self.merge.weight.chunk(2, dim=1)
         attended: Tensor = self.spatial(body) * F.conv2d(body, by_pixel)
         return features + attended + F.conv2d(body * self.channel(body), by_channel)
 
 
 class MRB(nn.Module):
-    """Multi-scale residual block: parallel streams that exchange what they see (figure 2).
+    """Multi-scale residual block: parallel streams with exchange between them (figure 2).
 
-    Only what the sizes use is built: one column never exchanges, a single stream never fuses.
+    Unused parts are not built: there is no exchange with one column, and no fusion with one stream.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class MRB(nn.Module):
         return cast(Tensor, daus[column % len(daus)](features))
 
     def _exchange(self, streams: list[Tensor], target: int) -> Tensor:
-        """Bring every stream to the target's scale and fuse them there."""
+        """Resample every stream to the target's scale and fuse them."""
         if len(streams) == 1:
             return streams[0]
         branches = [
@@ -218,7 +218,7 @@ class MRB(nn.Module):
 
 
 class RRG(nn.Module):
-    """Recursive residual group: several MRBs and a convolution around which a residual leads."""
+    """Recursive residual group: several MRBs and a convolution, with a residual."""
 
     def __init__(self, channels: int, blocks: list[MRB], checkpointing: bool) -> None:
         super().__init__()
@@ -238,26 +238,26 @@ class RRG(nn.Module):
 
 
 class MIRNet(nn.Module):
-    """Enhance an image by a residual that streams of several resolutions work out together.
+    """Enhance an image by a residual computed in parallel streams of several resolutions.
 
-    The defaults are the published network: 31,787,419 parameters (42,239,281 with unshared DAUs),
-    equal to the authors' code, whose weights ``load_original`` takes. As there, no convolution has a
-    bias, one PReLU serves all DAUs, a DAU by default serves all columns of its stream, and the first
-    stream's SKFF serves both the exchange and the last fusion.
+    The defaults are the published network with 31,787,419 parameters (42,239,281 with unshared DAUs), equal
+    to the authors' code, whose weights ``load_original`` reads. As there, no convolution has a bias, all DAUs
+    share one PReLU, by default the columns of a stream share one DAU, and the exchange and the last fusion
+    share the first stream's SKFF.
 
     Args:
         channels: Channels of the full-resolution stream; each lower stream has twice as many.
-        groups: Recursive residual groups (RRG).
-        blocks: Multi-scale residual blocks (MRB) in a group.
-        streams: Parallel resolutions in a block: 1, 1/2, 1/4, ...
-        columns: DAUs in a stream, with an exchange between all streams before each but the first.
+        groups: Number of recursive residual groups (RRG).
+        blocks: Multi-scale residual blocks (MRB) per group.
+        streams: Parallel resolutions per block: 1, 1/2, 1/4, ...
+        columns: DAUs per stream, with an exchange between all streams before each but the first.
         shared_daus: Whether the columns of a stream share one DAU's weights.
-        reduction: Attention and fusion squeeze channels by this factor.
-        checkpointing: Whether training keeps the features between blocks alone and computes those within
-            once more for the gradient: less memory, more time, the same weights.
+        reduction: Factor by which attention and fusion reduce the channels.
+        checkpointing: Whether training stores only the features between blocks and recomputes the others for
+            the gradient: less memory, more time, the same weights.
 
     Attributes:
-        stride: Sides of the input must be multiples of this many pixels, ``2**(streams - 1)``.
+        stride: Sides of the input must be multiples of it, ``2**(streams - 1)`` pixels.
 
     Raises:
         ValueError: If a size is below 1.
@@ -267,8 +267,8 @@ class MIRNet(nn.Module):
         Restoration and Enhancement, figures 2 to 5.
 
     Differs from the paper:
-        The sharing above stands in the authors' code, not in the text; the published weights need it.
-        Unshared, each DAU after the first column's is wholly its own, activation included.
+        The sharing is that of the authors' code and needed by the published weights; the text does not
+        mention it. Unshared DAUs after the first column have their own activation, too.
     """
 
     def __init__(
@@ -314,17 +314,16 @@ class MIRNet(nn.Module):
         return cast(Tensor, low + self.conv_out(self.groups(self.conv_in(low))))
 
     def load_original(self, state_dict: Mapping[str, Tensor]) -> None:
-        """Take the weights of the authors' implementation.
+        """Load the weights of the authors' implementation.
 
         Args:
-            state_dict: State dict of their ``MIRNet`` (of a checkpoint file, the value under
-                ``"state_dict"``), with or without ``DataParallel``'s ``module.`` before each key.
-                Modules that share weights stand under each of their names. The constant blur
-                filters (``filt``) may be absent.
+            state_dict: State dict of their ``MIRNet`` (``"state_dict"`` in a checkpoint file), with or
+                without the prefix ``module.`` of ``DataParallel``. Shared weights are listed under each of
+                their names. The constant blur kernels (``filt``) may be missing.
 
         Raises:
-            ValueError: If keys are missing, unknown or of other shapes, if a filter is another one,
-                or if weights that this network shares differ; the network is then left as it was.
+            ValueError: If keys are missing or unknown, shapes or blur kernels differ, or weights differ that
+                this network shares; the network is then unchanged.
         """
         given = {key.removeprefix("module."): value for key, value in state_dict.items()}
         names: dict[nn.Parameter, list[str]] = {}

@@ -9,29 +9,29 @@ from lowlight.networks._pix2pix import Norm, initialise, normalisation
 
 
 class PatchGAN(nn.Module):
-    """Judge, patch by patch, whether an image is a true reference of the dark image beside it.
+    """Classify each patch of an image as reference or enhanced, given the dark image.
 
-    ``layers`` 4x4 convolutions of stride 2 and two of stride 1, so that each logit sees a square of
-    ``9 * 2**layers - 2`` pixels a side: 16, 34, 70 (default), 142, ... pixels. By default
-    C64-C128-C256-C512 and a last convolution to one channel. The network works in [-1, 1] inside.
+    ``layers`` 4x4 convolutions of stride 2 and two of stride 1; the receptive field of a logit is a square of
+    ``9 * 2**layers - 2`` pixels: 16, 34, 70 (default), 142, ... By default C64-C128-C256-C512 and a last
+    convolution to one channel. Inputs are scaled to [-1, 1].
 
     Args:
-        channels: Channels of the first layer; they double from layer to layer up to eightfold.
-        layers: Convolutions of stride 2.
+        channels: Channels of the first layer; they double per layer, up to eightfold.
+        layers: Number of convolutions of stride 2.
         norm: ``batch``, ``instance`` or ``none``, after every convolution but the first and the last.
 
     Attributes:
-        minimum_size: Smallest side, in pixels, that yields a logit: ``3 * 2**layers``.
+        minimum_size: Smallest side of an input that yields a logit, ``3 * 2**layers`` pixels.
 
     Raises:
         ValueError: If a size is below 1 or the norm unknown.
 
     Reference:
         Isola, Zhu, Zhou, Efros, 2017, Image-to-Image Translation with Conditional Adversarial Networks,
-        section 6.1.2; the strides as in the authors' code, which give the 70x70 pixels of the text.
+        section 6.1.2; strides as in the authors' code, which give the 70x70 pixels of the text.
 
     Differs from the paper:
-        Returns logits; the sigmoid belongs to the loss, which may have none.
+        Returns logits; the sigmoid, if any, is part of the loss.
     """
 
     def __init__(self, channels: int = 64, layers: int = 3, norm: Norm = "batch") -> None:
@@ -52,14 +52,14 @@ class PatchGAN(nn.Module):
         self.apply(initialise)
 
     def forward(self, low: Tensor, image: Tensor) -> Tensor:
-        """Judge images.
+        """Classify images.
 
         Args:
             low: Dark images of shape (B, 3, H, W) in [0, 1], sides at least ``minimum_size``.
             image: Enhanced or reference images of the same shape and range.
 
         Returns:
-            Logits of shape (B, 1, H', W'), positive where a patch looks like a reference's;
-            H' is ``H // 2**layers - 2``.
+            Logits of shape (B, 1, H', W'), positive for patches classified as reference; H' is
+            ``H // 2**layers - 2``.
         """
         return cast(Tensor, self.judge(2 * torch.cat([low, image], dim=1) - 1))

@@ -7,7 +7,7 @@ from lowlight.networks._pix2pix import Norm, initialise, normalisation
 
 
 def _encoder(widths: list[int], norm: Norm) -> nn.ModuleList:
-    """Build the levels down; neither the outermost nor the innermost is normalised."""
+    """Build the encoder levels; the outermost and the innermost are not normalised."""
     levels = nn.ModuleList()
     for level, outputs in enumerate(widths):
         inputs = 3 if level == 0 else widths[level - 1]
@@ -23,7 +23,7 @@ def _encoder(widths: list[int], norm: Norm) -> nn.ModuleList:
 
 
 def _decoder(widths: list[int], norm: Norm, dropout: float) -> nn.ModuleList:
-    """Build the levels up, innermost first; the first ``len(widths) - 5`` drop out."""
+    """Build the decoder levels, innermost first; the first ``len(widths) - 5`` have dropout."""
     levels = nn.ModuleList()
     depth = len(widths)
     for level in range(depth):
@@ -42,24 +42,24 @@ def _decoder(widths: list[int], norm: Norm, dropout: float) -> nn.ModuleList:
 
 
 class UNet(nn.Module):
-    """Translate an image through an encoder and decoder whose equal levels are concatenated.
+    """Encoder and decoder with skip connections between levels of equal size.
 
-    By default the published generator: down through C64-C128-C256-C512-C512-C512-C512-C512, 4x4
-    convolutions of stride 2 with leaky rectifiers of slope 0.2; up through
-    CD512-CD512-CD512-C512-C256-C128-C64 and a last convolution with tanh. 54,414,531 parameters. The
-    network works in [-1, 1] inside.
+    The default is the published generator with 54,414,531 parameters: an encoder
+    C64-C128-C256-C512-C512-C512-C512-C512 of 4x4 convolutions of stride 2 with LeakyReLU of slope 0.2, a
+    decoder CD512-CD512-CD512-C512-C256-C128-C64, and a last convolution with tanh. Inputs are scaled to
+    [-1, 1].
 
     Args:
-        channels: Channels of the first level; they double from level to level up to eightfold.
-        depth: Levels, each half the size of the one before.
-        norm: ``batch``, ``instance`` or ``none``, after every convolution but the first, the innermost
-            of the encoder and the last. The innermost level is a single pixel when the input is one
-            ``stride`` wide, which a norm over a batch of one would erase (the paper's errata).
-        dropout: Probability of dropping a value in the first ``depth - 5`` levels of the decoder, the
-            three of the paper at its depth of 8.
+        channels: Channels of the first level; they double per level, up to eightfold.
+        depth: Number of levels, each half the size of the one before.
+        norm: ``batch``, ``instance`` or ``none``, after every convolution but the first, the innermost of the
+            encoder and the last. For an input of one ``stride`` the innermost level is a single pixel, which
+            a norm over a batch of one would erase (the paper's errata).
+        dropout: Dropout probability in the first ``depth - 5`` levels of the decoder, three as in the paper
+            at the default depth.
 
     Attributes:
-        stride: Sides of the input must be multiples of this many pixels, ``2**depth``.
+        stride: Sides of the input must be multiples of it, ``2**depth`` pixels.
 
     Raises:
         ValueError: If ``channels`` is below 1, ``depth`` below 2 or the norm unknown.
@@ -69,8 +69,8 @@ class UNet(nn.Module):
         section 6.1.1.
 
     Differs from the paper:
-        In evaluation mode nothing drops out and batch normalisation uses its running averages, so an
-        image has one enhancement, whatever else is in its batch; the paper keeps both as in training.
+        In evaluation mode there is no dropout and batch normalisation uses running averages, so the result
+        is deterministic and independent of the batch; the paper keeps both as in training.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class UNet(nn.Module):
             low: Images of shape (B, 3, H, W) in [0, 1], H and W multiples of ``stride``.
 
         Returns:
-            Images of the same shape; tanh keeps them in [0, 1].
+            Images of the same shape in [0, 1], by tanh.
         """
         features, skips = 2 * low - 1, []
         for down in self.down:

@@ -60,7 +60,7 @@ def export(
         "stride": method.stride,
         "halo": halo_of(method),
         "method": method.name,
-        "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+        "parameters": method.parameter_count,
         "lowlight": __version__,
         "torch": torch.__version__,
         "commit": commit,

@@ -54,7 +54,7 @@ def _record(error: Exception, config: DictConfig) -> None:
         record = {"reason": one_line(error), "traceback": traceback.format_exc()}
         write_json(folder / (REFUSAL if finished else FAILURE), record)
         if config.get("logger") and not finished:
-            from lowlight.loggers.wandb import report_failure
+            from lowlight.loggers.base import report_failure
 
             report_failure(config, one_line(error))
     except Exception as another:

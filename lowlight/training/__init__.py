@@ -1,4 +1,4 @@
-"""Training: fit a method as a config says, then test its best checkpoint."""
+"""Training: fit a method by a config, then test its best checkpoint."""
 
 from lowlight.training.train import train
 

@@ -1,4 +1,4 @@
-"""Checks of a training config before anything is written."""
+"""Checks of a training config, before any file is written."""
 
 import logging
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from lowlight.methods import Method, TwoStages
+from lowlight.methods import Method
 from lowlight.runs.folder import BEST
 
 log = logging.getLogger(__name__)
 
 
 def check_seed(seed: Any) -> None:
-    """Refuse a seed outside the range of numpy and torch.
+    """Refuse a seed that numpy and torch do not both accept.
 
     Raises:
         ValueError: If it is no integer from 0 to 2^32 - 1.
@@ -23,11 +23,11 @@ def check_seed(seed: Any) -> None:
 
 
 def check_fit(config: DictConfig, method: Method) -> None:
-    """Say what would fail, or go worse than it looks, in words of the config.
+    """Refuse settings that would fail or have no effect, and warn of unsuitable ones.
 
     Raises:
-        ValueError: If no best checkpoint would be kept, or gradients are to be clipped or accumulated in a
-            way that nobody would.
+        ValueError: If no callback keeps the best checkpoint, or gradient clipping or accumulation is set to
+            an invalid value, or would not be applied.
     """
     callbacks = config.callbacks or {}
     if not any(callback.get("filename") == Path(BEST).stem for callback in callbacks.values()):
@@ -40,17 +40,17 @@ def check_fit(config: DictConfig, method: Method) -> None:
     if clip is not None and clip <= 0:
         raise ValueError(f"trainer.gradient_clip_val={clip} must be positive, or null to clip nothing")
     if not method.automatic_optimization:
-        unread = {"gradient_clip": clip, "accumulate": None if accumulate == 1 else accumulate}
-        for key, value in unread.items():
-            if value is not None and not hasattr(method, key):
+        settings = {"gradient_clip": clip, "accumulate": None if accumulate == 1 else accumulate}
+        for key, value in settings.items():
+            if value is not None and key not in method.manual_settings:
                 raise ValueError(
-                    f"method={config.method.name} optimises by hand and has no {key} of its own, so the "
-                    f"trainer's setting of {value} would do nothing"
+                    f"method={config.method.name} uses manual optimisation without {key}, so the trainer's "
+                    f"setting of {value} would have no effect: remove it"
                 )
-    stride, patch = getattr(method.net, "stride", 1), config.data.get("patch_size")
-    if isinstance(method, TwoStages):
-        check_stages(config, method)
-    if isinstance(stride, int) and patch is not None and patch % stride:
+    for problem in method.training_problems(config):
+        log.warning("%s", problem)
+    stride, patch = method.stride, config.data.get("patch_size")
+    if patch is not None and patch % stride:
         log.warning(
             "crops of %s pixels are padded to the network's stride of %s; data.patch_size=%s would not be",
             patch,
@@ -59,36 +59,11 @@ def check_fit(config: DictConfig, method: Method) -> None:
         )
 
 
-def check_stages(config: DictConfig, method: TwoStages) -> None:
-    """Warn where the first stage would see too little, or the second might never be trained."""
-    if "early_stopping" in (config.callbacks or {}):
-        log.warning(
-            "callbacks=[...,early_stopping] counts validations of the first stage, too, whose scores mean "
-            "little: its patience must outlast method.coarse_epochs=%s",
-            method.coarse_epochs,
-        )
-    patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
-    if patch is not None:
-        log.warning(
-            "crops of %s pixels do not show the exposure of the whole, which method=%s learns: set "
-            "data.patch_size=null",
-            patch,
-            config.method.name,
-        )
-    if epochs is not None and 0 <= epochs <= method.coarse_epochs:
-        log.warning(
-            "all of trainer.max_epochs=%s train the first stage, none the second: lower "
-            "method.coarse_epochs=%s",
-            epochs,
-            method.coarse_epochs,
-        )
-
-
 def check_validation(config: DictConfig, validates: bool) -> None:
-    """Warn where the last epochs would never be validated, and so could not be the best.
+    """Warn if the last epochs would not be validated, and so could not become the best.
 
     Raises:
-        ValueError: If training is to stop by validations, and there are none.
+        ValueError: If early stopping is set but there are no validation images.
     """
     if not validates:
         if "early_stopping" in (config.callbacks or {}):

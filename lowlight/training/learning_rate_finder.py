@@ -1,4 +1,4 @@
-"""Finding a learning rate before training."""
+"""Learning-rate range test before training."""
 
 import logging
 import math
@@ -22,15 +22,16 @@ log = logging.getLogger(__name__)
 
 
 def steepest(rates: Sequence[float], losses: Sequence[float], skip: int = 10) -> float | None:
-    """Return the rate at which the loss falls most for a rate raised by the same factor.
+    """Return the rate at which the loss falls most steeply over the logarithm of the rate.
 
     Args:
-        rates: Learning rates, rising.
-        losses: The loss at each, smoothed.
-        skip: First points to leave out, where the smoothing has not settled; the last one is left out, too.
+        rates: Learning rates, ascending.
+        losses: Smoothed loss at each rate.
+        skip: Number of first points to leave out, where the smoothing has not settled; the last point is left
+            out, too.
 
     Returns:
-        The rate; None if too few losses are finite, or none falls.
+        The rate; None if too few losses are finite or the loss never falls.
     """
     kept = [(rate, loss) for rate, loss in zip(rates, losses, strict=True) if math.isfinite(loss)][skip:-1]
     if len(kept) < 2:
@@ -40,30 +41,30 @@ def steepest(rates: Sequence[float], losses: Sequence[float], skip: int = 10) ->
 
 
 def find_lr(config: DictConfig, method: Method, data: PairDataModule) -> dict[str, Any]:
-    """Run Lightning's learning-rate finder: a hundred batches at rates that rise from 1e-8 to 1.
+    """Run Lightning's learning-rate finder: a hundred batches at rates rising from 1e-8 to 1.
 
-    Of its curve :func:`steepest` chooses the rate. Lightning's own suggestion divides by steps of the rate
-    itself, which are smallest where the rates are: noise there wins, and it says about 1e-7 of any method.
+    The rate is chosen from its curve by :func:`steepest`. Lightning's own suggestion takes the slope over the
+    rate itself, which exaggerates noise at the smallest rates: about 1e-7 for any method.
 
-    Writes rates and losses as ``lr_find.csv`` into ``output_dir``, where a run may still begin.
+    Writes rates and losses as ``lr_find.csv`` into ``output_dir``, where a run may still be started.
 
     Args:
         config: A composed ``train`` config.
-        method: What it builds; afterwards as before.
-        data: Set up for fitting.
+        method: Method of the config; its state is restored afterwards.
+        data: Data of the config, set up for fitting.
 
     Returns:
-        The rate as ``suggested_lr``.
+        The rate, as ``suggested_lr``.
 
     Raises:
-        ValueError: If the method has several optimizers, or the losses show no such rate.
+        ValueError: If the method has several optimizers, or the loss falls at no rate.
 
     Reference:
         Smith, 2017, "Cyclical learning rates for training neural networks", Section 3.3.
     """
     if not method.automatic_optimization:
         raise ValueError(
-            f"find_lr=true cannot tune method={config.method.name}: Lightning's finder knows one optimizer; "
+            f"find_lr=true cannot tune method={config.method.name}: the finder supports one optimizer; "
             "compare rates by a sweep, such as -m method.optimizer.lr=1e-4,2e-4,4e-4"
         )
     with TemporaryDirectory() as scratch:
@@ -84,6 +85,8 @@ def find_lr(config: DictConfig, method: Method, data: PairDataModule) -> dict[st
         write_table(path, rows, ["lr", "loss"])
     suggestion = steepest(curve["lr"], curve["loss"])
     if suggestion is None:
-        raise ValueError(f"the losses in {path} suggest no learning rate; look at them yourself")
+        raise ValueError(
+            f"the losses in {path} suggest no learning rate: choose method.optimizer.lr yourself"
+        )
     log.info("suggested learning rate (losses in %s): method.optimizer.lr=%.2g", path, suggestion)
     return {"suggested_lr": suggestion}

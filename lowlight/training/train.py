@@ -1,4 +1,4 @@
-"""Train a method as a config says, test its best checkpoint, and leave a run folder."""
+"""Training a method by a config, testing its best checkpoint and writing the run folder."""
 
 import logging
 import math
@@ -24,8 +24,8 @@ from lowlight.checkpoints.recipe import build, make
 from lowlight.data import PairDataModule
 from lowlight.evaluation.scoring import score
 from lowlight.files import write_json
-from lowlight.loggers.wandb import describe, finishing, log_best
-from lowlight.methods import Classical, Method
+from lowlight.loggers.base import describe, finishing, log_best
+from lowlight.methods import Method
 from lowlight.runs.folder import LAST, prepare, resumable
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import check_fit, check_seed, check_validation
@@ -36,33 +36,33 @@ log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig) -> dict[str, Any]:
-    """Run what ``lowlight train`` runs.
+    """Train a method and test its best checkpoint; ``lowlight train`` as a function.
 
     Args:
-        config: A composed ``train`` config; it says everything, ``output_dir`` included.
+        config: A composed ``train`` config.
 
     Returns:
-        The content of ``metrics.json``, and the objective's best value (such as ``val/psnr``); with
-        ``find_lr``, what :func:`lowlight.training.learning_rate_finder.find_lr` returns instead.
+        The content of ``metrics.json`` and the best value of the objective (such as ``val/psnr``); with
+        ``find_lr``, the result of :func:`lowlight.training.learning_rate_finder.find_lr`.
 
     Raises:
-        ValueError: If the config asks for what cannot be: a bad seed, unusable data, an output folder that
-            holds another run, a method that learns nothing.
+        ValueError: If the seed is bad, the data is unusable, the output folder holds another run, the method
+            learns nothing, or training stops on values that are not finite.
     """
     check_seed(config.seed)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     method, data = build(config.method), make(config.data)
-    if isinstance(method, Classical):
+    if not method.learns:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     check_fit(config, method)
-    data.setup("fit")  # what is wrong with the images is said before the output folder is touched
+    data.setup("fit")  # reports bad images before the output folder is touched
     check_validation(config, validates=len(data.datasets["val"]) > 0)
     if config.compile:
         compile_network(method)
     if config.find_lr:
         return find_lr(config, method, data)
-    rank_zero_only(prepare)(config)  # other processes find the folder ready
+    rank_zero_only(prepare)(config)  # other processes use the prepared folder
     last = _newest_whole(resumable(config))
     started = datetime.now(UTC)
     trainer = make_trainer(config, method)
@@ -70,7 +70,7 @@ def train(config: DictConfig) -> dict[str, Any]:
         with finishing(trainer.loggers):
             return _run(config, method, data, trainer, last, started)
     except SIGTERMException:
-        log.warning("stopped by SIGTERM; the same command with resume=auto goes on from the last whole epoch")
+        log.warning("stopped by SIGTERM; resume=auto continues from the last complete epoch")
         raise SystemExit(128 + signal.SIGTERM) from None
 
 
@@ -91,7 +91,7 @@ def _run(
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     except ProcessRaisedException as error:
-        _tell(error)
+        _raise_readable(error)
         raise
     if trainer.interrupted:
         raise KeyboardInterrupt
@@ -99,7 +99,7 @@ def _run(
     method.load_state_dict(best["state_dict"])
     metrics = score(method, data, make_tester(config, trainer), folder)
     about = _about_training(config, folder)
-    about["sittings"] = max(about["sittings"], 2 if last else 1)  # one for the test alone trains nothing
+    about["sittings"] = max(about["sittings"], 2 if last else 1)  # a resumed run that only tests counts, too
     metrics[config.objective.metric] = about.pop("objective")
     if trainer.is_global_zero:
         write_json(folder / "metrics.json", metrics)
@@ -110,7 +110,7 @@ def _run(
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **about,
             "best_epoch": best["epoch"] + 1,
-            "parameters": sum(parameter.numel() for parameter in method.net.parameters()),
+            "parameters": method.parameter_count,
             "threads": torch.get_num_threads(),
             "accelerator": trainer.accelerator.__class__.__name__,
             "processes": trainer.world_size,
@@ -123,11 +123,11 @@ def _run(
     return metrics
 
 
-def _tell(error: ProcessRaisedException) -> None:
-    """Say in one line what ended a spawned process, where a user can mend it: its traceback's last line.
+def _raise_readable(error: ProcessRaisedException) -> None:
+    """Raise an error that a user can fix from a spawned process again, in one line.
 
     Raises:
-        ValueError: If it is such.
+        ValueError: With the last line of its traceback, if that is such an error.
     """
     last = str(error).strip().splitlines()[-1]
     said = re.match(r"(?:[\w.]+\.)?(?:ValueError|OSError|MisconfigurationException): (.+)", last)
@@ -136,25 +136,27 @@ def _tell(error: ProcessRaisedException) -> None:
 
 
 def _newest_whole(checkpoints: Sequence[Path]) -> Path | None:
-    """Return the first checkpoint that can be read, warning of those that cannot.
+    """Return the first readable checkpoint, or None if there are none; warn of unreadable ones.
 
     Raises:
-        ValueError: If there are some and none can.
+        ValueError: If all are unreadable.
     """
     for path in checkpoints:
         try:
             read(path)
         except ValueError as error:
-            log.warning("passed over: %s", error)
+            log.warning("skipped: %s", error)
         else:
             return path
     if checkpoints:
-        raise ValueError(f"{checkpoints[0].parent}: no checkpoint in it is whole; resume=restart begins anew")
+        raise ValueError(
+            f"{checkpoints[0].parent}: no readable checkpoint; set resume=restart to begin again"
+        )
     return None
 
 
 def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:
-    """Say how training went, by its last checkpoint: processes of their own may have done it."""
+    """Return how training went, from its last checkpoint, since spawned processes may have run it."""
     checkpoint = read(folder / LAST if (folder / LAST).exists() else best_of(folder))
     states: dict[str, dict[str, Any]] = checkpoint["callbacks"]
     stopwatch = states[Stopwatch.__name__]

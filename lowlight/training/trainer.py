@@ -1,4 +1,4 @@
-"""Trainers built from the config."""
+"""Trainers built from a config."""
 
 from typing import Any
 
@@ -20,15 +20,15 @@ from lowlight.methods import Method
 from lowlight.runs.profile import keep_profile
 
 _DONE_BY_THE_METHOD = {"gradient_clip_val": None, "accumulate_grad_batches": 1}
-"""What Lightning refuses to do under manual optimisation; the method reads the trainer's settings itself."""
+"""Defaults of the settings that Lightning refuses under manual optimisation; the method applies them."""
 
 
 def make_trainer(config: DictConfig, method: Method) -> pl.Trainer:
-    """Build the trainer of a run with its callbacks, loggers, checkpoint writer and profiler."""
+    """Build the trainer of a run, with callbacks, loggers, checkpoint writer and profiler."""
     named: dict[str, Callback] = make(config.callbacks) or {}
     loggers: dict[str, Logger] = make(config.logger) or {}
     plugins: list[Any] = [AtomicCheckpointIO()]
-    if SLURMEnvironment.detect():  # its own way would go on in the middle of an epoch, from another file
+    if SLURMEnvironment.detect():  # Lightning's requeueing would resume within an epoch, from another file
         plugins.append(SLURMEnvironment(auto_requeue=False))
     trainer: pl.Trainer = make(
         config.trainer,
@@ -43,7 +43,7 @@ def make_trainer(config: DictConfig, method: Method) -> pl.Trainer:
 
 
 def make_tester(config: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
-    """Return what runs the test: the same processes, or this one alone if those were spawned and are gone."""
+    """Return the trainer of the test: the run's own, or one of this process if spawned processes ran it."""
     if not isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
         return trainer
     tests = [callback for callback in trainer.callbacks if isinstance(callback, TestPictures)]  # type: ignore[attr-defined]
@@ -53,10 +53,10 @@ def make_tester(config: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
 
 
 def compile_network(method: Method) -> None:
-    """Compile the image network in place, which keeps the names of its weights.
+    """Compile the image network in place, so that its weights keep their names.
 
     Raises:
-        ValueError: If this machine cannot compile anything.
+        ValueError: If this machine has no working compiler.
     """
     try:
         torch.compile(lambda image: image + 1)(torch.zeros(1))

@@ -1,4 +1,4 @@
-"""Where the time of a training goes."""
+"""Timing of a training and its parts."""
 
 import time
 

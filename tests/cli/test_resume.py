@@ -84,7 +84,7 @@ def test_a_spoilt_checkpoint_is_passed_over_for_the_one_before(
     spoilt.write_bytes(spoilt.read_bytes()[:5000])
     done = train(tmp_path, lol, "autoencoder")
     assert done.returncode == 0, done.stderr
-    assert "passed over: " in done.stdout
+    assert "skipped: " in done.stdout
     assert "from previous.ckpt" in done.stdout
     assert_same_end(straight, tmp_path)
 
@@ -99,7 +99,7 @@ def test_a_run_without_a_whole_checkpoint_is_not_begun_anew_unasked(
         (tmp_path / "run" / name).write_bytes(b"nothing")
     done = train(tmp_path, lol, "autoencoder")
     assert done.returncode == 1
-    assert "run: no checkpoint in it is whole; resume=restart begins anew" in done.stderr
+    assert "run: no readable checkpoint; set resume=restart to begin again" in done.stderr
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Paired folders as users have them, small and made on the spot."""
+"""Small paired folders in the layouts of users."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def write() -> Write:
 
 @pytest.fixture
 def write_pairs(tmp_path: Path, write: Write) -> Write:
-    """Write a set in a layout: one pair a stem, references of different scenes."""
+    """Write a set in a layout: one pair per stem, references of different scenes."""
 
     def write_pairs(
         root: str = "LOL",

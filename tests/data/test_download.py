@@ -113,7 +113,7 @@ def test_a_download_ends_whole_though_the_server_falters(server: str, tmp_path: 
 
 def test_a_next_call_goes_on_where_a_stall_ended_the_last(server: str, tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"/stalls: no byte came in time; .* or fetch LOLdataset\.zip by hand"
+        ValueError, match=r"/stalls: no data arrived in time; .* or fetch LOLdataset\.zip by hand"
     ):
         get(tmp_path, server + "/stalls")
     partial = tmp_path / ".lol.zip.partial"
@@ -224,7 +224,7 @@ def test_bombs_are_refused_by_their_list_and_while_they_unpack(
             unpack(tmp_path, evil("zeros", bytes(200_000)))
         patch.setattr(download, "_check_members", lambda archive, members: None)  # a list that lies
         patch.setattr(download, "MOST_BYTES", 10_000)
-        with pytest.raises(ValueError, match="unpacks to more than it says"):
+        with pytest.raises(ValueError, match="unpacks to more bytes than stated"):
             unpack(tmp_path, ARCHIVE)
     monkeypatch.setattr(download, "MOST_MEMBERS", 5)
     with pytest.raises(ValueError, match="8 members, at most 5"):

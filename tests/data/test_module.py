@@ -14,12 +14,12 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lowlight.config import load_config
 from lowlight.data import DarkenedPhotographs, PairDataModule, PairedFolder
-from lowlight.images import Pair, read_image
+from lowlight.images import Batch, read_image
 
 Write = Callable[..., Path]
 
-CONF = Path(__file__).parents[2] / "conf" / "data"
 STEMS = [str(index) for index in range(10)]
 
 
@@ -30,7 +30,7 @@ def lol(write_pairs: Write) -> Path:
     return write_pairs(stems=STEMS, size=(40, 32))
 
 
-def names(loader: DataLoader[Pair] | list[Any]) -> list[str]:
+def names(loader: DataLoader[Any] | list[Any]) -> list[str]:
     return [name for batch in loader for name in batch["name"]]
 
 
@@ -183,7 +183,7 @@ def test_an_unwritable_cache_is_one_warning(lol: Path, caplog: pytest.LogCapture
 
 
 def test_batches_are_equal_for_any_number_of_workers(lol: Path) -> None:
-    def batches(workers: int) -> list[Pair]:
+    def batches(workers: int) -> list[Batch]:
         data = PairDataModule(root=lol, patch_size=16, batch_size=3, num_workers=workers, seed=5)
         data.setup("fit")
         loader = data.train_dataloader()
@@ -205,18 +205,18 @@ def test_batches_are_equal_for_any_number_of_workers(lol: Path) -> None:
 
 
 class Recorder(pl.LightningModule):
-    """A module that learns next to nothing and writes down what it sees."""
+    """A module that hardly learns and records its batches."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gain = torch.nn.Parameter(torch.ones(()))
         self.seen: list[tuple[int, list[str], float]] = []
 
-    def training_step(self, batch: Pair) -> Tensor:
+    def training_step(self, batch: Batch) -> Tensor:
         self.seen.append((self.current_epoch, list(batch["name"]), batch["low"].mean().item()))
         return torch.nn.functional.l1_loss(self.gain * batch["low"], batch["high"])
 
-    def validation_step(self, batch: Pair) -> None:
+    def validation_step(self, batch: Batch) -> None:
         pass
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -260,8 +260,8 @@ def test_the_description_is_plain(lol: Path) -> None:
 
 
 def compose(name: str, **overrides: object) -> PairDataModule:
-    node = OmegaConf.merge(OmegaConf.load(CONF / f"{name}.yaml"), overrides)
-    module = instantiate(OmegaConf.create({"seed": 3, "data": node}).data)
+    config = load_config([f"data={name}", "seed=3"])
+    module = instantiate(OmegaConf.merge(config, {"data": overrides}).data)
     assert isinstance(module, PairDataModule)
     assert module.seed == 3
     return module

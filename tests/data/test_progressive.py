@@ -11,7 +11,7 @@ from torch import nn
 from lowlight.data import PairDataModule
 from lowlight.data.mixup import mix
 from lowlight.data.progressive import Stage, read_stages, stage_of
-from lowlight.images import Pair
+from lowlight.images import Batch
 from lowlight.methods import Supervised
 
 
@@ -85,14 +85,14 @@ def test_sizes_that_do_not_fit_a_later_batch_are_told_before_training(lol: Path,
 def test_pairs_are_mixed_with_another_by_one_weight_each() -> None:
     torch.manual_seed(0)
     low = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 2) / 4
-    batch: Pair = {"low": low, "high": 1 - low, "name": "abcd"}
+    batch: Batch = {"low": low, "high": 1 - low, "name": list("abcd")}
     mixed = mix(batch, 1.2)
     assert torch.allclose(mixed["high"], 1 - mixed["low"], atol=1e-6)
     assert not torch.equal(mixed["low"], low)
     weights = (mixed["low"] - low.roll(1, 0)) / (low - low.roll(1, 0))
     assert torch.allclose(weights, weights[:, :1, :1, :1].expand_as(weights), atol=1e-5)
     assert 0 < weights.min() < weights.max() < 1
-    assert mixed["name"] == "abcd"
+    assert mixed["name"] == list("abcd")
 
 
 def test_the_weights_have_the_variance_of_the_beta_distribution() -> None:

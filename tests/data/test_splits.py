@@ -1,4 +1,4 @@
-"""How pairs are divided, on a set in which test scenes also stand in training."""
+"""Protocols, on a set whose test scenes also occur in training."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from lowlight.images import read_rgb
 from tests.conftest import photograph
 
 SCENES = {"our485": [1, 1, 2, 2, 3, 4, 5, 6], "eval15": [1, 2, 7]}
-"""What the images of each split show; scenes 1 and 2 stand in both."""
+"""Scenes of the images of each split; scenes 1 and 2 are in both."""
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_by_file_refuses_one_name_in_both_splits(leaking: Path, tmp_path: Path) 
     (tmp_path / "train").symlink_to(leaking / "eval15")
     (tmp_path / "test").symlink_to(leaking / "eval15")
     data = PairDataModule(tmp_path, split="by_file")
-    with pytest.raises(ValueError, match="/10 stands in both splits"):
+    with pytest.raises(ValueError, match="/10 is in both splits"):
         data.setup("test")
 
 

@@ -17,7 +17,7 @@ from lowlight.evaluation.feature_matching import (
     repeatability,
     summary,
 )
-from lowlight.images import Pair, from_uint8
+from lowlight.images import Batch, from_uint8
 
 pytest.importorskip("cv2")
 
@@ -30,15 +30,15 @@ def texture(seed: int = 0, height: int = 160, width: int = 220) -> Tensor:
     ]
 
 
-def pair(low: Tensor, high: Tensor, name: str = "set/1") -> Pair:
-    return {"low": low, "high": high, "name": [name]}  # type: ignore[typeddict-item]
+def pair(low: Tensor, high: Tensor, name: str = "set/1") -> Batch:
+    return {"low": low, "high": high, "name": [name]}
 
 
 def same(low: Tensor, name: str) -> Tensor:
     return low
 
 
-def rows_of(batch: Pair, enhance=same, sigmas=(0,), **where: object) -> list[dict]:  # type: ignore[no-untyped-def, type-arg]
+def rows_of(batch: Batch, enhance=same, sigmas=(0,), **where: object) -> list[dict]:  # type: ignore[no-untyped-def, type-arg]
     rows = match_features(enhance, [batch], sigmas)
     return [row for row in rows if all(row[key] == value for key, value in where.items())]
 

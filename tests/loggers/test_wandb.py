@@ -56,7 +56,7 @@ def _no_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def jobs(lol: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return the run folders of a sweep of two jobs in this process, told to W&B and TensorBoard."""
+    """Return the run folders of a sweep of two jobs in this process, logged to W&B and TensorBoard."""
     sweep = tmp_path_factory.mktemp("sweeps") / "grid"
     overrides = [*GAN, f"data.root={lol}", "logger=all", "seed=0,1", f"hydra.sweep.dir={sweep}"]
     quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
@@ -311,7 +311,7 @@ def test_wandb_is_offline_without_a_key_or_where_told_so(
     assert told == (
         []
         if has_key
-        else [f"W&B has no API key, so it stays offline; later: wandb sync {tmp_path}/wandb/offline-run-*"]
+        else [f"W&B has no API key and stays offline; to upload: wandb sync {tmp_path}/wandb/offline-run-*"]
     )
 
 

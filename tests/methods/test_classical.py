@@ -68,7 +68,7 @@ def test_bilateral_reduces_noise_and_keeps_edges() -> None:
 
 
 def test_bilateral_by_hand() -> None:
-    """Of a mirrored row 0.5, 0.6, 0.5 the middle is weighed by distance and by a colour difference of 0.3."""
+    """The middle of a mirrored row 0.5, 0.6, 0.5 is weighted by distance and a colour difference of 0.3."""
     low = torch.full((1, 3, 3, 3), 0.5)
     low[..., 1] = 0.6
     far, across, unlike = math.exp(-0.5), math.exp(-0.5), math.exp(-0.5 * (0.3 / 0.5) ** 2)

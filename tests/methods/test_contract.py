@@ -7,7 +7,7 @@ import torch
 
 from lowlight.checkpoints.load import load
 from lowlight.config import available
-from lowlight.images import Pair
+from lowlight.images import Batch
 from lowlight.methods import GAN
 from tests.tiny import LEARNT, TINY, tiny
 
@@ -46,7 +46,7 @@ def test_enhance_refuses_what_is_no_image_batch(name: str) -> None:
 @pytest.mark.parametrize("name", LEARNT)
 def test_every_parameter_of_the_image_network_gets_a_gradient(name: str) -> None:
     method = tiny(name)
-    batch: Pair = {"low": torch.rand(2, 3, 64, 64) / 4, "high": torch.rand(2, 3, 64, 64), "name": "a"}
+    batch: Batch = {"low": torch.rand(2, 3, 64, 64) / 4, "high": torch.rand(2, 3, 64, 64), "name": ["a", "b"]}
     method.loss(method.restore(batch["low"]), batch).backward()
     assert [key for key, weight in method.net.named_parameters() if weight.grad is None] == []
     assert all(weight.grad.isfinite().all() for weight in method.net.parameters())
@@ -60,6 +60,23 @@ def test_every_parameter_of_the_discriminator_gets_a_gradient() -> None:
     method._discriminator_loss(real, fake).backward()
     assert [key for key, weight in method.discriminator.named_parameters() if weight.grad is None] == []
     assert all(weight.grad.isfinite().all() for weight in method.discriminator.parameters())
+
+
+def test_a_method_says_what_others_need_to_know_of_it() -> None:
+    classical, gan = tiny("gamma"), tiny("gan")
+    assert not classical.learns
+    assert classical.parameter_count == 0
+    assert gan.learns
+    assert gan.parameter_count == sum(weight.numel() for weight in gan.net.parameters()) > 0
+
+
+def test_a_network_is_built_saved_and_loaded_by_the_file_it_stands_in(tmp_path: Path) -> None:
+    method = tiny("autoencoder", "method.net._target_=lowlight.networks.autoencoder.Autoencoder").eval()
+    checkpoint = {"state_dict": method.state_dict()}
+    method.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / "best.ckpt")
+    low = torch.rand(1, 3, 20, 30)
+    assert torch.equal(load(tmp_path).enhance(low), method.enhance(low))
 
 
 @pytest.mark.parametrize("name", LEARNT)

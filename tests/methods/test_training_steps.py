@@ -9,11 +9,12 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins import MixedPrecision
-from torch import nn
+from torch import Tensor, nn
 
 from lowlight import losses
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.resuming import EpochSeed
+from lowlight.checkpoints import build
 from lowlight.data import PairDataModule
 from lowlight.methods import GAN, Method, Supervised
 from tests.tiny import LEARNT, tiny
@@ -247,6 +248,30 @@ def test_a_resumed_run_ends_with_the_same_weights(name: str, lol: Path, tmp_path
     resumed, _ = run(4, tmp_path / "last.ckpt")
     for (key, one), two in zip(straight.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, two), key
+
+
+def three_times_as_bright(enhanced: Tensor, high: Tensor, low: Tensor) -> Tensor:
+    """A loss that needs no reference."""
+    return losses.l1(enhanced, 3 * low)
+
+
+@pytest.mark.parametrize("summed", [False, True])
+def test_a_reference_free_loss_trains_by_config(summed: bool, lol: Path) -> None:
+    here = "tests.methods.test_training_steps"
+    loss: dict[str, Any] = {"_target_": f"{here}.three_times_as_bright", "_partial_": True}
+    if summed:
+        terms = {"_target_": "lowlight.losses.weighted_sum", "terms": {"own": loss}, "weights": {}}
+        loss = {**terms, "_partial_": True}
+    method = build(
+        {
+            "_target_": "lowlight.methods.Supervised",
+            "net": {"_target_": f"{here}.Brighten"},
+            "loss": loss,
+            "optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.1},
+        }
+    )
+    fit(method, pairs(lol), epochs=40)
+    assert method.net.weight.item() == pytest.approx(3, abs=0.3)  # references are four times as bright
 
 
 def test_a_users_network_needs_no_config(lol: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning import seed_everything
 from torch import Tensor
 
-from lowlight.images import Pair
+from lowlight.images import Batch
 from lowlight.methods import TwoStages
 from lowlight.networks import CoarseToFine
 from lowlight.networks.coarse_to_fine import Scene
@@ -21,7 +21,7 @@ def two_stages(coarse_epochs: int, **options: Any) -> TwoStages:
     return method
 
 
-def a_batch() -> Pair:
+def a_batch() -> Batch:
     high = torch.rand(2, 3, 32, 48)
     return {"low": high / 8, "high": high, "name": ["a", "b"]}
 

@@ -5,7 +5,7 @@ import torch
 import torch.multiprocessing as mp
 from torch import Tensor
 
-from lowlight.images import Pair
+from lowlight.images import Batch
 from lowlight.metrics import ImageScores, exposure, psnr
 
 
@@ -17,8 +17,8 @@ def levels(*values: float) -> Tensor:
     return torch.tensor(values).reshape(-1, 1, 1, 1).expand(-1, 3, 4, 4)
 
 
-def pair(high: Tensor, names: list[str]) -> Pair:
-    return {"low": high / 2, "high": high, "name": names}  # type: ignore[typeddict-item]  # a batch
+def pair(high: Tensor, names: list[str]) -> Batch:
+    return {"low": high / 2, "high": high, "name": names}
 
 
 def test_scores_are_means_over_images_not_batches() -> None:

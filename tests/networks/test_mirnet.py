@@ -35,7 +35,7 @@ def test_published_size() -> None:
 
 
 def test_computes_what_the_original_computes(original: dict[str, Tensor]) -> None:
-    """The stored output is ours, of the code that met the original's own output to 3e-7."""
+    """The stored output is that of our code when it matched the original's output to 3e-7."""
     net = MIRNet()
     net.load_original(original)
     with torch.inference_mode():
@@ -139,7 +139,7 @@ def test_refuses_a_size_below_one(name: str) -> None:
 
 
 class TestLoadOriginal:
-    """What is taken and what is refused."""
+    """Weights that are loaded and weights that are refused."""
 
     def test_takes_data_parallel_keys_and_no_filters(self) -> None:
         net = tiny()

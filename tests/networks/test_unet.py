@@ -8,7 +8,7 @@ from lowlight.networks import UNet
 
 
 def test_published_size_by_hand() -> None:
-    """Convolutions of 16 weights a channel pair; a norm has 2 values a channel and replaces the bias."""
+    """16 weights per channel pair of a convolution; 2 values per channel of a norm, instead of the bias."""
     down = [(3, 64), (64, 128), (128, 256), (256, 512), *[(512, 512)] * 4]
     up = [(512, 512), *[(1024, 512)] * 3, (1024, 256), (512, 128), (256, 64), (128, 3)]
     weights = sum(16 * i * o for i, o in down + up)
@@ -40,7 +40,7 @@ def test_trains_on_a_single_image_of_one_stride(norm: str) -> None:
 
 
 def test_works_in_minus_one_to_one_inside() -> None:
-    """A zero answer of the last level is mid grey, whatever the input; the first level sees grey as zero."""
+    """A zero output of the last level is mid grey for any input; the first level sees grey as zero."""
     net = UNet(2, 3).eval()
     seen = []
     net.down[0].register_forward_pre_hook(lambda _, args: seen.append(args[0]))

@@ -1,4 +1,4 @@
-"""What every learned method's training offers by a switch, in whole runs."""
+"""Options of training that every learned method has, in whole runs."""
 
 import csv
 from pathlib import Path
@@ -38,7 +38,7 @@ BOTH_SGD = ["~method.optimizer.betas", "~method.discriminator_optimizer.betas"] 
 
 @pytest.mark.parametrize("name", LEARNT)
 def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: Path, tmp_path: Path) -> None:
-    more = BOTH_SGD if name == "gan" else SGD
+    more = [*BOTH_SGD] if name == "gan" else [*SGD]
     more += ["method.coarse_decay=0"] if name == "coarse_to_fine" else []
     more += ["trainer.gradient_clip_val=1e-3", "trainer.max_epochs=1"]
     switches = ["data.batch_size=1", "data.patch_size=64", "trainer.accumulate_grad_batches=3", *more]

@@ -1,0 +1,31 @@
+"""What is refused, or warned of, before a training begins."""
+
+import pytest
+
+from lowlight.config import load_config
+from lowlight.methods import GAN
+from lowlight.training.checks import check_fit
+from tests.tiny import tiny
+
+
+@pytest.mark.parametrize(
+    ("setting", "own"),
+    [("trainer.gradient_clip_val=1.0", "gradient_clip"), ("trainer.accumulate_grad_batches=2", "accumulate")],
+)
+def test_a_setting_of_the_trainer_that_a_manual_optimisation_would_not_apply_is_refused(
+    setting: str, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, method = load_config(["method=gan", setting]), tiny("gan")
+    check_fit(config, method)
+    monkeypatch.setattr(GAN, "manual_settings", GAN.manual_settings - {own})
+    with pytest.raises(ValueError, match=f"method=gan .* {own}"):
+        check_fit(config, method)
+    check_fit(load_config(["method=gan"]), method)
+
+
+@pytest.mark.parametrize(("side", "told"), [(64, False), (65, True)])
+def test_crops_that_the_networks_stride_does_not_divide_are_warned_of(
+    side: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_fit(load_config(["method=autoencoder", f"data.patch_size={side}"]), tiny("autoencoder"))
+    assert ("data.patch_size=96" in caplog.text) is told
