@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -60,9 +61,12 @@ class Method(pl.LightningModule, ABC):
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
             method built by hand.
         test_table: The last test's scores of each image, by its name.
+        bytes_per_pixel: Peak memory of a pass per pixel, in bytes; None until
+            :class:`lowlight.runtimes.enhancer.TorchEnhancer` has measured it.
     """
 
     recipe: dict[str, Any] | None = None
+    bytes_per_pixel: float | None = None
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     def __init__(self, net: nn.Module) -> None:
@@ -129,6 +133,11 @@ class Method(pl.LightningModule, ABC):
         """
         with evaluating(self.net):
             return self.restore(low).clamp(0, 1)
+
+    @cached_property
+    def halo(self) -> int | None:
+        """Radius of the network's receptive field in pixels, measured once; None if it is unbounded."""
+        return receptive_radius(self.net, self.stride)
 
     def forward(self, low: Tensor) -> Tensor:
         """Enhance dark images; see :meth:`enhance`."""
@@ -237,8 +246,3 @@ class Method(pl.LightningModule, ABC):
 def scheduled(optimizer: Optimizer, scheduler: MakeScheduler | None) -> Any:
     """Return what Lightning takes for an optimizer and, if wanted, its schedule."""
     return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler(optimizer)}
-
-
-def halo_of(method: Method) -> int | None:
-    """Return the radius of a method's receptive field in pixels, or None when it sees the whole image."""
-    return receptive_radius(method.net, method.stride)

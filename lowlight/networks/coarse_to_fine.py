@@ -1,12 +1,16 @@
 """Exposure decided coarsely on the whole image, then detail and noise restored finely under it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property, reduce
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from lowlight.networks.receptive_field import receptive_radius
+from lowlight.networks.two_pass import Window
 
 DARK = 0.004
 """About one level of 255: what keeps logarithms and ratios finite where an image is black."""
@@ -42,15 +46,6 @@ class Scene(NamedTuple):
     """The dark image, averaged over the cells of a grid."""
     bright: Tensor
     """How bright each cell should be, in [0, 1]."""
-
-
-class Window(NamedTuple):
-    """A part of one axis of an image, in pixels."""
-
-    start: int
-    stop: int
-    length: int
-    """Of the whole axis."""
 
 
 class CoarseToFine(nn.Module):
@@ -123,6 +118,20 @@ class CoarseToFine(nn.Module):
         """Decide the exposure of whole images of shape (B, 3, H, W) in [0, 1], of any size."""
         return self.expose(self.average(low))
 
+    def scene_of_windows(self, windows: Iterable[tuple[Tensor, Window, Window]]) -> Scene:
+        """Decide the exposure of a whole image from windows that cover it, given with rows and columns."""
+        return self.expose(reduce(torch.add, (self.average(*window) for window in windows)))
+
+    @cached_property
+    def window_halo(self) -> int | None:
+        """Receptive-field radius of :meth:`restore` under a given scene, in pixels; measured once."""
+
+        def under_grey(low: Tensor) -> Tensor:
+            grey = low.new_full((1, 3, self.cells, self.cells), 0.5)
+            return self.restore(low, Scene(grey, grey))
+
+        return receptive_radius(self, self.stride, forward=under_grey)
+
     def average(self, image: Tensor, rows: Window | None = None, columns: Window | None = None) -> Tensor:
         """Average images over the cells of the grid.
 
@@ -137,7 +146,7 @@ class CoarseToFine(nn.Module):
             Averages of shape (B, 3, cells, cells); of a part, its share of them.
         """
         down, across = (
-            _averaging(window or Window(0, length, length), self.cells, image)
+            averaging_matrix(window or Window(0, length, length), self.cells, image)
             for window, length in zip((rows, columns), image.shape[-2:], strict=True)
         )
         return _product(down, image, across.mT)
@@ -187,7 +196,7 @@ class CoarseToFine(nn.Module):
         The arguments are those of :meth:`restore`.
         """
         down, across = (
-            _interpolation(window or Window(0, length, length), self.cells, low)
+            interpolation_matrix(window or Window(0, length, length), self.cells, low)
             for window, length in zip((rows, columns), low.shape[-2:], strict=True)
         )
         dark, bright = (_product(down, grid, across.mT) for grid in scene)
@@ -219,7 +228,7 @@ def _counts(start: int, stop: int, like: Tensor) -> Tensor:
     return torch.arange(start, stop, device=like.device, dtype=torch.promote_types(like.dtype, torch.float32))
 
 
-def _averaging(window: Window, cells: int, like: Tensor) -> Tensor:
+def averaging_matrix(window: Window, cells: int, like: Tensor) -> Tensor:
     """Return the matrix, (cells, pixels), that averages a window of an axis over the axis' equal cells."""
     pixel = _counts(window.start, window.stop, like)
     size = window.length / cells
@@ -228,7 +237,7 @@ def _averaging(window: Window, cells: int, like: Tensor) -> Tensor:
     return (shared.clamp(min=0) / size).to(like.dtype)
 
 
-def _interpolation(window: Window, cells: int, like: Tensor) -> Tensor:
+def interpolation_matrix(window: Window, cells: int, like: Tensor) -> Tensor:
     """Return the matrix, (pixels, cells), that interpolates between the centres of cells; constant beyond."""
     pixel = _counts(window.start, window.stop, like)[:, None]
     place = ((pixel + 0.5) * (cells / window.length) - 0.5).clamp(0, cells - 1)

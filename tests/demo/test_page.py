@@ -28,6 +28,7 @@ from lowlight.inference.photos.fail_safe import mean_luma
 from lowlight.inference.photos.reading import read_photo
 from lowlight.inference.settings import Settings
 from lowlight.methods import Method
+from lowlight.runtimes.enhancer import Enhancer
 from tests.chromium import Page, chromium
 from tests.conftest import photograph
 from tests.tiny import tiny
@@ -37,7 +38,7 @@ CLASSICAL: dict[str, Path | None] = {"gamma": None, "lime": None}
 
 
 @dataclass(eq=False)
-class Fixed:
+class Fixed(Enhancer):
     """Makes every photograph one colour."""
 
     colour: tuple[float, float, float]

@@ -99,7 +99,7 @@ def _stream(
     context.max_errored_blocks = -1  # a file that kills its worker shall not end the run
     left = dict(enumerate(jobs))
     rows = [{"index": index, "job": pickle.dumps(_absolute(job))} for index, job in left.items()]
-    options, threads = _shares(actors, str(model["device"]), ray.cluster_resources())
+    options, threads = share_resources(actors, str(model["device"]), ray.cluster_resources())
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")  # nothing takes its place
@@ -128,7 +128,9 @@ def _absolute_model(model: Mapping[str, Any]) -> dict[str, Any]:
     return {**model, "checkpoint": checkpoint and Path(checkpoint).absolute()}
 
 
-def _shares(actors: int | None, device: str, resources: Mapping[str, float]) -> tuple[dict[str, float], int]:
+def share_resources(
+    actors: int | None, device: str, resources: Mapping[str, float]
+) -> tuple[dict[str, float], int]:
     """Return what Ray Data is told of the workers, and each one's number of threads."""
     cores = resources.get("CPU", 1)
     gpus = 0 if device == "cpu" else resources.get("GPU", 0)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from lowlight.inference.pixels import Pixels, floating, white_of
 from lowlight.inference.settings import MAX_MEMORY
-from lowlight.inference.tiling.context import cut_of
 from lowlight.inference.tiling.grid import Grid, finished
 from lowlight.inference.tiling.memory_budget import FASTEST, check_memory, largest_side, needed_whole
+from lowlight.inference.tiling.whole import whole_image
 from lowlight.memory import release, trim
 from lowlight.runtimes.enhancer import Enhancer
 
@@ -55,14 +55,14 @@ def enhance_array(
     output = np.empty(pixels.shape, pixels.dtype)
     longest = max(pixels.shape[:2])
     fits = needed_whole(enhancer, pixels) <= max_memory if tile is None else tile >= longest
-    cut = None if fits else cut_of(enhancer)
-    if cut is None:
+    tiling = None if fits else enhancer.tiling
+    if tiling is None:
         if not fits:
             check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
         try:
             _store(_enhance(enhancer.enhance, finish, pixels), output)
         except torch.OutOfMemoryError:
-            if not fits or (cut := cut_of(enhancer)) is None:
+            if not fits or (tiling := enhancer.tiling) is None:
                 raise
             tile = longest // 2
         else:
@@ -72,15 +72,15 @@ def enhance_array(
         _free()
     else:
         trim()
-    grid = Grid(enhancer.stride, cut.halo)
+    grid = Grid(enhancer.stride, tiling.halo)
     if tile is None:
-        tile = overview = largest_side(enhancer, pixels, grid, max_memory)
+        tile = longest = largest_side(enhancer, pixels, grid, max_memory)
     else:
-        overview = FASTEST
-    with cut.seeing(pixels, overview) as enhance_part:
+        longest = FASTEST
+    with tiling.sharing(whole_image(pixels, longest)) as enhance_window:
 
         def run(rows: slice, columns: slice) -> Tensor:
-            return _enhance(lambda low: enhance_part(low, rows, columns), finish, pixels[rows, columns])
+            return _enhance(lambda low: enhance_window(low, rows, columns), finish, pixels[rows, columns])
 
         _in_tiles(run, pixels, output, grid, max(tile, grid.smallest), progress)
     return output
@@ -95,9 +95,9 @@ def lasting_tile(enhancer: Enhancer, pixels: NDArray[Any], max_memory: int) -> i
     Raises:
         ValueError: If the memory is too small even for the smallest tile.
     """
-    if needed_whole(enhancer, pixels) <= max_memory or (cut := cut_of(enhancer)) is None:
+    if needed_whole(enhancer, pixels) <= max_memory or (tiling := enhancer.tiling) is None:
         return max(int(length) for length in pixels.shape[:2])
-    return largest_side(enhancer, pixels, Grid(enhancer.stride, cut.halo), max_memory)
+    return largest_side(enhancer, pixels, Grid(enhancer.stride, tiling.halo), max_memory)
 
 
 def _enhance(enhance: Callable[[Tensor], Tensor], finish: Finish | None, window: Pixels) -> Tensor:

@@ -10,19 +10,19 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lowlight.cli.enhance import app
-from lowlight.inference.batch.ray import _shares
+from lowlight.inference.batch.ray import share_resources
 from tests.cli.commands import lowlight
 from tests.conftest import photograph
 
 
 def test_workers_share_the_cores_and_the_gpus_that_the_model_may_use() -> None:
-    assert _shares(None, "auto", {"CPU": 8}) == ({"concurrency": 8, "num_cpus": 1}, 1)
-    assert _shares(2, "auto", {"CPU": 8}) == ({"concurrency": 2, "num_cpus": 1}, 4)
-    assert _shares(3, "auto", {"CPU": 2}) == ({"concurrency": 3, "num_cpus": 0.66}, 1)
+    assert share_resources(None, "auto", {"CPU": 8}) == ({"concurrency": 8, "num_cpus": 1}, 1)
+    assert share_resources(2, "auto", {"CPU": 8}) == ({"concurrency": 2, "num_cpus": 1}, 4)
+    assert share_resources(3, "auto", {"CPU": 2}) == ({"concurrency": 3, "num_cpus": 0.66}, 1)
     two_gpus = {"CPU": 8, "GPU": 2}
-    assert _shares(None, "cuda", two_gpus) == ({"concurrency": 2, "num_cpus": 1, "num_gpus": 1}, 4)
-    assert _shares(4, "auto", two_gpus) == ({"concurrency": 4, "num_cpus": 1, "num_gpus": 0.5}, 2)
-    assert _shares(None, "cpu", two_gpus) == ({"concurrency": 8, "num_cpus": 1}, 1)
+    assert share_resources(None, "cuda", two_gpus) == ({"concurrency": 2, "num_cpus": 1, "num_gpus": 1}, 4)
+    assert share_resources(4, "auto", two_gpus) == ({"concurrency": 4, "num_cpus": 1, "num_gpus": 0.5}, 2)
+    assert share_resources(None, "cpu", two_gpus) == ({"concurrency": 8, "num_cpus": 1}, 1)
 
 
 def test_missing_ray_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lowlight.inference.tiling import context, memory_budget
-from lowlight.inference.tiling.context import cut_of
 from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.inference.tiling.grid import Grid, finished
+from lowlight.inference.tiling.memory_budget import FASTEST
+from lowlight.inference.tiling.whole import overview, whole_image
 from lowlight.memory import release, resident, taken_by
 from lowlight.methods import Classical, Supervised, TwoStages
 from lowlight.methods.classical import bilateral, clahe, gamma, histogram, identity
 from lowlight.methods.retinex import lime, msrcr
 from lowlight.networks import Autoencoder, CoarseToFine, MIRNet, UNet
 from lowlight.networks.receptive_field import receptive_radius, recorded, replayed
+from lowlight.networks.two_pass import Window
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
+from lowlight.runtimes.pass_memory import UNKNOWN
 from tests.conftest import photograph
 
 ON_LINUX = sys.platform == "linux"
@@ -58,10 +61,10 @@ def levels_apart(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 
-class Blur:
+class Blur(Enhancer):
     """Averages over 9x9 pixels on torch, and fails where an image is larger than a card would hold."""
 
-    stride, name = 4, "blur"
+    stride, name, halo = 4, "blur", None
 
     def __init__(self, halo: int | None = 4, largest: int = 10**9) -> None:
         self.halo = halo
@@ -123,11 +126,41 @@ def test_tiles_share_the_exposure_of_the_whole() -> None:
     net = CoarseToFine(cells=16, coarse_channels=(8, 8), fine_channels=(8, 8)).train()
     enhancer, pixels = TorchEnhancer(TwoStages(net, coarse_epochs=1)), noisy(331, 457, np.uint16)
     assert enhancer.halo is None
+    assert net.eval().window_halo == enhancer.tiling.halo > 0
+    assert not net.training
     expected = whole(enhancer, pixels)
     assert levels_apart(enhance_array(enhancer, pixels, tile=1), expected) <= 25
+    assert levels_apart(enhance_array(TorchEnhancer(Supervised(net.train())), pixels, tile=1), expected) <= 25
     assert net.training
     top = whole(enhancer, pixels[:100])
     assert levels_apart(top, expected[:100]) > 257
+
+
+class Normalised(nn.Module):
+    """A two-pass network of nobody's: every image is scaled to a mean of one half, then blurred."""
+
+    stride, window_halo = 4, 4
+
+    def forward(self, low: Tensor) -> Tensor:
+        height, width = low.shape[-2:]
+        rows, columns = Window(0, height, height), Window(0, width, width)
+        return self.restore(low, self.scene_of_windows([(low, rows, columns)]), rows, columns)
+
+    def scene_of_windows(self, windows: Iterable[tuple[Tensor, Window, Window]]) -> Tensor:
+        seen = list(windows)
+        pixels = sum(image[0, 0].numel() for image, _, _ in seen)
+        return sum(image.sum() for image, _, _ in seen) / (3 * pixels)
+
+    def restore(self, low: Tensor, scene: Tensor, rows: Window, columns: Window) -> Tensor:
+        assert low.shape[-2:] == (rows.stop - rows.start, columns.stop - columns.start)
+        return torch.nn.functional.avg_pool2d(low / (2 * scene), 9, 1, 4, count_include_pad=False)
+
+
+def test_any_network_may_decide_on_the_whole_image_and_be_tiled() -> None:
+    enhancer, pixels = TorchEnhancer(Supervised(Normalised())), noisy(332, 456)
+    in_tiles = enhance_array(enhancer, pixels, tile=1)
+    assert levels_apart(in_tiles, whole(enhancer, pixels)) <= 1
+    assert abs(in_tiles.mean() / 255 - 0.5) < 0.03
 
 
 def test_what_cannot_be_cut_is_enhanced_whole_where_tiles_are_asked_for() -> None:
@@ -139,7 +172,7 @@ def test_the_halo_is_needed() -> None:
     """A radius too small by a few pixels shows: the equality above is not for want of difference."""
     enhancer, pixels = settled(Autoencoder([4] * 5)), noisy(331, 457)
     expected = whole(enhancer, pixels)
-    enhancer.__dict__["halo"] = 0
+    enhancer.tiling = replace(enhancer.tiling, halo=0)
     assert levels_apart(enhance_array(enhancer, pixels, tile=1), expected) > 1
 
 
@@ -148,9 +181,7 @@ def test_networks_that_pool_show_no_seams(net: nn.Module) -> None:
     """Against the same statistics without tiles: what differs then is the tiles' own doing."""
     enhancer, pixels = settled(net), noisy(300, 420)
     in_tiles = enhance_array(enhancer, pixels, tile=1)
-    cut = cut_of(enhancer)
-    assert cut is not None
-    with cut.seeing(pixels, memory_budget.FASTEST):
+    with enhancer.tiling.sharing(whole_image(pixels, FASTEST)):
         untiled = whole(enhancer, pixels)
     assert untiled.std() > 5
     assert levels_apart(in_tiles, untiled) <= 1
@@ -188,7 +219,7 @@ def test_a_bright_corner_does_not_change_its_tile_alone() -> None:
 @pytest.mark.parametrize("shape", [(40, 3000), (1, 5000), (333, 251)])
 def test_the_overview_keeps_the_mean(shape: tuple[int, int]) -> None:
     pixels = noisy(*shape)
-    small = context._overview(pixels, 500)
+    small = overview(pixels, 500)
     assert max(small.shape) <= 500
     torch.testing.assert_close(small.mean().item(), pixels.mean() / 255, atol=4e-3, rtol=0)
 
@@ -289,12 +320,12 @@ class TestMemory:
         assert 40e6 < taken_by(work) < 80e6
 
     def test_what_takes_next_to_nothing_is_not_planned_as_unknown(self) -> None:
-        assert memory_budget.bytes_per_pixel(TorchEnhancer(Classical(identity))) < memory_budget.UNKNOWN / 4
+        assert TorchEnhancer(Classical(identity)).bytes_per_pixel < UNKNOWN / 4
 
     def test_less_memory_means_smaller_tiles(self) -> None:
         pixels, sizes = noisy(800, 800), []
         enhancer = Blur()
-        memory_budget._measured[enhancer] = 500.0
+        enhancer.bytes_per_pixel = 500.0
         for extra in (10**11, 150 * 10**6, 60 * 10**6):
             enhancer.seen.clear()
             release()
@@ -320,10 +351,10 @@ def test_the_process_stays_within_its_memory() -> None:
 import re
 from pathlib import Path
 import numpy as np
-from lowlight.inference.engines import TorchEnhancer
-from lowlight.inference.tiles import enhance_array
+from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.methods import Supervised
 from lowlight.networks import Autoencoder
+from lowlight.runtimes.enhancer import TorchEnhancer
 pixels = np.random.default_rng(0).integers(0, 60, (3000, 4000, 3), dtype=np.uint8)
 enhance_array(TorchEnhancer(Supervised(Autoencoder([32, 32, 64]))), pixels, max_memory=10**9)
 print(1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
