@@ -7,7 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from lowlight.runtimes.table import RUNTIMES
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+_EXPORTED = ", ".join(runtime.name for runtime in RUNTIMES)
 
 
 @app.command()
@@ -22,7 +26,7 @@ def benchmark(
     ] = None,
     size: Annotated[list[str] | None, typer.Option(help="Width and height, pixels; may be repeated.")] = None,
     engine: Annotated[
-        list[str] | None, typer.Option(help="torch, bf16, compile, onnx, openvino; may be repeated.")
+        list[str] | None, typer.Option(help=f"torch, bf16, compile, {_EXPORTED}; may be repeated.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=2, help="How often each is timed.")] = 10,
     train: Annotated[

@@ -7,16 +7,20 @@ from typing import Annotated
 
 import typer
 
+from lowlight.runtimes.table import RUNTIMES, runtime_named
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-class Format(StrEnum):
-    """The formats, as the command line spells them."""
+PRETRAINED = "pretrained"
+"""Format of the folder that lowlight itself reads."""
 
-    ONNX = "onnx"
-    OPENVINO = "openvino"
-    TORCH_EXPORT = "torch_export"
-    PRETRAINED = "pretrained"
+Format = StrEnum("Format", {name: name for name in (*(one.name for one in RUNTIMES), PRETRAINED)})  # type: ignore[misc]
+"""Choices of ``--format``."""
+
+_FILES = ", ".join(
+    f"{one.suffix} (with its {one.companion} beside it)" if one.companion else one.suffix for one in RUNTIMES
+)
 
 
 @app.command()
@@ -29,13 +33,8 @@ def export(
             show_default=False,
         ),
     ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="The file: .onnx, .xml (its .bin goes beside it), .pt2; or a folder.", show_default=False
-        ),
-    ],
-    kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.ONNX,
+    out: Annotated[Path, typer.Option(help=f"The file: {_FILES}; or a folder.", show_default=False)],
+    kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format[RUNTIMES[0].name],
     tolerance: Annotated[float, typer.Option(help="Greatest difference of a value to torch's.")] = 1e-4,
     half: Annotated[bool, typer.Option("--half", help="Weights of 16 bits (pretrained only).")] = False,
     trust: Annotated[
@@ -55,7 +54,7 @@ def export(
     try:
         method = load_method(source, trust or ())
         commit = commit_of(source)
-        if kind is Format.PRETRAINED:
+        if kind == PRETRAINED:
             differences = exporting.export_pretrained(
                 method, out, half=half, tolerance=tolerance, commit=commit
             )
@@ -70,8 +69,8 @@ def export(
         raise typer.Exit(1) from None
     for shape, difference in differences.items():
         print(f"{shape}: differs from torch by at most {difference:.1e}")
-    beside = f" and {out.with_suffix('.bin').name}" if kind == Format.OPENVINO else ""
-    print(f"Wrote {out}{beside}")
+    companion = None if kind == PRETRAINED else runtime_named(kind).companion
+    print(f"Wrote {out}" + (f" and {out.with_suffix(companion).name}" if companion else ""))
 
 
 def main() -> None:

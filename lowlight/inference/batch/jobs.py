@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lowlight.images import SUFFIXES
 from lowlight.inference.photos.enhance import enhance_file, enhance_pixels
-from lowlight.inference.photos.photo import PHOTO_SUFFIXES
+from lowlight.inference.photos.reading import PHOTO_SUFFIXES
+from lowlight.inference.photos.writing import photo_suffix
 from lowlight.inference.settings import Outcome, Settings
 from lowlight.inference.tiling.enhance import lasting_tile
 from lowlight.inference.video.enhance import VIDEO_SUFFIXES, enhance_video, target_suffix
@@ -70,9 +70,8 @@ def _below(folder: Path, out: Path) -> Iterator[Path]:
 
 def _name(path: Path) -> Path:
     suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
-        return path if target_suffix(path) == suffix else path.with_name(path.name + target_suffix(path))
-    return path if suffix in SUFFIXES else path.with_name(path.name + ".png")
+    written = target_suffix(path) if suffix in VIDEO_SUFFIXES else photo_suffix(path)
+    return path if written == suffix else path.with_name(path.name + written)
 
 
 def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> None:

@@ -6,11 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms
 
-from lowlight.images import SUFFIXES
 from lowlight.inference.pixels import Pixels
-
-PHOTO_SUFFIXES = SUFFIXES | {".avif", ".heic", ".heif"}
-"""File name endings, in lower case, of what a folder is searched for."""
 
 
 @dataclass(frozen=True)

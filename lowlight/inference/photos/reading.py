@@ -11,8 +11,12 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from lowlight.images import SUFFIXES
 from lowlight.inference.photos.photo import Photo, from_pillow, triple
 from lowlight.inference.pixels import Pixels
+
+PHOTO_SUFFIXES = SUFFIXES | {".avif", ".heic", ".heif"}
+"""File name endings, in lower case, of the photographs that are looked for in a folder."""
 
 _KEPT_DEEP = ("RGB", "RGBA", "L", "LA")
 """Pillow's modes of what is decoded to 16 bits; it decodes grey without opacity by itself."""

@@ -9,12 +9,13 @@ from lowlight.colour import blend
 from lowlight.inference.photos.enhance import enhance_photo, enhance_pixels
 from lowlight.inference.photos.photo import Photo
 from lowlight.inference.settings import Settings
+from lowlight.runtimes.enhancer import Enhancer
 from tests.conftest import photograph
 
 DARK = photograph(4) // 6
 
 
-class Stand:
+class Stand(Enhancer):
     """An enhancer that does what a test wants."""
 
     stride, halo, name = 1, 0, "stand"
