@@ -1,4 +1,4 @@
-"""Write a method's image network for other runtimes, and prove that it gives what torch gives."""
+"""Exporting a method's image network, with a check that the outputs equal torch's."""
 
 import json
 import logging
@@ -96,17 +96,17 @@ def trace(method: Method) -> ExportedProgram:
 def export_pretrained(
     method: Method, out: Path | str, *, half: bool = False, tolerance: float = 1e-4, commit: str | None = None
 ) -> dict[str, float]:
-    """Write a folder that :func:`lowlight.from_pretrained` reads, after comparing what it gives.
+    """Write a folder that :func:`lowlight.from_pretrained` reads, after comparing its outputs.
 
     Args:
-        method: What to write, with a recipe.
-        out: The folder; files of an earlier one are replaced.
+        method: A method with a recipe.
+        out: The folder; files of an earlier export are replaced.
         half: Whether weights are stored in 16 bits.
-        tolerance: Greatest difference of a value to the method's.
-        commit: The commit of lowlight that trained the method.
+        tolerance: Largest accepted difference of an output value to the method's.
+        commit: Commit of lowlight that trained the method.
 
     Returns:
-        The greatest difference of the raw outputs by the shape of the images.
+        Largest difference of the raw outputs, keyed by the images' shape.
 
     Raises:
         ValueError: If a difference exceeds the tolerance; nothing is then written.
@@ -129,9 +129,9 @@ def _check(differences: Mapping[str, float], tolerance: float, what: str) -> Non
 
 
 def compare(method: Method, engine: ExportedEnhancer | Method) -> dict[str, float]:
-    """Return the greatest difference of an exported network's raw outputs to a method's, by image shape.
+    """Return the largest difference of raw outputs to a method's, keyed by the images' shape.
 
-    The shapes are a single pixel, an odd size in a batch of two, and one that needs no padding.
+    The shapes are a single pixel, an odd size in a batch of two, and a size that needs no padding.
 
     Raises:
         ValueError: If the file cannot be run, or gives images of another shape.

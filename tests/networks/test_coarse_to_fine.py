@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,6 +20,7 @@ def tiny(**options: object) -> CoarseToFine:
     return CoarseToFine(**(sizes | options)).eval()  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_the_grid_keeps_the_mean_of_an_image_of_any_size(height: int, width: int) -> None:
     image = torch.rand(2, 3, height, width)

@@ -1,4 +1,4 @@
-"""Writing a photograph's file, whole or not at all."""
+"""Writing a photograph's file, completely or not at all."""
 
 import shutil
 import struct
@@ -78,7 +78,7 @@ def photo_suffix(source: Path) -> str:
 
 
 def to_pillow(photo: Photo) -> Image.Image:
-    """Return a photograph as a picture of Pillow's, whose colour has 8 bits."""
+    """Convert a photograph to a Pillow image, whose colour has 8 bits."""
     if photo.pixels.dtype == np.uint16 and (photo.alpha is not None or not photo.is_grey):
         photo = replace(photo, pixels=_to_8_bits(photo.pixels), alpha=_to_8_bits(photo.alpha))
     picture = Image.fromarray(_channels(photo))
@@ -88,7 +88,7 @@ def to_pillow(photo: Photo) -> Image.Image:
 
 
 def _channels(photo: Photo) -> Pixels:
-    """Return what is stored: grey, RGB, and opacity where there is some, as (H, W) or (H, W, C)."""
+    """Return the stored channels, grey or RGB and any opacity, of shape (H, W) or (H, W, C)."""
     channels = photo.pixels[..., :1] if photo.is_grey else photo.pixels
     if photo.alpha is not None:
         channels = np.concatenate((channels, photo.alpha[..., None]), axis=-1)
@@ -96,17 +96,17 @@ def _channels(photo: Photo) -> Pixels:
 
 
 def copy_photo(source: Path, path: Path) -> None:
-    """Copy a file byte for byte, whole or not at all."""
+    """Copy a file byte for byte, completely or not at all."""
     with whole(path) as partial:
         shutil.copyfile(source, partial)
 
 
 def _write_deep_png(channels: Pixels, photo: Photo, path: Path) -> None:
-    """Write colour or transparency of 16 bits, which Pillow cannot: PNG specification, third edition."""
+    """Write 16-bit colour or transparency, which Pillow cannot; see the PNG specification, third edition."""
     height, width, count = channels.shape
     rows = np.ascontiguousarray(channels.astype(">u2")).view(np.uint8).reshape(height, -1)
     filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = 2  # each row as its difference from the one above
+    filtered[:, 0] = 2  # filter "up": each row minus the row above
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[count], 0, 0, 0)
@@ -126,10 +126,10 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _write_deep_tiff(channels: Pixels, photo: Photo, path: Path) -> None:
-    """Write colour or transparency of 16 bits; of EXIF, the texts about the photograph are kept."""
+    """Write 16-bit colour or transparency; of the EXIF data only the texts of the main directory are kept."""
     import tifffile
 
-    if channels.shape[-1] == 2:  # grey with opacity, which few readers know
+    if channels.shape[-1] == 2:  # grey with opacity, which few programs read
         channels = channels[..., [0, 0, 0, 1]]
     exif = Image.Exif()
     if photo.exif:
