@@ -1,4 +1,4 @@
-"""`lowlight export`: a method's network as a file for another runtime."""
+"""`lowlight export`: write a method's network as a file for another runtime."""
 
 import sys
 from enum import StrEnum
@@ -10,7 +10,6 @@ import typer
 from lowlight.runtimes.table import RUNTIMES, runtime_named
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
 
 PRETRAINED = "pretrained"
 """Format of the folder that lowlight itself reads."""
@@ -29,27 +28,31 @@ def export(
         Path,
         typer.Argument(
             metavar="CKPT_OR_RUN",
-            help="A checkpoint, a run's or a pretrained folder; or coarse_to_fine, whose weights come along.",
+            help="Checkpoint, run folder or pretrained folder; or coarse_to_fine, which comes with lowlight.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(help=f"The file: {_FILES}; or a folder.", show_default=False)],
-    kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format[RUNTIMES[0].name],
-    tolerance: Annotated[float, typer.Option(help="Greatest difference of a value to torch's.")] = 1e-4,
-    half: Annotated[bool, typer.Option("--half", help="Weights of 16 bits (pretrained only).")] = False,
+    out: Annotated[
+        Path, typer.Option(help=f"Output file: {_FILES}; or folder (pretrained).", show_default=False)
+    ],
+    kind: Annotated[Format, typer.Option("--format", help="Format to write.")] = Format[RUNTIMES[0].name],
+    tolerance: Annotated[
+        float, typer.Option(help="Largest accepted difference of an output value to torch's.")
+    ] = 1e-4,
+    half: Annotated[bool, typer.Option("--half", help="Store weights in 16 bits (pretrained only).")] = False,
     trust: Annotated[
-        list[str] | None, typer.Option(help="A package that the checkpoint may call, as mypackage.")
+        list[str] | None, typer.Option(help="Package that the checkpoint may call; may be repeated.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Write a method's network for images of any size, after comparing its outputs with torch's.
 
-    Padding to the network's stride and clamping to [0, 1] are not in the file; its metadata state both. A
-    pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
+    Padding to the network's stride and clamping to [0, 1] are not part of the file; its metadata describe
+    both. A pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
     """
     from lowlight.checkpoints.load import load_method
     from lowlight.runs.folder import commit_of
-    from lowlight.runtimes import export as exporting  # it imports torch, which --help need not wait for
+    from lowlight.runtimes import export as exporting  # imports torch, which --help need not wait for
 
     try:
         method = load_method(source, trust or ())
