@@ -79,7 +79,7 @@ def test_the_weights_that_come_along_make_a_dark_photograph_bright_and_keep_its_
 def test_a_folder_of_the_name_does_not_stand_for_the_weights_that_come_along(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as a run that has only begun."""
+    """For example the folder of a run that has just begun."""
     expected = lowlight.enhance(TENSOR)
     (tmp_path / "coarse_to_fine").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -122,7 +122,7 @@ def test_a_bright_image_is_returned_as_it_is() -> None:
 def test_a_method_is_measured_once_and_its_training_goes_on(
     make: Callable[[], Method], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its memory and its receptive field, although each picture wraps it anew; tiles are then used."""
+    """Memory and receptive field are measured once, although every call wraps the method anew."""
     measured: list[str] = []
 
     def note(module: ModuleType, name: str, measure: Callable[..., object]) -> None:

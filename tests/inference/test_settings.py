@@ -1,4 +1,4 @@
-"""Settings refuse nonsense, know how much memory is allowed, and cost no import."""
+"""Settings know the memory limit and load no torch."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Exports give what torch gives, at any size, or nothing is written."""
+"""Exports equal torch at any size, or nothing is written."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ openvino = pytest.importorskip("openvino")
 
 
 class Halving(nn.Module):
-    """A network whose sides must be even, of one convolution."""
+    """One strided convolution; sides must be even."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ def test_the_file_alone_says_what_it_takes_and_gives(tmp_path: Path) -> None:
     (raw,) = session.run(None, {"low": image})
     expected = halving().net(torch.from_numpy(image)).detach().numpy()
     np.testing.assert_allclose(raw, expected, atol=1e-5)
-    assert raw.max() > 1  # what is clamped is said in the contract
+    assert raw.max() > 1  # the contract says that clamping is left to the caller
 
 
 @pytest.mark.parametrize(("kind", "name"), [("onnx", "a.pt2"), ("openvino", "a.onnx"), ("torch_export", "a")])

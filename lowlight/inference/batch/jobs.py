@@ -113,7 +113,7 @@ def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) 
 
 
 def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
-    """Enhance a photograph or a video; a video's frames are all enhanced, whatever the fail-safe.
+    """Enhance a photograph or a video, whose frames are enhanced without the fail-safe.
 
     Raises:
         ValueError: If the file cannot be read; the message names it.

@@ -1,4 +1,4 @@
-"""One job of any kind."""
+"""Running one job: a photograph or a video."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.inference.video.clips import rgb_of, still, write_clip
 
 
 class Blur(Enhancer):
-    """Averages over 9x9 pixels, and notes how large the images were."""
+    """Averages over 9x9 pixels, and records the images' sizes."""
 
     stride, name, halo = 4, "blur", None
 

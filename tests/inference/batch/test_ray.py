@@ -1,4 +1,4 @@
-"""An archive by Ray Data: the same files and outcomes as the plain run, and resumable."""
+"""Ray Data gives the same files and outcomes as the plain run, and resumes."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ def test_an_address_without_a_cluster_is_refused_at_once(address: str, tmp_path:
 
 
 def told(stdout: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return what --json says of the files and of all, without times and with no output's folder."""
+    """Return the files and the summary of --json, without times and output folders."""
     answer = json.loads(stdout)
     files = [{**file, "target": Path(file["target"]).name, "seconds": 0} for file in answer["files"]]
     return files, {**answer["summary"], "seconds": 0}

@@ -1,4 +1,4 @@
-"""Strength mixes light; what needs no enhancement, or comes out ruined, is left as it is."""
+"""Strength mixes linear light; the fail-safe leaves bright and ruined photographs unchanged."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ DARK = photograph(4) // 6
 
 
 class Stand(Enhancer):
-    """An enhancer that does what a test wants."""
+    """An enhancer that applies a given function."""
 
     stride, halo, name = 1, 0, "stand"
 

@@ -1,4 +1,4 @@
-"""What can be written is one table, apart from what can be read."""
+"""Output formats are one table, separate from the input formats."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files as users have them: each is read right, written right, or refused in one clear line."""
+"""Users' files are read and written correctly, or refused in one clear line."""
 
 import builtins
 from collections.abc import Callable

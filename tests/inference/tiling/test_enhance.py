@@ -1,4 +1,4 @@
-"""Tiles: the result of the whole image, in bounded memory."""
+"""Tiles give the whole image's result in bounded memory."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def noisy(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
 
 
 def settled(net: nn.Module) -> TorchEnhancer:
-    """Wrap a network whose norms have seen other statistics than those they begin with."""
+    """Wrap a network whose batch norms have statistics other than the initial ones."""
     torch.manual_seed(0)
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -62,7 +62,7 @@ def levels_apart(one: np.ndarray, other: np.ndarray) -> int:
 
 
 class Blur(Enhancer):
-    """Averages over 9x9 pixels on torch, and fails where an image is larger than a card would hold."""
+    """Averages over 9x9 pixels, and runs out of memory on images of more than ``largest`` pixels."""
 
     stride, name, halo = 4, "blur", None
 
@@ -112,7 +112,7 @@ def test_radius_of_a_function_of_the_whole_that_is_slow() -> None:
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tiles_give_the_whole_image(net: nn.Module, dtype: type) -> None:
-    """Sides off the stride, so that the padding is met too."""
+    """The sides are no multiples of the stride, so that padding is covered too."""
     enhancer, pixels = settled(net), noisy(331, 457, dtype)
     expected = whole(enhancer, pixels)
     assert expected.std() > np.iinfo(dtype).max / 50
@@ -137,7 +137,7 @@ def test_tiles_share_the_exposure_of_the_whole() -> None:
 
 
 class Normalised(nn.Module):
-    """A two-pass network of nobody's: every image is scaled to a mean of one half, then blurred."""
+    """A two-pass network unknown to lowlight: scales an image to a mean of one half, then blurs it."""
 
     stride, window_halo = 4, 4
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_cut_is_enhanced_whole_where_tiles_are_asked_for() -> Non
 
 
 def test_the_halo_is_needed() -> None:
-    """A radius too small by a few pixels shows: the equality above is not for want of difference."""
+    """Without it the result differs, so the equality above is not trivial."""
     enhancer, pixels = settled(Autoencoder([4] * 5)), noisy(331, 457)
     expected = whole(enhancer, pixels)
     enhancer.tiling = replace(enhancer.tiling, halo=0)
@@ -178,7 +178,7 @@ def test_the_halo_is_needed() -> None:
 
 @pytest.mark.parametrize("net", [MIRNet(6, groups=1, blocks=1), UNet(4, 3, norm="instance")])
 def test_networks_that_pool_show_no_seams(net: nn.Module) -> None:
-    """Against the same statistics without tiles: what differs then is the tiles' own doing."""
+    """Compared with the untiled result under the same statistics, which isolates the tiles' effect."""
     enhancer, pixels = settled(net), noisy(300, 420)
     in_tiles = enhance_array(enhancer, pixels, tile=1)
     with enhancer.tiling.sharing(whole_image(pixels, FASTEST)):
@@ -200,7 +200,7 @@ def test_pooling_is_replayed() -> None:
 
 
 def test_a_bright_corner_does_not_change_its_tile_alone() -> None:
-    """Without the shared statistics each tile would be exposed for itself."""
+    """Without shared statistics every tile would get its own exposure."""
     flat = noisy(300, 400)
     flat[:100, :100] = 250
 
@@ -310,7 +310,7 @@ def test_what_fits_goes_through_whole() -> None:
 
 @pytest.mark.skipif(not ON_LINUX, reason="other systems do not tell a process its size")
 class TestMemory:
-    """What is measured, planned and refused."""
+    """Measuring, planning and refusing."""
 
     def test_measures_what_a_piece_of_work_takes(self) -> None:
         def work() -> None:
@@ -346,7 +346,7 @@ class TestMemory:
 @pytest.mark.slow
 @pytest.mark.skipif(not ON_LINUX, reason="other systems do not tell a process its size")
 def test_the_process_stays_within_its_memory() -> None:
-    """In a process of its own, whose peak the system notes (getrusage would inherit ours): 12 MP in 1 GB."""
+    """12 megapixels in 1 GB, in a new process, whose VmHWM is read (getrusage would inherit our peak)."""
     code = """
 import re
 from pathlib import Path
