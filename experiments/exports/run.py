@@ -21,7 +21,8 @@ from lowlight.config import load_config
 from lowlight.files import write_json
 from lowlight.runs.provenance import provenance
 from lowlight.runtimes.enhancer import TorchEnhancer, load_engine
-from lowlight.runtimes.export import WRITERS, export
+from lowlight.runtimes.export import export
+from lowlight.runtimes.table import RUNTIMES
 
 METHODS = ("mirnet", "autoencoder", "gan")
 
@@ -37,8 +38,9 @@ def measure(overrides: list[str], size: tuple[int, int], repeats: int) -> dict[s
     }
     with tempfile.TemporaryDirectory() as folder:
         engines = {"torch": TorchEnhancer(method)}
-        for kind, (suffix, _) in WRITERS.items():
-            out = Path(folder) / kind / f"net{suffix}"
+        for runtime in RUNTIMES:
+            kind = runtime.name
+            out = Path(folder) / kind / f"net{runtime.suffix}"
             begin = time.perf_counter()
             differences = export(method, out, kind, tolerance=1e-3)
             result["formats"][kind] = {
@@ -54,7 +56,7 @@ def measure(overrides: list[str], size: tuple[int, int], repeats: int) -> dict[s
         "torch_ms": [round(timing.milliseconds["torch"], 1) for timing in timings],
         "times_faster_than_torch": {
             kind: [round(one.milliseconds["torch"] / one.milliseconds[kind], 2) for one in timings]
-            for kind in WRITERS
+            for kind in result["formats"]
         },
         "rounds": [timing.rounds for timing in timings],
         "size": f"{size[1]}x{size[0]}",

@@ -26,10 +26,11 @@ from lowlight.images import Pair
 from lowlight.memory import taken_by
 from lowlight.methods import Method
 from lowlight.runs.provenance import provenance
-from lowlight.runtimes.enhancer import TorchEnhancer, load_engine, to_device
-from lowlight.runtimes.exported import torch_device
+from lowlight.runtimes.enhancer import TorchEnhancer, open_exported, to_device
+from lowlight.runtimes.runtime import torch_device
+from lowlight.runtimes.table import RUNTIMES, runtime_named
 
-ENGINES = ("torch", "bf16", "compile", "onnx", "openvino")
+ENGINES = ("torch", "bf16", "compile", *(runtime.name for runtime in RUNTIMES))
 """Engines: torch in float32, in bfloat16 autocast, compiled; and the formats a method is exported to."""
 
 NOISY = 0.1
@@ -139,11 +140,11 @@ def _run(method: Method, engine: str, folder: Path, device: str) -> Run:
         method = copy.deepcopy(method)
         method.net.compile()
         return method.enhance
-    from lowlight.runtimes.export import WRITERS, export
+    from lowlight.runtimes.export import export
 
-    path = folder / f"{len(list(folder.iterdir()))}{WRITERS[engine][0]}"
+    path = folder / f"{len(list(folder.iterdir()))}{runtime_named(engine).suffix}"
     export(copy.deepcopy(method).cpu(), path, engine)
-    return load_engine(path, device).enhance
+    return open_exported(path, device).enhance
 
 
 def _in_bf16(method: Method, low: Tensor) -> Tensor:

@@ -8,8 +8,11 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
+from lowlight.runtimes.table import RUNTIMES
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+_EXPORTED = ", ".join(runtime.name for runtime in RUNTIMES)
 
 
 @app.command()
@@ -28,7 +31,7 @@ def benchmark(
     ] = None,
     engine: Annotated[
         list[str] | None,
-        typer.Option(help="torch, bf16, compile, onnx or openvino; repeatable.", show_default="torch"),
+        typer.Option(help=f"torch, bf16, compile, {_EXPORTED}; repeatable.", show_default="torch"),
     ] = None,
     rounds: Annotated[int, typer.Option(min=2, help="Timings per method.")] = 10,
     train: Annotated[

@@ -1,4 +1,4 @@
-"""`lowlight enhance`: make dark photographs and videos bright."""
+"""`lowlight enhance`: brighten dark photographs and videos."""
 
 import json
 import sys
@@ -7,18 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from lowlight.cli._errors import errors_in_one_line
+from lowlight.cli._options import Debug, Trust
 from lowlight.cli._sizes import read_size
-
-if TYPE_CHECKING:
-    from lowlight.inference.settings import Outcome
+from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 
 
 class Engine(StrEnum):
-    """What does the files."""
+    """Where files are processed."""
 
     plain = "plain"
     ray = "ray"
@@ -33,62 +33,71 @@ def enhance(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Photographs, videos, folders (with all below), or - for a list on standard input.",
+            help="Photographs, videos, folders (searched recursively), or - for a list on standard input.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Output folder.", show_default=False)],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="A run's folder, a checkpoint, a pretrained folder, or an export.")
+        Path | None, typer.Option(help="Run folder, checkpoint, pretrained folder or exported network.")
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="One that needs no training: coarse_to_fine (the default), gamma, lime, ..."),
+        typer.Option(help="Method that needs no training: coarse_to_fine (the default), gamma, lime, ..."),
     ] = None,
-    strength: Annotated[float, typer.Option(help="From 0, nothing, to 1; mixed in linear light.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(help="Weight of the enhancement, from 0 (none) to 1; mixed in linear light.")
+    ] = DEFAULTS.strength,
     fail_safe: Annotated[
-        bool, typer.Option(help="Leave what is not dark, or comes out ruined, as it is.")
-    ] = True,
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Do what is not done yet.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over earlier outputs.")] = False,
+        bool, typer.Option(help="Leave photographs unchanged if not dark, or if the result fails a check.")
+    ] = DEFAULTS.fail_safe,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Skip files whose output exists.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite existing outputs.")] = False,
     max_memory: Annotated[
-        str | None, typer.Option(help="What the process may hold, as 3GB or 1500MB; 2GB if it can.")
+        str | None, typer.Option(help="Memory limit of the process, such as 1500MB; by default 2GB or more.")
     ] = None,
-    tile: Annotated[int | None, typer.Option(help="Side of the tiles, pixels; the memory decides.")] = None,
-    max_pixels: Annotated[float, typer.Option(help="Refuse larger images, in pixels.")] = 250e6,
-    smoothing: Annotated[float, typer.Option(help="Seconds to smooth a video's exposure over.")] = 0.5,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...; a GPU if there is one.")] = "auto",
-    trust: Annotated[
-        list[str] | None, typer.Option(help="A package that the checkpoint may call, as mypackage.")
-    ] = None,
-    engine: Annotated[Engine, typer.Option(help="ray: by several processes or machines.")] = Engine.plain,
+    tile: Annotated[
+        int | None, typer.Option(help="Tile side in pixels; by default as large as the memory allows.")
+    ] = DEFAULTS.tile,
+    max_pixels: Annotated[float, typer.Option(help="Largest photograph accepted, in pixels.")] = float(
+        DEFAULTS.max_pixels
+    ),
+    smoothing: Annotated[
+        float, typer.Option(help="Time constant of a video's exposure smoothing, in seconds; 0 for none.")
+    ] = DEFAULTS.smoothing,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto uses a GPU if there is one.")] = "auto",
+    trust: Trust = None,
+    engine: Annotated[
+        Engine, typer.Option(help="plain: in this process; ray: by several processes or machines.")
+    ] = Engine.plain,
     actors: Annotated[
-        int | None, typer.Option(min=1, help="Processes of Ray's; by default one a GPU, or one a core.")
+        int | None, typer.Option(min=1, help="Number of Ray workers; by default one per GPU or per core.")
     ] = None,
     ray_address: Annotated[
-        str | None, typer.Option(help="A running cluster's HOST:PORT; by default Ray is started here.")
+        str | None, typer.Option(help="HOST:PORT of a running cluster; by default Ray is started here.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each file as JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every file's outcome as JSON.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Enhance photographs and videos of any kind and size.
 
-    Outputs keep their names, below a folder their places. A file that cannot be read is told of and the
-    rest is done. The exit status is 1 if any file failed.
+    Outputs keep their names, and their paths below a given folder. A file that cannot be read is reported,
+    and the rest are processed. The exit status is 1 if any file failed.
     """
     from lowlight.inference.batch.jobs import check_targets, enhance_job, find_jobs, run_jobs
     from lowlight.inference.batch.ray import run_jobs_on_ray
     from lowlight.inference.load import choose
-    from lowlight.inference.settings import Settings
 
-    try:
+    with errors_in_one_line("enhance", debug):
         memory = None if max_memory is None else read_size(max_memory, "--max-memory")
         settings = Settings(strength, fail_safe, int(max_pixels), smoothing, memory, tile)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
         model: dict[str, Any] = {"checkpoint": checkpoint, "method": method, "trust": trust or ()}
         if engine is Engine.ray:
-            enhancer = choose(**model, device="cpu")  # refuses here what no worker could use
+            enhancer = choose(**model, device="cpu")  # fails here, once, if no worker could load it
             done = run_jobs_on_ray(
                 jobs,
                 {**model, "device": device},
@@ -102,11 +111,6 @@ def enhance(
             done = run_jobs(
                 jobs, lambda job: enhance_job(enhancer, job, settings), skip_existing=skip_existing
             )
-    except (OSError, ValueError) as error:
-        if debug:
-            raise
-        print(f"lowlight enhance: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(1) from None
     if checkpoint is None and method is None:
         print(
             f"No --checkpoint given: {enhancer.name} enhances, with the weights that come with lowlight "
@@ -122,12 +126,12 @@ def enhance(
         print("lowlight enhance: stopped; --skip-existing does the rest", file=sys.stderr)
         raise typer.Exit(130) from None
     finally:
-        _tell(outcomes, out, as_json)
+        _print_summary(outcomes, out, as_json)
     raise typer.Exit(any(outcome.status == "failed" for outcome in outcomes))
 
 
 def _listed(paths: Sequence[Path]) -> list[Path]:
-    """Return the paths, with those that standard input lists, one a line or NUL between them, for ``-``."""
+    """Return the paths; ``-`` stands for those on standard input, one per line or separated by NUL."""
     listed = []
     for path in paths:
         if str(path) == "-":
@@ -139,8 +143,8 @@ def _listed(paths: Sequence[Path]) -> list[Path]:
     return listed
 
 
-def _watched(outcomes: Iterable["Outcome"], total: int) -> Iterable["Outcome"]:
-    """Show a bar on a terminal, and each failure as it comes."""
+def _watched(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+    """Show a progress bar on a terminal, and each failure as it occurs."""
     from tqdm import tqdm
 
     megapixels = 0.0
@@ -155,7 +159,8 @@ def _watched(outcomes: Iterable["Outcome"], total: int) -> Iterable["Outcome"]:
             yield outcome
 
 
-def _lines(outcome: "Outcome") -> list[str]:
+def _lines(outcome: Outcome) -> list[str]:
+    """Return what is reported on a file; nothing if all went well."""
     if outcome.status == "failed":
         return [f"failed: {outcome.reason}"]
     lines = [f"note: {outcome.source}: {note}" for note in outcome.notes]
@@ -169,7 +174,8 @@ def _lines(outcome: "Outcome") -> list[str]:
     return lines
 
 
-def _tell(outcomes: Sequence["Outcome"], out: Path, as_json: bool) -> None:
+def _print_summary(outcomes: Sequence[Outcome], out: Path, as_json: bool) -> None:
+    """Print the number of files per status, or all outcomes as JSON."""
     counts = Counter(outcome.status for outcome in outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)
     megapixels = sum(outcome.megapixels for outcome in outcomes)

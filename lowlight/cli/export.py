@@ -1,22 +1,26 @@
-"""`lowlight export`: a method's network as a file for another runtime."""
+"""`lowlight export`: write a method's network as a file for another runtime."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lowlight.cli._errors import errors_in_one_line
+from lowlight.cli._options import Debug, Trust
+from lowlight.runtimes.table import RUNTIMES, runtime_named
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+PRETRAINED = "pretrained"
+"""Format of the folder that lowlight itself reads."""
 
-class Format(StrEnum):
-    """The formats, as the command line spells them."""
+Format = StrEnum("Format", {name: name for name in (*(one.name for one in RUNTIMES), PRETRAINED)})  # type: ignore[misc]
+"""Choices of ``--format``."""
 
-    ONNX = "onnx"
-    OPENVINO = "openvino"
-    TORCH_EXPORT = "torch_export"
-    PRETRAINED = "pretrained"
+_FILES = ", ".join(
+    f"{one.suffix} (with its {one.companion} beside it)" if one.companion else one.suffix for one in RUNTIMES
+)
 
 
 @app.command()
@@ -25,37 +29,34 @@ def export(
         Path,
         typer.Argument(
             metavar="CKPT_OR_RUN",
-            help="A checkpoint, a run's or a pretrained folder; or coarse_to_fine, whose weights come along.",
+            help="Checkpoint, run folder or pretrained folder; or coarse_to_fine, which comes with lowlight.",
             show_default=False,
         ),
     ],
     out: Annotated[
-        Path,
-        typer.Option(
-            help="The file: .onnx, .xml (its .bin goes beside it), .pt2; or a folder.", show_default=False
-        ),
+        Path, typer.Option(help=f"Output file: {_FILES}; or folder (pretrained).", show_default=False)
     ],
-    kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.ONNX,
-    tolerance: Annotated[float, typer.Option(help="Greatest difference of a value to torch's.")] = 1e-4,
-    half: Annotated[bool, typer.Option("--half", help="Weights of 16 bits (pretrained only).")] = False,
-    trust: Annotated[
-        list[str] | None, typer.Option(help="A package that the checkpoint may call, as mypackage.")
-    ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    kind: Annotated[Format, typer.Option("--format", help="Format to write.")] = Format[RUNTIMES[0].name],
+    tolerance: Annotated[
+        float, typer.Option(help="Largest accepted difference of an output value to torch's.")
+    ] = 1e-4,
+    half: Annotated[bool, typer.Option("--half", help="Store weights in 16 bits (pretrained only).")] = False,
+    trust: Trust = None,
+    debug: Debug = False,
 ) -> None:
     """Write a method's network for images of any size, after comparing its outputs with torch's.
 
-    Padding to the network's stride and clamping to [0, 1] are not in the file; its metadata state both. A
-    pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
+    Padding to the network's stride and clamping to [0, 1] are not part of the file; its metadata describe
+    both. A pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
     """
     from lowlight.checkpoints.load import load_method
     from lowlight.runs.folder import commit_of
-    from lowlight.runtimes import export as exporting  # it imports torch, which --help need not wait for
+    from lowlight.runtimes import export as exporting  # imports torch, which --help need not wait for
 
-    try:
+    with errors_in_one_line("export", debug):
         method = load_method(source, trust or ())
         commit = commit_of(source)
-        if kind is Format.PRETRAINED:
+        if kind == PRETRAINED:
             differences = exporting.export_pretrained(
                 method, out, half=half, tolerance=tolerance, commit=commit
             )
@@ -63,15 +64,10 @@ def export(
             raise ValueError("--half is for --format pretrained")
         else:
             differences = exporting.export(method, out, kind, tolerance=tolerance, commit=commit)
-    except (OSError, ValueError) as error:
-        if debug:
-            raise
-        print(f"lowlight export: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(1) from None
     for shape, difference in differences.items():
         print(f"{shape}: differs from torch by at most {difference:.1e}")
-    beside = f" and {out.with_suffix('.bin').name}" if kind == Format.OPENVINO else ""
-    print(f"Wrote {out}{beside}")
+    companion = None if kind == PRETRAINED else runtime_named(kind).companion
+    print(f"Wrote {out}" + (f" and {out.with_suffix(companion).name}" if companion else ""))
 
 
 def main() -> None:

@@ -16,18 +16,20 @@ from PIL import ImageCms
 
 from lowlight.checkpoints.pretrained import WEIGHTS
 from lowlight.colour import luma
-from lowlight.images import SUFFIXES
 from lowlight.inference.load import choose, ready_made
 from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.fail_safe import mean_luma, sample
 from lowlight.inference.photos.photo import Photo
 from lowlight.inference.photos.reading import read_photo
-from lowlight.inference.photos.writing import to_pillow, write_photo
+from lowlight.inference.photos.writing import photo_suffix, to_pillow, write_photo
 from lowlight.inference.pixels import Pixels
 from lowlight.inference.settings import Settings
 from lowlight.runs.folder import BEST, LAST
 from lowlight.runtimes.enhancer import Enhancer
+from lowlight.runtimes.table import RUNTIMES
 
+SUFFIXES_OF_MODELS = frozenset({".ckpt", *(one.suffix for one in RUNTIMES if one.trust is None)})
+"""File name endings of models that can be opened without trust."""
 KEPT = 3
 """Number of models that stay loaded, the most recently used."""
 PREVIEW = 1280
@@ -94,7 +96,7 @@ def find_models(runs: Path | None) -> dict[str, Path | None]:
     """
     found: dict[str, Path | None] = {}
     for path in sorted(runs.rglob("*")) if runs else []:
-        if path.suffix not in (".ckpt", ".onnx", ".xml") and path.name != WEIGHTS:
+        if path.suffix not in SUFFIXES_OF_MODELS and path.name != WEIGHTS:
             continue
         is_run = path.suffix == ".ckpt" and any((path.parent / name).exists() for name in (BEST, LAST))
         model = path.parent if is_run or path.name == WEIGHTS else path
@@ -162,8 +164,7 @@ def _enhance(
     enhanced, reason = enhance_photo(enhancer, photo, settings)
     milliseconds = 1000 * (time.perf_counter() - began)
     word = re.sub(r"[^\w.-]+", "-", name)
-    suffix = source.suffix.lower() if source.suffix.lower() in SUFFIXES else ".png"
-    download = folder / f"{source.stem[:40]}-{word[-40:]}{suffix}"
+    download = folder / f"{source.stem[:40]}-{word[-40:]}{photo_suffix(source)}"
     preview, histogram = folder / "preview.png", folder / "histogram.png"
     remarks = []
     if reason is None:

@@ -1,1 +1,1 @@
-"""Enhancing photographs outside any data set: files of all kinds, any size, exports."""
+"""Inference: photographs, videos, arrays and tensors of any size, enhanced outside any data set."""

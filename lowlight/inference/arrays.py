@@ -1,4 +1,4 @@
-"""Enhancing what programs hold: pictures of Pillow, arrays, tensors."""
+"""The library's front door: enhancing Pillow images, arrays and tensors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,19 +24,19 @@ ImageT = TypeVar("ImageT", Image.Image, NDArray[Any], Tensor)
 
 
 def load(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> Enhancer:
-    """Load what enhances: a checkpoint, a run's folder, a pretrained folder or an exported network.
+    """Load a model: a checkpoint, a run folder, a pretrained folder or an exported network.
 
     Args:
-        path: Where it is.
-        device: Where to work, ``cpu``, ``cuda`` or ``auto``.
+        path: File or folder of the model.
+        device: Device to run on: ``cpu``, ``cuda`` or ``auto``.
         trust: Packages beyond torch and lowlight that a recipe may call.
 
     Returns:
-        An object with ``enhance(low)``, ``stride``, ``halo`` and ``name``; one on torch has the ``method``
-        too, a LightningModule whose ``net`` is a plain torch module.
+        An object with ``enhance(low)``, ``stride``, ``halo`` and ``name``; on torch it also has ``method``, a
+        LightningModule whose ``net`` is a plain torch module.
 
     Raises:
-        ValueError: If the file is missing, broken, no model, or calls what is not trusted.
+        ValueError: If the file is missing, broken, not a model, or calls a package that is not trusted.
     """
     return choose(path, device=device, trust=trust)
 
@@ -50,21 +50,22 @@ def enhance(
     max_memory: int | None = None,
     device: str = "auto",
 ) -> ImageT:
-    """Enhance an image and return one of its kind.
+    """Enhance an image and return the result as the same type.
 
     Args:
-        image: A picture of Pillow of any mode; an array of shape (H, W, 3) or (H, W), uint8, uint16 or
-            floating in [0, 1]; or a floating tensor of shape (3, H, W) or (B, 3, H, W) in [0, 1].
-        model: What :func:`load` gives or reads, a method, or the name of one that needs no training; by
-            default coarse_to_fine, whose weights come with lowlight.
-        strength: Share of the enhancement, from 0 to 1, mixed in linear light.
-        fail_safe: Return what is not dark, or whose enhancement is ruined, as it is (not of tensors).
-        max_memory: Bytes that the process may hold; a picture or an array that needs more is enhanced in
-            tiles, a tensor always whole. By default 2 GB, or 1 GB more than it holds already.
-        device: Where to work, if ``model`` is not loaded yet.
+        image: A Pillow image of any mode; an array of shape (H, W, 3) or (H, W), uint8, uint16 or floating
+            in [0, 1]; or a floating tensor of shape (3, H, W) or (B, 3, H, W) in [0, 1].
+        model: A path or result of :func:`load`, a method, or the name of a method that needs no training; by
+            default coarse_to_fine with the weights that come with lowlight.
+        strength: Weight of the enhancement, from 0 to 1, mixed with the image in linear light.
+        fail_safe: Return the image unchanged if it is not dark or its enhancement fails a check; ignored
+            for tensors.
+        max_memory: Bytes that the process may hold; a Pillow image or an array that needs more is enhanced
+            in tiles, a tensor always whole. By default 2 GB, or 1 GB more than the process holds already.
+        device: Device to run on, unless ``model`` is loaded already.
 
     Raises:
-        ValueError: If the image is of another shape or type, or the model is unusable.
+        ValueError: If the image has another shape or type, or the model is unusable.
     """
     enhancer = _enhancer(model, device)
     settings = Settings(strength, fail_safe, max_memory=max_memory)

@@ -1,4 +1,4 @@
-"""Choosing what enhances, and doing one job with it."""
+"""Choosing an enhancer by path or by name."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -15,7 +15,7 @@ from lowlight.methods import Method
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer, load_engine, to_device
 
 DEFAULT = "coarse_to_fine"
-"""The method that enhances where none is named."""
+"""Name of the default method."""
 
 
 def choose(
@@ -24,16 +24,17 @@ def choose(
     device: str = "auto",
     trust: Sequence[str] = (),
 ) -> Enhancer:
-    """Return what a checkpoint or the name of a method stands for, ready to enhance.
+    """Return the enhancer of a checkpoint or of a method's name.
 
     Args:
-        checkpoint: A run's folder, a checkpoint, a pretrained folder or an exported network.
-        method: One that needs no training, such as ``gamma``; :data:`DEFAULT` where neither is given.
-        device: Where to work: ``cpu``, ``cuda`` or, for a GPU where there is one, ``auto``.
-        trust: Packages that the checkpoint may call.
+        checkpoint: A run folder, a checkpoint, a pretrained folder or an exported network.
+        method: Name of a method that needs no training, such as ``gamma``; :data:`DEFAULT` if neither is
+            given.
+        device: Device to run on: ``cpu``, ``cuda``, or ``auto`` for a GPU if there is one.
+        trust: Packages beyond torch and lowlight that the checkpoint may call.
 
     Raises:
-        ValueError: If both are given, or one is unusable.
+        ValueError: If both are given, or the one given is unusable.
     """
     if checkpoint is not None:
         if method is not None:
@@ -44,12 +45,12 @@ def choose(
 
 @cache
 def ready(name: str, device: str = "cpu") -> Method:
-    """Return a method that needs no training here, by its name; one for all who ask.
+    """Return a method that needs no training, built once per name and device.
 
-    Its weights come with lowlight, or it learns nothing and works on the CPU.
+    Either its weights come with lowlight, or it has none and runs on the CPU.
 
     Raises:
-        ValueError: If there is none of that name, it must be trained first, or the device is not available.
+        ValueError: If no method has that name, it must be trained first, or the device is unavailable.
     """
     if name not in ready_made():
         problem = "must be trained first" if name in available("method") else "is no method"
@@ -60,9 +61,9 @@ def ready(name: str, device: str = "cpu") -> Method:
 
 
 def ready_made() -> list[str]:
-    """Return the names of the methods that need no training here, those that have learnt first.
+    """Return the names of the methods that need no training, those with pretrained weights first.
 
-    They are told by their files, since composing each takes long.
+    Only the config files are read, since composing every config takes long.
     """
     folder = config_folder() / "method"
     configs = {name: OmegaConf.load(folder / f"{name}.yaml") for name in available("method")}

@@ -2,32 +2,29 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from lowlight.memory import resident
 
 MAX_MEMORY = 2 * 10**9
-"""Bytes that the process may hold while it enhances, unless it is told otherwise."""
+"""Default limit of the process's memory, in bytes."""
 
 SMOOTHING = 0.5
-"""Seconds over which the exposure is smoothed, unless asked otherwise."""
+"""Default time constant of the exposure's smoothing, in seconds."""
 
 
 @dataclass(frozen=True)
 class VideoSummary:
-    """What was made of a video.
+    """Facts about a written video.
 
     Attributes:
-        frames: How many were written.
-        width: Of the written frames, as they are stored, in pixels.
-        height: As ``width``.
-        seconds: From the first frame to the end of the last.
-        scenes: How many were told apart; the exposure of each is smoothed on its own.
-        flicker_in: Of the dark video, in levels of 255; see :class:`.Flicker`.
-        flicker_unsmoothed: Of the enhanced frames before their exposure was smoothed.
-        flicker_out: Of the enhanced frames as they were handed to the encoder.
+        frames: Number of frames written.
+        width: Stored width of the written frames, in pixels.
+        height: Stored height, in pixels.
+        seconds: Duration from the first frame to the end of the last.
+        scenes: Number of scenes detected; the exposure is smoothed within each.
+        flicker_in: Flicker of the dark video, in levels of 255; see :class:`.Flicker`.
+        flicker_unsmoothed: Flicker of the enhanced frames before smoothing.
+        flicker_out: Flicker of the enhanced frames that were encoded.
         warnings: Sentences on what could not be kept or read.
     """
 
@@ -44,15 +41,18 @@ class VideoSummary:
 
 @dataclass(frozen=True)
 class Settings:
-    """How photographs are enhanced.
+    """How photographs and videos are enhanced.
 
     Attributes:
-        strength: Share of the enhancement, from 0 to 1, mixed in linear light.
-        fail_safe: Leave what is not dark, or whose enhancement fails a check, as it is.
-        max_pixels: Larger photographs are refused.
+        strength: Weight of the enhancement, from 0 to 1, mixed with the photograph in linear light.
+        fail_safe: Leave a photograph unchanged if it is not dark or its enhancement fails a check.
+        max_pixels: Largest photograph accepted, in pixels.
+        smoothing: Time constant in seconds over which a video's exposure is smoothed; 0 for no smoothing.
         max_memory: Bytes that the process may hold; by default 2 GB, or 1 GB more than it holds already.
-        tile: Side of the tiles in pixels; by default the memory decides.
-        smoothing: Seconds over which the exposure of a video is smoothed; 0 leaves it.
+        tile: Side of the tiles in pixels; by default as large as the memory allows.
+
+    Raises:
+        ValueError: If the strength is out of its range.
     """
 
     strength: float = 1.0
@@ -63,12 +63,12 @@ class Settings:
     tile: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a strength that is none."""
+        """Check the strength."""
         if not 0 <= self.strength <= 1:
             raise ValueError(f"strength must be from 0 to 1, got {self.strength}")
 
     def memory_limit(self) -> int:
-        """Return the bytes that the process may hold now."""
+        """Return the limit of the process's memory in bytes, as of now."""
         return max(MAX_MEMORY, resident() + 10**9) if self.max_memory is None else self.max_memory
 
 
@@ -77,18 +77,18 @@ DEFAULTS = Settings()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file.
+    """Result of a file's job.
 
     Attributes:
-        source: The file.
-        target: What was, or would be, written.
+        source: The file that was read.
+        target: The file that was, or would be, written.
         status: ``enhanced``, ``unchanged``, ``skipped`` or ``failed``.
-        reason: Why it is not enhanced: ``not_dark``, ``not_finite``, ``clipped``, ``colour_cast``,
+        reason: Why the file is not enhanced: ``not_dark``, ``not_finite``, ``clipped``, ``colour_cast``,
             ``exists``, or an error's message.
-        megapixels: Pixels enhanced, in millions; of a video, of all frames.
+        megapixels: Enhanced pixels in millions, summed over a video's frames.
         seconds: Time from reading to writing.
-        notes: What was lost on the way.
-        video: What is known of a video.
+        notes: Sentences on what could not be kept.
+        video: Summary of a video; None for a photograph.
     """
 
     source: Path

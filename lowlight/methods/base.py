@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, cast
@@ -64,11 +65,14 @@ class Method(pl.LightningModule, ABC):
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
             method built by hand.
         test_table: Per-image scores of the last test, keyed by image name.
+        bytes_per_pixel: Peak memory of a pass per pixel, in bytes; None until
+            :class:`lowlight.runtimes.enhancer.TorchEnhancer` has measured it.
     """
 
     learns: ClassVar[bool] = True
     manual_settings: ClassVar[frozenset[str]] = frozenset()
     recipe: dict[str, Any] | None = None
+    bytes_per_pixel: float | None = None
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     def __init__(self, net: nn.Module) -> None:
@@ -156,6 +160,11 @@ class Method(pl.LightningModule, ABC):
         """
         with evaluating(self.net):
             return self.restore(low).clamp(0, 1)
+
+    @cached_property
+    def halo(self) -> int | None:
+        """Radius of the network's receptive field in pixels, measured once; None if it is unbounded."""
+        return receptive_radius(self.net, self.stride)
 
     def forward(self, low: Tensor) -> Tensor:
         """Enhance dark images; see :meth:`enhance`."""
@@ -264,8 +273,3 @@ class Method(pl.LightningModule, ABC):
 def scheduled(optimizer: Optimizer, scheduler: MakeScheduler | None) -> Any:
     """Return an optimizer and its schedule, if any, as Lightning's ``configure_optimizers`` must."""
     return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler(optimizer)}
-
-
-def halo_of(method: Method) -> int | None:
-    """Return the radius of a method's receptive field in pixels; None if it spans the whole image."""
-    return receptive_radius(method.net, method.stride)

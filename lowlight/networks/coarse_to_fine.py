@@ -1,6 +1,7 @@
-"""Exposure decided coarsely on the whole image, then detail and noise restored finely under it."""
+"""CoarseToFine: exposure predicted on a coarse grid, then detail restored at full resolution under it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property, reduce
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
@@ -8,26 +9,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.receptive_field import receptive_radius
+from lowlight.networks.two_pass import Window
+
 DARK = 0.004
-"""About one level of 255: what keeps logarithms and ratios finite where an image is black."""
+"""Offset of about one level of 255 that keeps logarithms and ratios finite where an image is black."""
 
 USUAL = 0.05
-"""The level of a dark photograph, about that of LOL's: logarithms are taken in its proportion."""
+"""Typical level of a dark photograph, about that of LOL's; logarithms are taken relative to it."""
 
 SLOPE = 0.1
-"""Of the leaky rectifiers, for negative values."""
+"""Negative slope of every LeakyReLU."""
 
 WAYS = 8
-"""To lay a photograph on its side or mirror it."""
+"""Number of combinations of flips and quarter turns."""
 
 
 def turned(image: Tensor, way: int, back: bool = False) -> Tensor:
-    """Mirror images of shape (B, C, H, W) along either axis and exchange the axes, or undo that.
+    """Flip and transpose images, or undo that.
 
     Args:
-        image: Images of any size.
-        way: From 0, which leaves them as they are, to ``WAYS - 1``.
-        back: Whether to undo it.
+        image: Images of shape (B, C, H, W).
+        way: Index of the orientation from 0, the identity, to ``WAYS - 1``.
+        back: Whether to apply the inverse.
     """
     axes = [axis for axis, bit in ((-1, 1), (-2, 2)) if way & bit]
     if not way & 4:
@@ -36,51 +40,43 @@ def turned(image: Tensor, way: int, back: bool = False) -> Tensor:
 
 
 class Scene(NamedTuple):
-    """What the coarse stage saw and decided: two small images of shape (B, 3, cells, cells)."""
+    """Input and prediction of the coarse stage: two small images of shape (B, 3, cells, cells)."""
 
     low: Tensor
-    """The dark image, averaged over the cells of a grid."""
+    """Dark image, averaged over the cells of the grid."""
     bright: Tensor
-    """How bright each cell should be, in [0, 1]."""
-
-
-class Window(NamedTuple):
-    """A part of one axis of an image, in pixels."""
-
-    start: int
-    stop: int
-    length: int
-    """Of the whole axis."""
+    """Predicted brightness per cell, in [0, 1]."""
 
 
 class CoarseToFine(nn.Module):
-    """Decide the exposure of the whole image on a small grid, then restore the pixels under it.
+    """Predict the exposure of the whole image on a small grid, then restore the pixels under it.
 
-    The *coarse* stage averages the image over a grid of ``cells`` by ``cells``, whatever its size, and maps
-    that to the averages of the bright image, by a U-Net whose bottom is pooled to one vector that modulates
-    it. The grid costs little, so it is asked in all eight orientations of the image, and the mean is taken.
-    The *fine* stage sees the *ratio image*, the dark image times the coarse gain, as sharp and as noisy as
-    before, four pixels as the channels of one, beside both grids. Its U-Net adds to the coarse image what
-    that lacks. It sees a bounded neighbourhood, so a large photograph can be cut into tiles that share one
-    :meth:`scene`.
+    The *coarse* stage averages an image of any size over a grid of ``cells`` by ``cells`` and maps it to the
+    averages of the bright image by a U-Net, whose bottleneck is modulated by a vector pooled from it. The
+    grid is cheap, so predictions for all eight flips and rotations are averaged (test-time augmentation).
+    The *fine* stage sees the *ratio image*, which is the dark image times the coarse gain, as sharp and as
+    noisy as before, with 2x2 pixels unshuffled into channels, beside both grids. Its U-Net predicts a
+    residual that is added to the interpolated coarse image. Its receptive field is bounded, so a large
+    photograph can be cut into tiles that share one :meth:`scene`; see
+    :class:`lowlight.networks.two_pass.TwoPass`.
 
     Args:
         cells: Cells of the grid along each axis.
-        coarse_channels: Channels of the coarse U-Net's levels, each half the size of the one before.
-        fine_channels: The same of the fine one, whose first level has half the resolution.
-        coarse_blocks: Residual blocks of each level of the coarse U-Net, on the way down and up.
-        fine_blocks: The same of the fine one.
-        dropout: Probability of dropping a channel at the bottom of the coarse U-Net.
+        coarse_channels: Channels per level of the coarse U-Net; each level has half the size of the last.
+        fine_channels: Channels per level of the fine U-Net, whose first level has half the resolution.
+        coarse_blocks: Residual blocks per level of the coarse U-Net, in encoder and decoder each.
+        fine_blocks: Residual blocks per level of the fine U-Net.
+        dropout: Probability of dropping a channel at the bottleneck of the coarse U-Net.
 
     Attributes:
         stride: Sides of the input must be multiples of this many pixels, ``2**len(fine_channels)``.
 
     Raises:
-        ValueError: If there is no level, or the grid cannot be halved from level to level.
+        ValueError: If a U-Net has no level, or the grid cannot be halved from level to level.
 
     Reference:
         Ronneberger et al., 2015, "U-Net"; He et al., 2016, "Deep residual learning for image recognition";
-        Perez et al., 2018, "FiLM" (the modulation, here about one). The division of labour is our own.
+        Perez et al., 2018, "FiLM" (the modulation, here around one). The division into two stages is ours.
     """
 
     def __init__(
@@ -115,37 +111,51 @@ class CoarseToFine(nn.Module):
         return self.restore(low, self.scene(low))
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile both U-Nets, which training calls without the network around them, as torch does."""
+        """Compile both U-Nets with ``torch.compile``; training calls them one by one."""
         self.coarse.compile(*args, **kwargs)
         self.fine.compile(*args, **kwargs)
 
     def scene(self, low: Tensor) -> Scene:
-        """Decide the exposure of whole images of shape (B, 3, H, W) in [0, 1], of any size."""
+        """Predict the exposure of whole images of shape (B, 3, H, W) in [0, 1], of any size."""
         return self.expose(self.average(low))
+
+    def scene_of_windows(self, windows: Iterable[tuple[Tensor, Window, Window]]) -> Scene:
+        """Predict the exposure of a whole image from windows that cover it, given with rows and columns."""
+        return self.expose(reduce(torch.add, (self.average(*window) for window in windows)))
+
+    @cached_property
+    def window_halo(self) -> int | None:
+        """Receptive-field radius of :meth:`restore` under a given scene, in pixels; measured once."""
+
+        def under_grey(low: Tensor) -> Tensor:
+            grey = low.new_full((1, 3, self.cells, self.cells), 0.5)
+            return self.restore(low, Scene(grey, grey))
+
+        return receptive_radius(self, self.stride, forward=under_grey)
 
     def average(self, image: Tensor, rows: Window | None = None, columns: Window | None = None) -> Tensor:
         """Average images over the cells of the grid.
 
-        A pixel between cells counts for each by its share in it, so any size will do.
+        A pixel that lies on a border between cells counts for each by area, so any size is possible.
 
         Args:
-            image: Images of shape (B, 3, H, W), whole or a part.
-            rows: Which rows of the whole they are; all by default.
-            columns: Which columns.
+            image: Images of shape (B, 3, H, W), or a window of them.
+            rows: Rows of the whole image that the window covers; all by default.
+            columns: Columns that the window covers.
 
         Returns:
-            Averages of shape (B, 3, cells, cells); of a part, its share of them.
+            Averages of shape (B, 3, cells, cells); for a window, its contribution to them.
         """
         down, across = (
-            _averaging(window or Window(0, length, length), self.cells, image)
+            averaging_matrix(window or Window(0, length, length), self.cells, image)
             for window, length in zip((rows, columns), image.shape[-2:], strict=True)
         )
         return _product(down, image, across.mT)
 
     def expose(self, low: Tensor) -> Scene:
-        """Decide the exposure of averaged images of shape (B, 3, cells, cells).
+        """Predict the exposure of averaged images of shape (B, 3, cells, cells).
 
-        It is the mean of what :meth:`decide` says of them, mirrored and turned in all eight ways.
+        The predictions of :meth:`decide` for all eight flips and rotations are averaged.
         """
         views = torch.cat([turned(low, way) for way in range(WAYS)])
         decided = self.decide(views).reshape(WAYS, *low.shape)
@@ -153,26 +163,22 @@ class CoarseToFine(nn.Module):
         return Scene(low, bright.mean(dim=0))
 
     def decide(self, low: Tensor) -> Tensor:
-        """Decide how bright averages of shape (B, 3, cells, cells) should be, of one orientation.
-
-        Returns:
-            Averages of the same shape in [0, 1], brighter, never darker.
-        """
+        """Predict bright averages in [0, 1], never darker than the dark ones, (B, 3, cells, cells), given."""
         mean = low.mean(dim=(1, 2, 3), keepdim=True)
         features = torch.cat([_logarithm(low), ((low + DARK) / (mean + DARK)).log()], dim=1)
-        share: Tensor = self.coarse(features).float().sigmoid()  # of what a cell lacks to full brightness
+        share: Tensor = self.coarse(features).float().sigmoid()  # of the distance from a cell to white
         return low + (1 - low) * share
 
     def restore(
         self, low: Tensor, scene: Scene, rows: Window | None = None, columns: Window | None = None
     ) -> Tensor:
-        """Restore images whose scene is known, or a part of them.
+        """Restore images under a given scene, or a window of them.
 
         Args:
             low: Images of shape (B, 3, H, W) in [0, 1], H and W multiples of ``stride``.
-            scene: What :meth:`scene` decided on the whole of them.
-            rows: Which rows of the whole they are; all by default.
-            columns: Which columns.
+            scene: Result of :meth:`scene` for the whole images.
+            rows: Rows of the whole image that the window covers; all by default.
+            columns: Columns that the window covers.
 
         Returns:
             Images of the same shape, not clamped.
@@ -182,12 +188,15 @@ class CoarseToFine(nn.Module):
     def prepare(
         self, low: Tensor, scene: Scene, rows: Window | None = None, columns: Window | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return what the fine U-Net sees, (B, 18, H / 2, W / 2), and what it adds to, (B, 3, H, W).
+        """Compute the fine U-Net's input and the image that its residual is added to.
 
         The arguments are those of :meth:`restore`.
+
+        Returns:
+            Features of shape (B, 18, H / 2, W / 2), and the coarse image of shape (B, 3, H, W).
         """
         down, across = (
-            _interpolation(window or Window(0, length, length), self.cells, low)
+            interpolation_matrix(window or Window(0, length, length), self.cells, low)
             for window, length in zip((rows, columns), low.shape[-2:], strict=True)
         )
         dark, bright = (_product(down, grid, across.mT) for grid in scene)
@@ -196,17 +205,17 @@ class CoarseToFine(nn.Module):
         return torch.cat([F.pixel_unshuffle(ratio, 2), smooth], dim=1), bright
 
     def refine(self, features: Tensor, coarse: Tensor) -> Tensor:
-        """Restore images of shape (B, 3, H, W) from what :meth:`prepare` returns."""
+        """Restore images of shape (B, 3, H, W) from the results of :meth:`prepare`."""
         return coarse + F.pixel_shuffle(self.fine(features), 2)
 
 
 def _logarithm(dark: Tensor) -> Tensor:
-    """Return the logarithm of dark averages, centred and scaled to about one."""
+    """Return the logarithm of dark averages, roughly standardised."""
     return ((dark + DARK) / USUAL).log() / 2
 
 
 def _product(left: Tensor, image: Tensor, right: Tensor) -> Tensor:
-    """Multiply an image by a matrix on either side, in full precision also where autocast would not."""
+    """Multiply an image by a matrix on either side, in full precision even under autocast."""
     device = image.device.type
     if not torch.is_autocast_enabled(device):
         return left @ image @ right
@@ -215,12 +224,12 @@ def _product(left: Tensor, image: Tensor, right: Tensor) -> Tensor:
 
 
 def _counts(start: int, stop: int, like: Tensor) -> Tensor:
-    """Return whole numbers beside a tensor, in 32 bits at least: 16 do not reach a thousand one by one."""
+    """Return integers on a tensor's device as floats of at least 32 bits; bfloat16 skips some from 256 on."""
     return torch.arange(start, stop, device=like.device, dtype=torch.promote_types(like.dtype, torch.float32))
 
 
-def _averaging(window: Window, cells: int, like: Tensor) -> Tensor:
-    """Return the matrix, (cells, pixels), that averages a window of an axis over the axis' equal cells."""
+def averaging_matrix(window: Window, cells: int, like: Tensor) -> Tensor:
+    """Return the matrix of shape (cells, pixels) that averages a window of an axis over equal cells."""
     pixel = _counts(window.start, window.stop, like)
     size = window.length / cells
     cell = _counts(0, cells, like)[:, None] * size
@@ -228,8 +237,8 @@ def _averaging(window: Window, cells: int, like: Tensor) -> Tensor:
     return (shared.clamp(min=0) / size).to(like.dtype)
 
 
-def _interpolation(window: Window, cells: int, like: Tensor) -> Tensor:
-    """Return the matrix, (pixels, cells), that interpolates between the centres of cells; constant beyond."""
+def interpolation_matrix(window: Window, cells: int, like: Tensor) -> Tensor:
+    """Return the matrix (pixels, cells) that interpolates linearly between cell centres, constant beyond."""
     pixel = _counts(window.start, window.stop, like)[:, None]
     place = ((pixel + 0.5) * (cells / window.length) - 0.5).clamp(0, cells - 1)
     cell = _counts(0, cells, like)
@@ -237,7 +246,7 @@ def _interpolation(window: Window, cells: int, like: Tensor) -> Tensor:
 
 
 class _Residual(nn.Module):
-    """Two convolutions, whose result is added to what they were given."""
+    """Two convolutions with a skip connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -250,7 +259,7 @@ class _Residual(nn.Module):
 
 
 class _Modulation(nn.Module):
-    """Scale and shift the channels by a vector pooled over the image."""
+    """Scales and shifts the channels by a vector pooled over the image (FiLM)."""
 
     def __init__(self, channels: int, dropout: float) -> None:
         super().__init__()
@@ -268,9 +277,9 @@ class _Modulation(nn.Module):
 
 
 class _UNet(nn.Module):
-    """Residual blocks on levels of half the size each, and back up with the skipped features added.
+    """Residual U-Net; skipped features are added, not concatenated.
 
-    With ``dropout`` its bottom is modulated by a vector pooled over the image, and drops channels.
+    With ``dropout`` its bottleneck drops channels and is modulated by a vector pooled over the image.
     """
 
     def __init__(
@@ -293,9 +302,9 @@ class _UNet(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Begin with blocks near the identity and little to add.
+        """Initialise blocks near the identity and the output near zero.
 
-        After 140 steps on eight crops the fine stage's loss was 0.024, by torch's own beginning 0.032.
+        After 140 steps on eight crops the fine stage's loss was 0.024; with torch's initialisation 0.032.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -316,7 +325,7 @@ class _UNet(nn.Module):
             features = shrink(features)
         features = self.bottom(features)
         for grow, level in zip(self.grow, self.up, strict=True):
-            # Smoothly: shuffled into place, pixels left a pattern of every other cell in the coarse image.
+            # Bilinear, since pixel shuffling left a checkerboard pattern in the coarse image.
             larger = F.interpolate(grow(features), scale_factor=2, mode="bilinear", align_corners=False)
             features = level(larger + skips.pop())
         return cast(Tensor, self.last(features))

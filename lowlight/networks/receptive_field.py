@@ -1,24 +1,23 @@
-"""How far a network sees: the radius of its receptive field, and pooling over the image made repeatable."""
+"""Receptive fields: their radius measured, and global pooling recorded and replayed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lowlight.networks.coarse_to_fine import CoarseToFine, Scene
-
 LONGEST_PROBE = 2048
-"""Pixels: a receptive field of half that radius or more is not told from one that is the whole image."""
+"""Longest window of the measurement, in pixels; a radius of half of it or more counts as unbounded."""
+
+Forward = Callable[[Tensor], Tensor]
 
 Statistics = list[tuple[Tensor, ...]]
-"""What each pooling over the image saw, in the order of the calls."""
+"""Mean, and for norms the variance, of each global pooling's input, in the order of the calls."""
 
 
 def poolings(net: nn.Module) -> list[nn.Module]:
-    """Return the modules through which every output sees the whole image: global averages, instance norms."""
+    """Return the modules that pool over the whole image: global averages and instance norms."""
     return [
         module
         for module in net.modules()
@@ -29,7 +28,7 @@ def poolings(net: nn.Module) -> list[nn.Module]:
 
 @contextmanager
 def recorded(net: nn.Module) -> Iterator[Statistics]:
-    """Let a network pool over all images of its batch together, and note what each pooling saw."""
+    """Record the statistics of every global pooling; images of a batch are pooled together."""
     statistics: Statistics = []
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
@@ -42,7 +41,7 @@ def recorded(net: nn.Module) -> Iterator[Statistics]:
 
 @contextmanager
 def replayed(net: nn.Module, statistics: Statistics) -> Iterator[None]:
-    """Let a network see the whole image as it was noted, whatever part of it is passed in."""
+    """Replace every global pooling's statistics by recorded ones, whichever part of the image is passed."""
     remaining = iter(statistics)
 
     def restart(*_: object) -> None:
@@ -69,7 +68,7 @@ def _hooked(net: nn.Module, hook: object) -> Iterator[None]:
 
 
 def _summary(module: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
-    """Return the mean of each channel, for a norm its variance too."""
+    """Return the mean per channel, for a norm also the variance."""
     if isinstance(module, nn.InstanceNorm2d):
         variance, mean = torch.var_mean(features, dim=(0, 2, 3), correction=0)
         return mean, variance
@@ -77,7 +76,7 @@ def _summary(module: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
 
 
 def _apply(module: nn.Module, features: Tensor, summary: tuple[Tensor, ...]) -> Tensor:
-    """Compute what the module returns where the image has these statistics."""
+    """Compute the module's output under given statistics."""
     if isinstance(module, nn.InstanceNorm2d):
         mean, variance = summary
         return F.batch_norm(features, mean, variance, module.weight, module.bias, eps=module.eps)
@@ -85,54 +84,38 @@ def _apply(module: nn.Module, features: Tensor, summary: tuple[Tensor, ...]) -> 
 
 
 @torch.inference_mode()
-def receptive_radius(net: nn.Module, stride: int, longest: int = LONGEST_PROBE) -> int | None:
-    """Measure how many pixels of a window's rim are spoiled by what lies beyond it.
+def receptive_radius(
+    net: nn.Module,
+    stride: int,
+    longest: int = LONGEST_PROBE,
+    forward: Forward | None = None,
+) -> int | None:
+    """Measure the radius of a network's receptive field.
 
     Args:
         net: Maps images of shape (B, 3, H, W) in [0, 1], sides multiples of ``stride``, to images of the
-            same shape. Measured as in evaluation.
-        stride: Windows start and end at its multiples, in pixels.
-        longest: The longest window tried, in pixels.
+            same shape. It is measured in evaluation mode and left in the mode it was in.
+        stride: Windows start and end at multiples of this many pixels.
+        longest: Longest window tried, in pixels.
+        forward: What to measure instead of ``net`` itself, such as one of its stages.
 
     Returns:
-        The radius in pixels, 0 for a function of single pixels; None if outputs see the whole image, or
-        farther than half of ``longest``.
+        The radius in pixels, 0 for a pointwise function; None if outputs depend on the whole image, or on
+        pixels farther away than half of ``longest``.
     """
     was_training = net.training
+    weight = next(net.parameters(), torch.empty(0))
     net.eval()
     try:
-        across = _spoiled_rim(net, stride, longest, axis=-1)
-        down = None if across is None else _spoiled_rim(net, stride, longest, axis=-2)
+        across = _radius_along(-1, forward or net, weight, stride, longest)
+        down = None if across is None else _radius_along(-2, forward or net, weight, stride, longest)
     finally:
         net.train(was_training)
     return None if across is None or down is None else max(across, down)
 
 
-_fine_radii: WeakKeyDictionary[CoarseToFine, int | None] = WeakKeyDictionary()
-
-
-def fine_radius(net: CoarseToFine) -> int | None:
-    """Measure the radius of the receptive field under a scene, as :func:`receptive_radius` does, once."""
-    if net not in _fine_radii:
-        _fine_radii[net] = receptive_radius(_Fine(net), net.stride)
-    return _fine_radii[net]
-
-
-class _Fine(nn.Module):
-    """The fine stage where the scene is uniformly grey."""
-
-    def __init__(self, net: CoarseToFine) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, low: Tensor) -> Tensor:
-        grey = low.new_full((1, 3, self.net.cells, self.net.cells), 0.5)
-        return self.net.restore(low, Scene(grey, grey))
-
-
-def _spoiled_rim(net: nn.Module, stride: int, longest: int, axis: int) -> int | None:
-    """Measure along one axis, in windows of a strip, each twice as long as the one before."""
-    weight = next(net.parameters(), torch.empty(0))
+def _radius_along(axis: int, forward: Forward, weight: Tensor, stride: int, longest: int) -> int | None:
+    """Measure the radius along one axis, in windows of a strip, each twice as long as the one before."""
     size = [1, 3, max(stride, 32), max(stride, 32)]
     side = 128
     while side <= longest:
@@ -140,26 +123,26 @@ def _spoiled_rim(net: nn.Module, stride: int, longest: int, axis: int) -> int | 
         window = 2 * beyond
         size[axis] = 2 * window
         strip = torch.rand(size, generator=torch.Generator().manual_seed(0)).to(weight)
-        clean = _clean(net, strip, beyond, window, axis).nonzero()
+        clean = _clean(forward, strip, beyond, window, axis).nonzero()
         if len(clean):
             return max(int(clean[0]), window - 1 - int(clean[-1]))
         side *= 2
     return None
 
 
-def _clean(net: nn.Module, strip: Tensor, beyond: int, window: int, axis: int) -> Tensor:
-    """Tell of each place in a window of a strip whether nothing beyond the window reaches it.
+def _clean(forward: Forward, strip: Tensor, beyond: int, window: int, axis: int) -> Tensor:
+    """Return a mask over the positions of a strip's window: True where nothing outside it has influence.
 
-    Everything beyond the window is made not a number: what comes out as a number has not seen it. That the
-    window alone gives the same in its middle is checked first, since a function may look at all pixels and
-    lose what is not a number, or refuse it.
+    Pixels outside the window are set to NaN; outputs that stay finite have not seen them. First the window's
+    centre is compared with and without its surroundings, since a function may look at every pixel and drop
+    or reject NaN.
     """
     inside = strip.narrow(axis, beyond, window)
-    whole, alone = net(strip).narrow(axis, beyond, window), net(inside)
+    whole, alone = forward(strip).narrow(axis, beyond, window), forward(inside)
     if (whole - alone).narrow(axis, window // 2, 1).abs().max() > 1e-4:
         return torch.zeros(window, dtype=torch.bool)
     spoiled = torch.full_like(strip, torch.nan)
     spoiled.narrow(axis, beyond, window).copy_(inside)
-    reached = net(spoiled).narrow(axis, beyond, window).isnan()
+    reached = forward(spoiled).narrow(axis, beyond, window).isnan()
     clean: Tensor = ~reached.movedim(axis, -1).flatten(end_dim=-2).any(dim=0)
     return clean

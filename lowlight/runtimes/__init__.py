@@ -1,1 +1,1 @@
-"""Runtimes: networks exported to ONNX, OpenVINO and torch.export, and enhancers over all of them."""
+"""Runtimes: exporting networks to ONNX, OpenVINO and torch.export, and enhancing with any of them."""

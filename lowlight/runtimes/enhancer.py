@@ -1,47 +1,72 @@
-"""What enhances images: a method on torch, or an exported network in another runtime."""
+"""Enhancers: methods on torch and exported networks in other runtimes, behind one interface."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from lowlight.checkpoints.load import load_method
 from lowlight.files import first_line
+from lowlight.images import check_image, pad_to_stride
 from lowlight.methods import Method
-from lowlight.methods.base import halo_of
-from lowlight.runtimes.exported import ExportedEnhancer, Opened, torch_device
-from lowlight.runtimes.onnx import open_onnx
-from lowlight.runtimes.openvino import open_openvino
-from lowlight.runtimes.torch_export import open_torch_export
+from lowlight.networks.receptive_field import poolings
+from lowlight.networks.two_pass import TwoPass
+from lowlight.runtimes.pass_memory import measure_bytes_per_pixel
+from lowlight.runtimes.runtime import torch_device
+from lowlight.runtimes.table import runtime_of
+from lowlight.runtimes.tiling import Tiling, independent, sharing_pooled_statistics, sharing_scene
 
 
-class Enhancer(Protocol):
-    """What enhances images: a method of ours on torch, or an exported network in another runtime."""
+class Enhancer(ABC):
+    """Base of everything that enhances images; a subclass adds ``stride``, ``name``, ``halo``, ``enhance``.
+
+    Attributes:
+        stride: Sides are padded to multiples of this many pixels inside :meth:`enhance`.
+        name: Name in messages and summaries.
+    """
+
+    stride: int
+    name: str
 
     @property
-    def stride(self) -> int:
-        """Sides are padded to multiples of this many pixels inside :meth:`enhance`."""
-
-    @property
+    @abstractmethod
     def halo(self) -> int | None:
-        """Radius of the receptive field in pixels; None when every output depends on the whole image."""
+        """Radius of the receptive field in pixels; None if outputs depend on the whole image."""
 
-    @property
-    def name(self) -> str:
-        """What a summary calls it."""
-
+    @abstractmethod
     def enhance(self, low: Tensor) -> Tensor:
-        """Map float32 images of shape (B, 3, H, W) in [0, 1], any size from one pixel, to the same shape."""
+        """Enhance images.
+
+        Args:
+            low: Images of shape (B, 3, H, W), float32 in [0, 1], of any size from one pixel.
+
+        Returns:
+            Enhanced images of the same shape and range, on the device of ``low``.
+        """
+
+    @cached_property
+    def tiling(self) -> Tiling | None:
+        """How large images are enhanced in tiles; None if only the whole image gives the right result."""
+        return None if self.halo is None else independent(self.enhance, self.halo)
+
+    @cached_property
+    def bytes_per_pixel(self) -> float:
+        """Peak memory of a pass per pixel in bytes, with a reserve, measured once."""
+        return measure_bytes_per_pixel(self.enhance, self.stride)
 
 
-class TorchEnhancer:
+class TorchEnhancer(Enhancer):
     """A method on the device where its weights are.
 
+    What is measured is kept on the method, which may be wrapped anew for every image.
+
     Args:
-        method: Any method of ours.
+        method: Any method.
     """
 
     def __init__(self, method: Method) -> None:
@@ -49,47 +74,101 @@ class TorchEnhancer:
         self.stride = method.stride
         self.name = method.name
 
-    @cached_property
+    @property
     def halo(self) -> int | None:
-        """Radius of the network's receptive field in pixels; None when it sees the whole image."""
-        return halo_of(self.method)
+        """Radius of the network's receptive field in pixels; None if outputs depend on the whole image."""
+        return self.method.halo
 
     def enhance(self, low: Tensor) -> Tensor:
-        """Enhance images of shape (B, 3, H, W) in [0, 1]; the result lies where ``low`` does."""
+        """Enhance images of shape (B, 3, H, W) in [0, 1]; the result is on the device of ``low``."""
         return self.method.enhance(low.to(self.method.device)).to(low.device)
+
+    @cached_property
+    def tiling(self) -> Tiling | None:
+        """How the network's large images are enhanced in tiles; None if it sees the whole image."""
+        net = self.method.net
+        if isinstance(net, TwoPass):
+            return None if net.window_halo is None else sharing_scene(self.method, net, net.window_halo)
+        if self.halo is None and poolings(net):
+            return sharing_pooled_statistics(self.enhance, net)
+        return super().tiling
+
+    @cached_property
+    def bytes_per_pixel(self) -> float:
+        """Peak memory of a pass per pixel in bytes, with a reserve, measured once per method."""
+        if self.method.bytes_per_pixel is None:
+            self.method.bytes_per_pixel = measure_bytes_per_pixel(self.enhance, self.stride)
+        return self.method.bytes_per_pixel
+
+
+class ExportedEnhancer(Enhancer):
+    """An exported network; it is padded, cropped and clamped around as a method's is.
+
+    Args:
+        run: Maps float32 images of shape (B, 3, H, W), sides multiples of the stride, to the same shape.
+        about: The file's metadata; ``stride``, ``halo`` and ``method`` are used.
+    """
+
+    def __init__(self, run: Callable[[Tensor], Tensor], about: Mapping[str, Any]) -> None:
+        self.run = run
+        self.about = about
+        self.stride = int(about["stride"])
+        self.name = str(about["method"])
+
+    @property
+    def halo(self) -> int | None:
+        """Radius of the network's receptive field in pixels, from the metadata; None if unbounded."""
+        halo: int | None = self.about["halo"]
+        return halo
+
+    @torch.no_grad()
+    def restore(self, low: Tensor) -> Tensor:
+        """Run the network on images of any size; see :meth:`lowlight.methods.Method.restore`.
+
+        Raises:
+            ValueError: If ``low`` breaks the image contract.
+        """
+        check_image(low, "low")
+        height, width = low.shape[-2:]
+        return self.run(pad_to_stride(low, self.stride)).to(low.device)[..., :height, :width]
+
+    def enhance(self, low: Tensor) -> Tensor:
+        """Enhance images of shape (B, 3, H, W) in [0, 1]; the result is on the device of ``low``."""
+        return self.restore(low).clamp(0, 1)
 
 
 def load_engine(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> Enhancer:
-    """Load whatever of ours can enhance images.
+    """Load a method or an exported network.
 
     Args:
-        path: A checkpoint, a run folder, a folder of :func:`lowlight.save_pretrained`, or an
-            exported file: ``.onnx``, ``.xml`` (OpenVINO, its ``.bin`` beside it), ``.pt2`` (torch.export).
-        device: Where to run: ``cpu``, for torch and ONNX ``cuda``, for OpenVINO ``gpu``; ``auto`` for a CUDA
-            device that the runtime can use, else the CPU.
+        path: A checkpoint, a run folder, a folder of :func:`lowlight.save_pretrained`, or an exported file:
+            ``.onnx``, ``.xml`` (OpenVINO, with its ``.bin`` beside it) or ``.pt2`` (torch.export).
+        device: Device to run on: ``cpu``; ``cuda`` for torch and ONNX, ``gpu`` for OpenVINO; ``auto`` for a
+            CUDA device if the runtime can use one, else the CPU.
         trust: Packages beyond torch and lowlight that a recipe may call, such as ``["mypackage"]``. A
             ``.pt2`` file can run code when it is opened, so it needs ``["torch.export"]``.
 
     Raises:
-        ValueError: If nothing of ours is there, it is not trusted, the device is not available, or the
-            package that runs it is not installed.
+        ValueError: If there is no such model, it is not trusted, the device is unavailable, or the package
+            that runs it is not installed.
     """
     path = Path(path)
-    if path.suffix not in OPENERS or path.is_dir():
+    runtime = runtime_of(path.suffix)
+    if runtime is None or path.is_dir():
         return TorchEnhancer(to_device(load_method(path, trust), device))
-    if path.suffix == ".pt2" and "torch.export" not in trust:
+    if runtime.trust is not None and runtime.trust not in trust:
         raise ValueError(
-            f"{path}: a torch.export file can run code when it is opened; if you trust its author, "
-            'trust=["torch.export"] (--trust torch.export); ONNX files cannot'
+            f"{path}: a {runtime.trust} file can run code when it is opened; if you trust its author, "
+            f'trust=["{runtime.trust}"] (--trust {runtime.trust}); ONNX files cannot'
         )
     return open_exported(path, device)
 
 
 def to_device(method: Method, device: str) -> Method:
-    """Move a method to ``cpu``, ``cuda`` or whatever ``auto`` finds.
+    """Move a method to ``cpu``, ``cuda``, any other device of torch's, or the one ``auto`` stands for.
 
     Raises:
-        ValueError: If there is no such device.
+        ValueError: If the device is unavailable.
     """
     try:
         return method.to(torch_device(device))
@@ -98,28 +177,25 @@ def to_device(method: Method, device: str) -> Method:
 
 
 def open_exported(path: Path, device: str = "cpu") -> ExportedEnhancer:
-    """Open a file that ``lowlight export`` wrote; a ``.pt2`` file of a stranger may run code meanwhile.
+    """Open a file that ``lowlight export`` wrote, without asking whether it is trusted.
 
     Args:
-        path: A file ending in ``.onnx``, ``.xml`` or ``.pt2``.
-        device: Where to run: ``cpu``, for torch and ONNX ``cuda``, for OpenVINO ``gpu``; ``auto`` for a CUDA
-            device that the file's runtime can use, else the CPU.
+        path: A file with the suffix of one of :data:`lowlight.runtimes.table.RUNTIMES`.
+        device: As for :func:`load_engine`.
 
     Raises:
-        ValueError: If the file is missing, broken or not ours, the device is not available, or the package
-            that runs it is not installed.
+        ValueError: If the file is missing, broken or not written by lowlight, the device is unavailable, or
+            the package that runs it is not installed.
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
-    opened = OPENERS[path.suffix](path, device)
+    runtime = runtime_of(path.suffix)
+    if runtime is None:
+        raise ValueError(f"{path}: no runtime opens {path.suffix} files")
+    try:
+        opened = runtime.open(path, device)
+    except ImportError as error:
+        raise ValueError(f"{path}: {runtime.missing(error)}") from error
     if opened.metadata is None:
         raise ValueError(f"{path}: not written by `lowlight export` (no metadata of ours in it)")
     return ExportedEnhancer(opened.run, json.loads(opened.metadata))
-
-
-OPENERS: Mapping[str, Callable[[Path, str], Opened]] = {
-    ".onnx": open_onnx,
-    ".xml": open_openvino,
-    ".pt2": open_torch_export,
-}
-"""What opens a file, by its suffix."""

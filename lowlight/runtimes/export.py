@@ -1,16 +1,16 @@
-"""Write a method's image network for other runtimes, and prove that it gives what torch gives."""
+"""Exporting a method's image network, with a check that the outputs equal torch's."""
 
 import json
 import logging
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch.export import ExportedProgram
+from torch.export import Dim, ExportedProgram
 
 from lowlight import __version__
 from lowlight.checkpoints.load import from_pretrained
@@ -18,47 +18,45 @@ from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.files import first_line
 from lowlight.images import CONTRACT
 from lowlight.methods import Method
-from lowlight.methods.base import halo_of
-from lowlight.runtimes.enhancer import open_exported
-from lowlight.runtimes.exported import ExportedEnhancer
-from lowlight.runtimes.onnx import write_onnx
-from lowlight.runtimes.openvino import write_openvino
-from lowlight.runtimes.torch_export import trace, write_torch_export
+from lowlight.runtimes.enhancer import ExportedEnhancer, open_exported
+from lowlight.runtimes.runtime import Runtime
+from lowlight.runtimes.table import runtime_named
+
+_ANSI = re.compile("\x1b\\[[0-9;]*m")
 
 
 def export(
     method: Method, out: Path | str, kind: str, *, tolerance: float = 1e-4, commit: str | None = None
 ) -> dict[str, float]:
-    """Write the image network, for any height, width and batch, and compare it with torch's.
+    """Write the image network, for any height, width and batch size, and compare it with torch's.
 
-    The file is written beside its target, opened in its runtime and compared on several sizes, through the
-    padding; only if all agree it takes its place. Padding and clamping are not in the file: whoever runs it
-    without :func:`lowlight.runtimes.enhancer.load_engine` does both, as the metadata in it say.
+    The file is written beside its target, opened in its runtime and compared on several sizes, padding
+    included; only if all agree does it take its place. Padding and clamping are not part of the file: a
+    program that does not run it through :func:`lowlight.runtimes.enhancer.load_engine` has to do both, as
+    the metadata say.
 
     Args:
-        method: What to export, on the CPU; it is left in evaluation mode.
+        method: The method, on the CPU; it is left in evaluation mode.
         out: The file; OpenVINO writes ``.xml`` and, beside it, ``.bin``.
-        kind: ``onnx`` (``.onnx``), ``openvino`` (``.xml``) or ``torch_export`` (``.pt2``).
-        tolerance: Greatest difference of a value to torch's.
-        commit: The commit of lowlight that trained the method, for the metadata.
+        kind: Name of one of :data:`lowlight.runtimes.table.RUNTIMES`, such as ``onnx``.
+        tolerance: Largest accepted difference of an output value to torch's.
+        commit: Commit of lowlight that trained the method, for the metadata.
 
     Returns:
-        The greatest difference of the raw outputs by the shape of the images, such as ``2x3x37x53``.
+        Largest difference of the raw outputs, keyed by the images' shape, such as ``2x3x37x53``.
 
     Raises:
         ValueError: If the suffix does not fit, a package is missing, the network cannot be exported or
             fails on some size, or a difference exceeds the tolerance; nothing is then written.
     """
     out = Path(out)
-    suffix, write = WRITERS.get(kind, (None, None))
-    if write is None:
-        raise ValueError(f"format {kind!r} is none of {', '.join(WRITERS)}")
-    if out.suffix != suffix:
-        raise ValueError(f"{out}: a file for {kind} must end in {suffix}")
+    runtime = runtime_named(kind)
+    if out.suffix != runtime.suffix:
+        raise ValueError(f"{out}: a file for {kind} must end in {runtime.suffix}")
     about = {
         "contract": CONTRACT,
         "stride": method.stride,
-        "halo": halo_of(method),
+        "halo": method.halo,
         "method": method.name,
         "parameters": method.parameter_count,
         "lowlight": __version__,
@@ -68,9 +66,9 @@ def export(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         partial = Path(folder) / out.name
-        with _said_in_one_line(f"{method.name} cannot be exported to {kind}"):
-            write(trace(method.eval()), partial, json.dumps(about))
-        with _said_in_one_line(f"{method.name}, exported to {kind}, fails"):
+        with _errors_in_one_line(f"{method.name} cannot be exported to {kind}", runtime):
+            runtime.write(trace(method.eval()), partial, json.dumps(about))
+        with _errors_in_one_line(f"{method.name}, exported to {kind}, fails", runtime):
             differences = compare(method, open_exported(partial))
         _check(differences, tolerance, f"{method.name}, exported to {kind},")
         for path in sorted(Path(folder).iterdir()):  # .bin before .xml
@@ -78,20 +76,38 @@ def export(
     return differences
 
 
+def trace(method: Method) -> ExportedProgram:
+    """Trace the network for any batch size and any multiple of its stride."""
+    from torch.utils._sympy.numbers import int_oo
+    from torch.utils._sympy.value_ranges import ValueRanges
+
+    stride = method.stride
+    side = stride if stride > 1 else 16
+    low = torch.rand(2, 3, 2 * side, 3 * side)  # a dimension of size 1 would become a constant
+    with torch.no_grad():
+        dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+        program = torch.export.export(method.net, (low,), dynamic_shapes=(dynamic,))
+    # torch infers from the example that the smallest feature map has more than one pixel; whether one pixel
+    # works is what `compare` finds out.
+    for symbol in program.range_constraints:
+        program.range_constraints[symbol] = ValueRanges(1, int_oo)
+    return program
+
+
 def export_pretrained(
     method: Method, out: Path | str, *, half: bool = False, tolerance: float = 1e-4, commit: str | None = None
 ) -> dict[str, float]:
-    """Write a folder that :func:`lowlight.from_pretrained` reads, after comparing what it gives.
+    """Write a folder that :func:`lowlight.from_pretrained` reads, after comparing its outputs.
 
     Args:
-        method: What to write, with a recipe.
-        out: The folder; files of an earlier one are replaced.
+        method: A method with a recipe.
+        out: The folder; files of an earlier export are replaced.
         half: Whether weights are stored in 16 bits.
-        tolerance: Greatest difference of a value to the method's.
-        commit: The commit of lowlight that trained the method.
+        tolerance: Largest accepted difference of an output value to the method's.
+        commit: Commit of lowlight that trained the method.
 
     Returns:
-        The greatest difference of the raw outputs by the shape of the images.
+        Largest difference of the raw outputs, keyed by the images' shape.
 
     Raises:
         ValueError: If a difference exceeds the tolerance; nothing is then written.
@@ -114,9 +130,9 @@ def _check(differences: Mapping[str, float], tolerance: float, what: str) -> Non
 
 
 def compare(method: Method, engine: ExportedEnhancer | Method) -> dict[str, float]:
-    """Return the greatest difference of an exported network's raw outputs to a method's, by image shape.
+    """Return the largest difference of raw outputs to a method's, keyed by the images' shape.
 
-    The shapes are a single pixel, an odd size in a batch of two, and one that needs no padding.
+    The shapes are a single pixel, an odd size in a batch of two, and a size that needs no padding.
 
     Raises:
         ValueError: If the file cannot be run, or gives images of another shape.
@@ -135,29 +151,17 @@ def compare(method: Method, engine: ExportedEnhancer | Method) -> dict[str, floa
     return differences
 
 
-_ANSI = re.compile("\x1b\\[[0-9;]*m")
-
-
 @contextmanager
-def _said_in_one_line(what: str) -> Iterator[None]:
-    """Say what the exporters raise, of any type and length, in one line; keep their warnings back."""
+def _errors_in_one_line(what: str, runtime: Runtime) -> Iterator[None]:
+    """Turn an exporter's error, of any type and length, into one line; suppress its warnings."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except ImportError as error:
-        remedy = "pip install 'lowlight[export,openvino]'"
-        raise ValueError(f"{what}: {error.name} is not installed: {remedy}") from error
+        raise ValueError(f"{what}: {runtime.missing(error)}") from error
     except Exception as error:
         raise ValueError(f"{what}: {_ANSI.sub('', first_line(error))}") from error
     finally:
         logging.disable(logging.NOTSET)
-
-
-WRITERS: Mapping[str, tuple[str, Callable[[ExportedProgram, Path, str], None]]] = {
-    "onnx": (".onnx", write_onnx),
-    "openvino": (".xml", write_openvino),
-    "torch_export": (".pt2", write_torch_export),
-}
-"""The suffix of each format, and what writes it."""

@@ -1,51 +1,51 @@
 """ONNX: writing networks and running them in ONNX Runtime."""
 
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, Any
 
 from lowlight.files import first_line
-from lowlight.runtimes.exported import METADATA, Opened
+from lowlight.runtimes.runtime import METADATA, Opened, Runtime
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
 
 
 def open_onnx(path: Path, device: str) -> Opened:
-    """Open an ONNX file in ONNX Runtime.
+    """Open an ONNX file in ONNX Runtime, on ``cpu``, ``cuda`` or ``auto``.
 
     Raises:
-        ValueError: If the file does not run there, the device is unavailable or ONNX Runtime is missing.
+        ValueError: If the file does not run there, or the device is unavailable.
     """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ValueError(f"{path}: onnxruntime is not installed: pip install 'lowlight[export]'") from None
+    import onnxruntime
+    import torch
+
     providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-    there = onnxruntime.get_available_providers()
+    available = onnxruntime.get_available_providers()
     if device == "auto":
-        device = "cuda" if providers["cuda"] in there else "cpu"
+        device = "cuda" if providers["cuda"] in available else "cpu"
     provider = providers.get(device)
-    if provider not in there:
+    if provider not in available:
         raise ValueError(f"{path}: this onnxruntime does not run on {device!r}; try cpu, or onnxruntime-gpu")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 4  # what fails is raised anyway
+    options.log_severity_level = 4  # failures are raised anyway
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
-    except Exception as error:  # its exceptions share no base
+    except Exception as error:  # its exceptions share no base class
         raise ValueError(f"{path}: not an ONNX file that runs here ({first_line(error)})") from error
     name = session.get_inputs()[0].name
 
-    def run(low: Tensor) -> Tensor:
+    def run(low: "Tensor") -> "Tensor":
         return torch.from_numpy(session.run(None, {name: low.contiguous().cpu().numpy()})[0])
 
     return Opened(run, session.get_modelmeta().custom_metadata_map.get(METADATA))
 
 
-def write_onnx(program: ExportedProgram, path: Path, metadata: str) -> None:
+def write_onnx(program: "ExportedProgram", path: Path, metadata: str) -> None:
     """Write a traced network as an ONNX file with named dynamic axes."""
     import onnx
+    import torch
 
     converted = torch.onnx.export(
         program, input_names=["low"], output_names=["enhanced"], dynamo=True, verbose=False
@@ -54,7 +54,10 @@ def write_onnx(program: ExportedProgram, path: Path, metadata: str) -> None:
     for image in (*model.graph.input, *model.graph.output):
         for axis, name in {0: "batch", 2: "height", 3: "width"}.items():
             image.type.tensor_type.shape.dim[axis].dim_param = name
-    del model.graph.value_info[:]  # shapes in between, under the names that were replaced
+    del model.graph.value_info[:]  # intermediate shapes, which refer to the replaced names
     onnx.helper.set_model_props(model, {METADATA: metadata})
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+ONNX = Runtime("onnx", ".onnx", open_onnx, write_onnx, extra="export")

@@ -4,41 +4,40 @@ import functools
 import tempfile
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-import torch
-from torch import Tensor
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, Any
 
 from lowlight.files import first_line
-from lowlight.runtimes.exported import METADATA, Opened
 from lowlight.runtimes.onnx import write_onnx
+from lowlight.runtimes.runtime import METADATA, Opened, Runtime
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
 
 
 @functools.cache
 def openvino_core(openvino: ModuleType) -> Any:
-    """Return this process's one ``openvino.Core``: with several, OpenVINO may end in a segmentation fault."""
+    """Return the process's only ``openvino.Core``: with several, OpenVINO may end in a segmentation fault."""
     return openvino.Core()
 
 
 def open_openvino(path: Path, device: str) -> Opened:
-    """Open an OpenVINO model.
+    """Open an OpenVINO model, on ``cpu``, ``gpu`` or ``auto``, which is the CPU.
 
     Raises:
-        ValueError: If the model does not run, the device is unavailable or OpenVINO is missing.
+        ValueError: If the model does not run there, or the device is unavailable.
     """
-    try:
-        import openvino
-    except ImportError:
-        raise ValueError(f"{path}: openvino is not installed: pip install 'lowlight[openvino]'") from None
+    import openvino
+    import torch
+
     if not path.with_suffix(".bin").is_file():
         raise ValueError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
     device = "cpu" if device == "auto" else device
     core = openvino_core(openvino)
     if device.upper() not in {name.split(".")[0] for name in core.available_devices}:
         known = ", ".join(core.available_devices).lower()
-        raise ValueError(f"{path}: OpenVINO does not run on {device!r} here; there are {known}")
-    # By default it computes in bfloat16 or float16 where the processor can.
+        raise ValueError(f"{path}: OpenVINO does not run on {device!r} here; available: {known}")
+    # The default is bfloat16 or float16 where the processor supports it.
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     if device == "cpu":
         settings["INFERENCE_NUM_THREADS"] = str(torch.get_num_threads())
@@ -49,14 +48,14 @@ def open_openvino(path: Path, device: str) -> Opened:
     except RuntimeError as error:
         raise ValueError(f"{path}: not an OpenVINO model that runs here ({first_line(error)})") from error
 
-    def run(low: Tensor) -> Tensor:
+    def run(low: "Tensor") -> "Tensor":
         return torch.from_numpy(compiled(low.contiguous().cpu().numpy())[0])
 
     return Opened(run, metadata)
 
 
-def write_openvino(program: ExportedProgram, path: Path, metadata: str) -> None:
-    """Go by way of ONNX: OpenVINO's own converter of torch programs reports its use to its makers."""
+def write_openvino(program: "ExportedProgram", path: Path, metadata: str) -> None:
+    """Write a traced network by way of ONNX: OpenVINO's own converter of torch programs sends telemetry."""
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
@@ -65,3 +64,6 @@ def write_openvino(program: ExportedProgram, path: Path, metadata: str) -> None:
         model = openvino_core(openvino).read_model(onnx_path)
         model.set_rt_info(metadata, [METADATA])
         openvino.save_model(model, path, compress_to_fp16=False)
+
+
+OPENVINO = Runtime("openvino", ".xml", open_openvino, write_openvino, extra="openvino", companion=".bin")

@@ -79,6 +79,8 @@ def test_a_bug_and_debug_keep_the_traceback(error: Exception, debug: bool) -> No
         ["data", "download", "other", "--root", "set"],
         ["data", "retrieve", "nowhere", "--out", "answers"],
         ["demo", "--runs", "nowhere"],
+        ["enhance", "a.png", "--out", "bright", "--max-memory", "much"],
+        ["export", "nowhere", "--out", "a.onnx"],
         ["sweep", "nowhere"],
     ],
     ids=" ".join,

@@ -15,13 +15,14 @@ from lowlight.inference.load import choose
 from lowlight.inference.photos.fail_safe import mean_luma
 from lowlight.inference.photos.reading import read_photo
 from lowlight.inference.settings import Settings
+from lowlight.runtimes.enhancer import Enhancer
 from tests.conftest import photograph
 
 CLASSICAL: dict[str, Path | None] = {"gamma": None, "lime": None}
 
 
 @dataclass(eq=False)
-class Fixed:
+class Fixed(Enhancer):
     """Makes every photograph one colour."""
 
     colour: tuple[float, float, float]

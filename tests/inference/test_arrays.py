@@ -1,6 +1,8 @@
 """`lowlight.enhance` and its companions, as other programs use them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,11 +12,16 @@ from skimage import data
 
 import lowlight
 from lowlight.inference.load import ready
-from lowlight.methods import Supervised
-from lowlight.networks import Autoencoder
+from lowlight.memory import resident
+from lowlight.methods import Method, Supervised, TwoStages, base
+from lowlight.networks import Autoencoder, CoarseToFine, coarse_to_fine
+from lowlight.networks.receptive_field import receptive_radius
+from lowlight.runtimes import pass_memory
+from lowlight.runtimes.pass_memory import PROBE
 from tests.conftest import photograph
 
 DARK = photograph(2, 30, 41) // 6
+LARGE = photograph(2, 500, 700) // 6
 TENSOR = torch.from_numpy(DARK).movedim(-1, 0).float() / 255
 
 
@@ -72,7 +79,7 @@ def test_the_weights_that_come_along_make_a_dark_photograph_bright_and_keep_its_
 def test_a_folder_of_the_name_does_not_stand_for_the_weights_that_come_along(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as a run that has only begun."""
+    """For example the folder of a run that has just begun."""
     expected = lowlight.enhance(TENSOR)
     (tmp_path / "coarse_to_fine").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -103,12 +110,30 @@ def test_a_bright_image_is_returned_as_it_is() -> None:
     assert not np.array_equal(lowlight.enhance(bright, fail_safe=False), bright)
 
 
-def test_a_method_is_measured_once_and_its_training_goes_on() -> None:
-    method = Supervised(Autoencoder([4, 4, 4, 4, 4]))
-    lowlight.enhance(DARK, method)
-    passes = []
-    method.net.register_forward_hook(lambda *_: passes.append(1))
-    lowlight.enhance(DARK, method)
-    assert len(passes) == 1
+@pytest.mark.skipif(not resident(), reason="other systems do not report a process's size")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Supervised(Autoencoder([4, 4])),
+        lambda: TwoStages(CoarseToFine(8, (8, 8), (8, 8)), coarse_epochs=1),
+    ],
+    ids=["bounded", "two_pass"],
+)
+def test_a_method_is_measured_once_and_its_training_goes_on(
+    make: Callable[[], Method], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory and receptive field are measured once, although every call wraps the method anew."""
+    measured: list[str] = []
+
+    def note(module: ModuleType, name: str, measure: Callable[..., object]) -> None:
+        monkeypatch.setattr(module, name, lambda *args, **kw: measured.append(name) or measure(*args, **kw))
+
+    note(pass_memory, "taken_by", lambda _: 10**3 * PROBE**2)
+    note(base, "receptive_radius", receptive_radius)
+    note(coarse_to_fine, "receptive_radius", receptive_radius)
+    method = make()
+    bright = [lowlight.enhance(LARGE, method, max_memory=resident() + 200 * 10**6) for _ in range(3)]
+    assert sorted(measured) == ["receptive_radius", "taken_by"]
+    assert np.array_equal(bright[0], bright[2])
     assert method.training
     assert method.net.training

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
 from lowlight.networks import CoarseToFine
-from lowlight.networks.coarse_to_fine import WAYS, Scene, Window, _averaging, _interpolation, turned
+from lowlight.networks.coarse_to_fine import WAYS, Scene, averaging_matrix, interpolation_matrix, turned
+from lowlight.networks.two_pass import Window
 
 
 def tiny(**options: object) -> CoarseToFine:
@@ -19,6 +20,7 @@ def tiny(**options: object) -> CoarseToFine:
     return CoarseToFine(**(sizes | options)).eval()  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_the_grid_keeps_the_mean_of_an_image_of_any_size(height: int, width: int) -> None:
     image = torch.rand(2, 3, height, width)
@@ -46,7 +48,7 @@ def test_the_grid_is_spread_as_torch_interpolates() -> None:
     torch.testing.assert_close(bright, F.interpolate(grid, (36, 20), mode="bilinear"))
 
 
-@pytest.mark.parametrize("matrix", [_averaging, _interpolation])
+@pytest.mark.parametrize("matrix", [averaging_matrix, interpolation_matrix])
 def test_pixels_are_counted_beyond_what_16_bits_reach(matrix: Callable[..., Tensor]) -> None:
     window = Window(0, 3000, 3000)
     expected = matrix(window, 8, torch.empty(0))

@@ -1,4 +1,4 @@
-"""Whatever of ours enhances is loaded by its path; what is not ours is refused in one line."""
+"""Models are loaded by path; foreign and broken files are refused in one line."""
 
 import io
 import json
@@ -106,7 +106,9 @@ def test_auto_is_a_device_that_the_runtime_has(tmp_path: Path, monkeypatch: pyte
     method = Supervised(nn.Conv2d(3, 3, 1))
     for kind, name in {"onnx": "a.onnx", "openvino": "a.xml"}.items():
         export(method, tmp_path / name, kind)
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # torch's GPU is not theirs
+        monkeypatch.setattr(
+            torch.cuda, "is_available", lambda: True
+        )  # a GPU for torch is none for the other runtimes
         low = torch.rand(1, 3, 4, 4)
         enhanced = load_engine(tmp_path / name, device="auto").enhance(low)
         monkeypatch.undo()
@@ -114,7 +116,7 @@ def test_auto_is_a_device_that_the_runtime_has(tmp_path: Path, monkeypatch: pyte
 
 
 def poisoned(folder: Path) -> Path:
-    """Write a torch.export file that touches ``harm`` when it is opened, and is whole otherwise."""
+    """Write a valid torch.export file that touches ``harm`` when it is opened."""
     program = torch.export.export(nn.Conv2d(3, 3, 1), (torch.rand(1, 3, 4, 4),))
     torch.export.save(program, folder / "good.pt2")
     harm = io.BytesIO()
@@ -141,4 +143,4 @@ def test_a_torch_export_file_which_can_run_code_is_opened_on_trust_only(tmp_path
     assert not (tmp_path / "harm").exists()
     with pytest.raises((ValueError, pickle.UnpicklingError)):
         load_engine(path, trust=["torch.export"])
-    assert (tmp_path / "harm").exists()  # that torch does run it is why the trust is asked for
+    assert (tmp_path / "harm").exists()  # torch does run the code, hence the need for trust

@@ -1,4 +1,4 @@
-"""Exports give what torch gives, at any size, or nothing is written."""
+"""Exports equal torch at any size, or nothing is written."""
 
 import json
 import subprocess
@@ -16,7 +16,8 @@ from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.export import app
 from lowlight.methods import Method, Supervised
 from lowlight.runtimes.enhancer import load_engine
-from lowlight.runtimes.export import WRITERS, export
+from lowlight.runtimes.export import export
+from lowlight.runtimes.table import RUNTIMES, runtime_named
 from tests.tiny import LEARNT, tiny
 
 onnx = pytest.importorskip("onnx")
@@ -25,7 +26,7 @@ openvino = pytest.importorskip("openvino")
 
 
 class Halving(nn.Module):
-    """A network whose sides must be even, of one convolution."""
+    """One strided convolution; sides must be even."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,10 +54,10 @@ def assert_same(method: Method, path: Path) -> None:
         assert enhanced.max() <= 1
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", [runtime.name for runtime in RUNTIMES])
 def test_an_export_gives_what_torch_gives_at_any_size(kind: str, tmp_path: Path) -> None:
     method = halving()
-    out = tmp_path / f"net{WRITERS[kind][0]}"
+    out = tmp_path / f"net{runtime_named(kind).suffix}"
     differences = export(method, out, kind)
     assert list(differences) == ["1x3x1x1", "2x3x21x35", "1x3x48x32"]
     assert max(differences.values()) < 1e-5
@@ -67,10 +68,10 @@ def test_an_export_gives_what_torch_gives_at_any_size(kind: str, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", [runtime.name for runtime in RUNTIMES])
 @pytest.mark.parametrize("name", [*LEARNT, "histogram"])
 def test_every_learned_method_can_be_exported(name: str, kind: str, tmp_path: Path) -> None:
-    out = tmp_path / f"net{WRITERS[kind][0]}"
+    out = tmp_path / f"net{runtime_named(kind).suffix}"
     export(tiny(name).eval(), out, kind)
     assert_same(tiny(name).eval(), out)
 
@@ -84,7 +85,7 @@ def test_what_cannot_be_exported_for_any_size_is_said_in_one_line(
     name: str, kind: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=f"^{name}(,| cannot be) exported to {kind}") as caught:
-        export(tiny(name).eval(), tmp_path / f"net{WRITERS[kind][0]}", kind)
+        export(tiny(name).eval(), tmp_path / f"net{runtime_named(kind).suffix}", kind)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -132,14 +133,14 @@ def test_the_file_alone_says_what_it_takes_and_gives(tmp_path: Path) -> None:
     (raw,) = session.run(None, {"low": image})
     expected = halving().net(torch.from_numpy(image)).detach().numpy()
     np.testing.assert_allclose(raw, expected, atol=1e-5)
-    assert raw.max() > 1  # what is clamped is said in the contract
+    assert raw.max() > 1  # the contract says that clamping is left to the caller
 
 
 @pytest.mark.parametrize(("kind", "name"), [("onnx", "a.pt2"), ("openvino", "a.onnx"), ("torch_export", "a")])
 def test_a_suffix_that_load_engine_would_read_otherwise_is_refused(
     kind: str, name: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match=f"must end in \\{WRITERS[kind][0]}"):
+    with pytest.raises(ValueError, match=f"must end in \\{runtime_named(kind).suffix}"):
         export(halving(), tmp_path / name, kind)
     with pytest.raises(ValueError, match="none of onnx, openvino, torch_export"):
         export(halving(), tmp_path / name, "tflite")

@@ -1,1 +1,1 @@
-"""Batches: folders and lists of files, in this process or on Ray."""
+"""Batches: folders and lists of files, enhanced in this process or on Ray."""

@@ -1,4 +1,4 @@
-"""Enhancing many files: finding them, naming the outputs, continuing after a failure."""
+"""Batches of files: finding inputs, naming outputs, continuing after failures."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lowlight.images import SUFFIXES
 from lowlight.inference.photos.enhance import enhance_file, enhance_pixels
-from lowlight.inference.photos.photo import PHOTO_SUFFIXES
+from lowlight.inference.photos.reading import PHOTO_SUFFIXES
+from lowlight.inference.photos.writing import photo_suffix
 from lowlight.inference.settings import Outcome, Settings
 from lowlight.inference.tiling.enhance import lasting_tile
 from lowlight.inference.video.enhance import VIDEO_SUFFIXES, enhance_video, target_suffix
@@ -19,7 +19,7 @@ from lowlight.runtimes.enhancer import Enhancer
 
 @dataclass(frozen=True)
 class Job:
-    """A file to be enhanced, and where to."""
+    """A file to enhance and the file to write."""
 
     source: Path
     target: Path
@@ -31,13 +31,13 @@ class Job:
 
 
 def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome]]:
-    """List what is to be enhanced: files, and whatever images and videos lie in folders and theirs.
+    """List the files to enhance: those given, and the images and videos in folders, at any depth.
 
-    A file keeps its name, and below a folder its place; where nothing writes its format, ``.png`` or
-    ``.mkv`` is appended. Hidden files are passed over, and so is ``out`` where it lies in such a folder.
+    A file keeps its name and its path relative to the folder; ``.png`` or ``.mkv`` is appended if its format
+    cannot be written. Hidden files are skipped, and so is ``out`` if it lies in one of the folders.
 
     Returns:
-        The jobs, each target once, and the files that are refused: missing, or with the target of another.
+        The jobs, each target once, and the refusals: empty folders, and files with another file's target.
     """
     jobs: dict[Path, Job] = {}
     refused: list[Outcome] = []
@@ -70,16 +70,15 @@ def _below(folder: Path, out: Path) -> Iterator[Path]:
 
 def _name(path: Path) -> Path:
     suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
-        return path if target_suffix(path) == suffix else path.with_name(path.name + target_suffix(path))
-    return path if suffix in SUFFIXES else path.with_name(path.name + ".png")
+    written = target_suffix(path) if suffix in VIDEO_SUFFIXES else photo_suffix(path)
+    return path if written == suffix else path.with_name(path.name + written)
 
 
 def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> None:
-    """Refuse jobs that would write over what exists, unasked, or over what they read, at all.
+    """Refuse jobs that would overwrite existing files without permission, or their own source.
 
     Raises:
-        ValueError: Naming the first such file.
+        ValueError: If there is such a job; the message names the first file.
     """
     for job in jobs:
         if job.target.exists() and job.target.samefile(job.source):
@@ -96,28 +95,28 @@ def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) 
 def run_jobs(
     jobs: Iterable[Job], enhance: Callable[[Job], Outcome], *, skip_existing: bool
 ) -> Iterator[Outcome]:
-    """Do the jobs one after the other; a file that fails is told of, and the rest is done."""
+    """Run the jobs one after another and yield their outcomes; a failure does not stop the rest."""
     for job in jobs:
         yield do_job(job, enhance, skip_existing=skip_existing)
 
 
 def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) -> Outcome:
-    """Do a job; a file that fails is told of by the outcome."""
+    """Run a job; an error becomes an outcome with status ``failed``."""
     if skip_existing and job.target.exists():
         return Outcome(job.source, job.target, "skipped", "exists")
     try:
         return enhance(job)
-    except (OSError, ValueError, MemoryError, RuntimeError) as error:  # torch's lack of memory is the last
+    except (OSError, ValueError, MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is one
         message = " ".join(str(error).split()) or type(error).__name__
         reason = message if str(job.source) in message else f"{job.source}: {message}"
         return Outcome(job.source, job.target, "failed", reason)
 
 
 def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
-    """Enhance a file of any kind; the fail-safe is for photographs, a video's frames are all enhanced.
+    """Enhance a photograph or a video, whose frames are enhanced without the fail-safe.
 
     Raises:
-        ValueError: If it cannot be read; the message names it.
+        ValueError: If the file cannot be read; the message names it.
         OSError: If the target cannot be written.
     """
     if not job.is_video:
@@ -136,7 +135,7 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
 
 
 class _Frames:
-    """Enhances a video's frames, (1, 3, H, W) in [0, 1], as photographs, all in the tiles of the first."""
+    """Enhances a video's frames, (1, 3, H, W) in [0, 1], like photographs, all in the first frame's tiles."""
 
     def __init__(self, enhancer: Enhancer, settings: Settings) -> None:
         self.enhancer = enhancer

@@ -1,4 +1,4 @@
-"""Enhancing an archive: many files, streamed through Ray Data to a pool of workers on one machine or more."""
+"""Archives: many files, streamed through Ray Data to a pool of workers on one or more machines."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ from lowlight.inference.load import choose
 from lowlight.inference.settings import Outcome, Settings
 
 _MOST_BLOCKS = 8192
-"""Rows that Ray Data hands out together are a block: one file each up to this many."""
+"""Largest number of Ray Data blocks; up to as many files, every file is a block of its own."""
 
 _KILLED = "its worker failed or was killed; out of memory?"
 
@@ -32,26 +32,26 @@ def run_jobs_on_ray(
     actors: int | None = None,
     address: str | None = None,
 ) -> Iterator[Outcome]:
-    """Do the jobs by several workers, each with the model in its memory; outcomes come in the jobs' order.
+    """Run the jobs on several workers, each with its own copy of the model, and yield outcomes in job order.
 
     The workers read and write the files themselves: on a cluster, every node must see the same disk under
-    the same paths, and have lowlight installed. Messages name files by their absolute paths.
-    Files equal those of the plain run under as many threads as a worker has; with another number, sums are
-    rounded otherwise, and a value in a million may differ by one. A file that
-    kills its worker, as by taking all memory, is tried once more; it has then failed, and is told of last.
+    the same paths, and have lowlight installed. Messages name files by their absolute paths. Files equal
+    those of the plain run with as many threads as a worker has; with another number of threads sums are
+    rounded differently, and a value in a million may differ by one. A file that kills its worker, for
+    instance by taking all memory, is tried once more; its failure is then reported last.
 
     Args:
-        jobs: What to do.
+        jobs: Files to enhance.
         model: Arguments of :func:`lowlight.inference.load.choose`, which each worker calls.
         settings: How to enhance.
-        skip_existing: Leave the targets that exist.
-        actors: How many workers; by default one a GPU where the model may use one and there are any, or
-            one a core. They share the cores evenly.
-        address: A running cluster's HOST:PORT; by default Ray is started on this machine, and ended.
+        skip_existing: Whether existing targets are left alone.
+        actors: Number of workers, which share the cores evenly; by default one per GPU if the model may use
+            GPUs and there are any, else one per core.
+        address: HOST:PORT of a running cluster; by default Ray is started, and stopped, on this machine.
 
     Raises:
         ValueError: If Ray Data is not installed, or nothing answers at the address.
-        ConnectionError: If what answers is no cluster that lets us in.
+        ConnectionError: If the cluster refuses the connection.
     """
     _start(address)
     return _stream(jobs, model, settings, skip_existing, actors)
@@ -66,7 +66,7 @@ def _start(address: str | None) -> None:
     except ImportError:
         raise ValueError("--engine ray needs an extra: pip install 'lowlight[archive]'") from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    # Only names pass through Ray's memory, of which it would take a third of the machine's.
+    # Only file names pass through the object store, for which Ray would take a third of the memory.
     memory = 2**28 if address is None else None
     ray.init(
         address=address or "local",
@@ -78,7 +78,7 @@ def _start(address: str | None) -> None:
 
 
 def _check(address: str) -> None:
-    """Refuse an address where nothing answers, which Ray itself tries for minutes."""
+    """Refuse an address where nothing answers; Ray itself would retry for minutes."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -96,13 +96,13 @@ def _stream(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
-    context.max_errored_blocks = -1  # a file that kills its worker shall not end the run
+    context.max_errored_blocks = -1  # a file that kills its worker must not end the run
     left = dict(enumerate(jobs))
     rows = [{"index": index, "job": pickle.dumps(_absolute(job))} for index, job in left.items()]
-    options, threads = _shares(actors, str(model["device"]), ray.cluster_resources())
+    options, threads = share_resources(actors, str(model["device"]), ray.cluster_resources())
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")  # nothing takes its place
+            warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")  # without replacement
             outcomes = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MOST_BLOCKS)).map(
                 _Worker,
                 fn_constructor_args=(_absolute_model(model), settings, skip_existing, threads),
@@ -119,7 +119,7 @@ def _stream(
 
 
 def _absolute(job: Job) -> Job:
-    """Return a job for a process that may have another working folder."""
+    """Return the job with absolute paths, for a process with another working directory."""
     return Job(job.source.absolute(), job.target.absolute())
 
 
@@ -128,19 +128,21 @@ def _absolute_model(model: Mapping[str, Any]) -> dict[str, Any]:
     return {**model, "checkpoint": checkpoint and Path(checkpoint).absolute()}
 
 
-def _shares(actors: int | None, device: str, resources: Mapping[str, float]) -> tuple[dict[str, float], int]:
-    """Return what Ray Data is told of the workers, and each one's number of threads."""
+def share_resources(
+    actors: int | None, device: str, resources: Mapping[str, float]
+) -> tuple[dict[str, float], int]:
+    """Return Ray Data's options for the worker pool, and the number of threads per worker."""
     cores = resources.get("CPU", 1)
     gpus = 0 if device == "cpu" else resources.get("GPU", 0)
     actors = actors or int(gpus or cores)
     options = {"concurrency": actors, "num_cpus": min(math.floor(cores / actors * 100) / 100, 1)}
-    if gpus:  # without a share, Ray hides them
+    if gpus:  # without a share, Ray hides the GPUs
         options["num_gpus"] = min(math.floor(gpus / actors * 100) / 100, 1)
     return options, max(int(cores / actors), 1)
 
 
 class _Worker:
-    """Does jobs in a process of Ray's."""
+    """Runs jobs in a Ray process."""
 
     def __init__(
         self, model: Mapping[str, Any], settings: Settings, skip_existing: bool, threads: int
@@ -151,7 +153,7 @@ class _Worker:
         self.skip_existing = skip_existing
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Map a row with a job to one with its outcome; pickled, for names need not be UTF-8."""
+        """Map a row with a job to one with its outcome; both pickled, since file names need not be UTF-8."""
         outcome = do_job(
             pickle.loads(row["job"]),
             lambda job: enhance_job(self.enhancer, job, self.settings),

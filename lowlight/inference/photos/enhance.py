@@ -1,4 +1,4 @@
-"""Enhancing one photograph, in memory or as a file."""
+"""Enhancing a photograph, in memory or as a file."""
 
 import time
 from dataclasses import replace
@@ -19,7 +19,7 @@ from lowlight.runtimes.enhancer import Enhancer
 
 
 class _NotFiniteError(ArithmeticError):
-    """An enhancement holds NaN or infinity."""
+    """An enhanced image contains NaN or infinity."""
 
 
 def enhance_pixels(
@@ -28,7 +28,7 @@ def enhance_pixels(
     """Enhance RGB pixels of shape (H, W, 3), uint8 or uint16; without the fail-safe also float32 in [0, 1].
 
     Returns:
-        Pixels of the same shape and type, and why they are the ones given, or None: ``not_dark``,
+        Pixels of the same shape and type, and the reason if they are unchanged, else None: ``not_dark``,
         ``not_finite``, ``clipped`` or ``colour_cast``.
 
     Raises:
@@ -60,7 +60,7 @@ def enhance_photo(
     """Enhance a photograph; a grey one stays grey, transparency and metadata are kept.
 
     Returns:
-        The photograph, and why it is unchanged, or None; see :func:`enhance_pixels`.
+        The photograph, and the reason if it is unchanged, else None; see :func:`enhance_pixels`.
     """
     pixels, reason = enhance_pixels(enhancer, photo.pixels, settings)
     if photo.is_grey and reason is None:
@@ -69,7 +69,7 @@ def enhance_photo(
 
 
 def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Settings = DEFAULTS) -> Outcome:
-    """Read, enhance and write a photograph; what is left unchanged is copied byte for byte where it can be.
+    """Read, enhance and write a photograph; an unchanged one is copied byte for byte if its suffix stays.
 
     Raises:
         ValueError: If the file cannot be read; the message names it.

@@ -1,4 +1,4 @@
-"""Strength of an enhancement, and when to leave a photograph as it is."""
+"""Fail-safe: checks on a photograph and its enhancement."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,24 +7,24 @@ from lowlight.colour import luma
 from lowlight.inference.pixels import Pixels
 
 BRIGHT = 0.4
-"""Mean BT.601 luma from which a photograph is not dark: 90 % of LOL's references lie above 0.3, all of its
-dark images below 0.23."""
+"""Mean BT.601 luma from which a photograph counts as not dark: 90 % of LOL's references lie above 0.3, all
+of its dark images below 0.23."""
 CLIPPED = 0.5
-"""Share of pixels that an enhancement may turn fully white or fully black."""
+"""Largest accepted share of pixels that an enhancement turns fully white or fully black."""
 CAST = 0.25
-"""Greatest change of a channel's share in the mean colour; LOL's references differ from its dark images by
-at most 0.19."""
+"""Largest accepted change of a channel's share in the mean colour; LOL's references differ from its dark
+images by at most 0.19."""
 
 _SAMPLES = 1_000_000
 
 
 def why_not_dark(pixels: Pixels) -> str | None:
-    """Return ``not_dark`` where a photograph of shape (H, W, 3) needs no enhancement."""
+    """Return ``not_dark`` if a photograph of shape (H, W, 3) needs no enhancement, else None."""
     return "not_dark" if mean_luma(pixels) >= BRIGHT else None
 
 
 def why_not_sane(pixels: Pixels, enhanced: Pixels) -> str | None:
-    """Return what is wrong with an enhancement: ``clipped``, ``colour_cast`` or, if nothing is, None.
+    """Return what is wrong with an enhancement: ``clipped``, ``colour_cast``, or None.
 
     Args:
         pixels: The photograph, of shape (H, W, 3).
@@ -44,18 +44,18 @@ def mean_luma(pixels: Pixels) -> float:
 
 
 def sample(pixels: Pixels) -> NDArray[np.float32]:
-    """Return about a million pixels on a grid, of shape (N, 3) in [0, 1]."""
+    """Return about a million pixels of a regular grid, shape (N, 3), in [0, 1]."""
     step = max(int((pixels.shape[0] * pixels.shape[1] / _SAMPLES) ** 0.5), 1)
     white = np.float32(np.iinfo(pixels.dtype).max)
     return pixels[::step, ::step].reshape(-1, 3).astype(np.float32) / white
 
 
 def _clipped(colours: NDArray[np.float32]) -> float:
-    """Return the share of pixels that are white or black to 8 bits."""
+    """Return the share of pixels that 8 bits would store as white or black."""
     return float(((colours.min(1) >= 254 / 255) | (colours.max(1) <= 1 / 255)).mean())
 
 
 def _shares(colours: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return each channel's share in the mean colour; black is grey."""
+    """Return each channel's share in the mean colour, shape (3,); black counts as grey."""
     mean = colours.mean(0, dtype=np.float64) + 1e-3
     return np.asarray(mean / mean.sum())

@@ -6,24 +6,20 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms
 
-from lowlight.images import SUFFIXES
 from lowlight.inference.pixels import Pixels
-
-PHOTO_SUFFIXES = SUFFIXES | {".avif", ".heic", ".heif"}
-"""File name endings, in lower case, of what a folder is searched for."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph, upright, and what its file said of it.
+    """A photograph, upright, with its metadata.
 
     Attributes:
         pixels: RGB of shape (H, W, 3), uint8 or uint16; a grey photograph's three channels are equal.
-        alpha: Opacity of shape (H, W) in the same type, or None.
-        is_grey: Whether the file is grey, and its enhancement shall be.
-        exif: EXIF data without orientation, thumbnail and layout of the file, or None.
-        icc: The colour profile that the pixels are in, or None.
-        notes: What was lost in reading.
+        alpha: Opacity of shape (H, W), same type as the pixels, or None.
+        is_grey: Whether the file is grey; its enhancement is then written grey.
+        exif: EXIF data without orientation, thumbnail and file layout, or None.
+        icc: ICC profile of the pixels, or None.
+        notes: Sentences on what reading has lost.
     """
 
     pixels: Pixels
@@ -35,19 +31,23 @@ class Photo:
 
 
 def from_pillow(image: Image.Image) -> Photo:
-    """Take over a picture of Pillow's, of any mode: all kinds of 8 bits, and grey of 16.
+    """Convert a Pillow image of any 8-bit mode or of 16-bit grey.
 
     Raises:
-        ValueError: If its values have no agreed white.
+        ValueError: If the mode does not define which value is white.
     """
     icc = image.info.get("icc_profile") or None
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.int64)
         if deep.min() < 0 or deep.max() > 65535:
-            raise ValueError("whole numbers beyond 16 bits have no agreed white; convert it to 16 bits")
+            raise ValueError(
+                "integers beyond 16 bits do not define which value is white; convert the image to 16 bits"
+            )
         return Photo(triple(deep.astype(np.uint16)), is_grey=True, icc=icc)
     if image.mode == "F":
-        raise ValueError("floating-point values have no agreed white; convert it to 16 bits")
+        raise ValueError(
+            "floating-point values do not define which value is white; convert the image to 16 bits"
+        )
     if image.mode == "CMYK":
         return Photo(np.asarray(_from_cmyk(image, icc)))
     grey = image.mode in ("1", "L", "LA", "La")
@@ -58,7 +58,7 @@ def from_pillow(image: Image.Image) -> Photo:
 
 
 def _from_cmyk(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """Convert inks to sRGB, by their profile where the file has a sound one."""
+    """Convert CMYK to sRGB, by the embedded profile if it is valid."""
     if icc:
         try:
             inks = ImageCms.ImageCmsProfile(BytesIO(icc))

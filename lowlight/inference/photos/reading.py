@@ -1,4 +1,4 @@
-"""Reading a photograph's file with all that belongs to it."""
+"""Reading a photograph's file with its metadata."""
 
 import struct
 import warnings
@@ -11,26 +11,30 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from lowlight.images import SUFFIXES
 from lowlight.inference.photos.photo import Photo, from_pillow, triple
 from lowlight.inference.pixels import Pixels
 
-_KEPT_DEEP = ("RGB", "RGBA", "L", "LA")
-"""Pillow's modes of what is decoded to 16 bits; it decodes grey without opacity by itself."""
+PHOTO_SUFFIXES = SUFFIXES | {".avif", ".heic", ".heif"}
+"""File name endings, in lower case, of the photographs that are looked for in a folder."""
 
-# How the pixels lie in a file, which is ours to say anew, is no property of the photograph.
+_KEPT_DEEP = ("RGB", "RGBA", "L", "LA")
+"""Pillow modes that are decoded to 16 bits here; Pillow itself does so for grey without opacity."""
+
+# TIFF tags of the file layout, which change when the photograph is written again.
 _STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 284, 317, 318, 319}
 _STRUCTURE |= {320, 322, 323, 324, 325, 330, 338, 339, 340, 341, 347, 529, 530, 531, 532, 700, 34675}
 
 
 def read_photo(path: Path, max_pixels: int = 250_000_000) -> Photo:
-    """Read a photograph of any mode: palette, grey, CMYK, transparent, 8 or 16 bits, turned by EXIF.
+    """Read a photograph of any mode (palette, grey, CMYK, transparent; 8 or 16 bits), turned upright by EXIF.
 
     Args:
-        path: The file; its content counts, not its suffix.
-        max_pixels: Larger images are refused before they are decoded.
+        path: The file; the format is detected from its content, not its suffix.
+        max_pixels: Largest image accepted, in pixels; others are refused before they are decoded.
 
     Raises:
-        ValueError: If the file is missing, empty, truncated, too large or no image; the message names it.
+        ValueError: If the file is missing, empty, truncated, too large or not an image; the message names it.
     """
     if path.is_dir():
         raise ValueError(f"{path}: a folder, not an image")
@@ -59,14 +63,14 @@ def read_photo(path: Path, max_pixels: int = 250_000_000) -> Photo:
 def _decode(image: Image.Image, path: Path) -> Photo:
     notes = []
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # phones' MPO holds a preview beside the photograph
+    if frames > 1 and image.format != "MPO":  # an MPO file of a phone holds a preview too
         notes.append(f"only the first of {frames} frames")
     photo = _deep(image, path) or from_pillow(image)
-    exif = image.getexif()  # after decoding: Pillow itself turns TIFF, and then drops the orientation
+    exif = image.getexif()  # after decoding, when Pillow has turned a TIFF and dropped its orientation
     turn = _TURNS.get(exif.get(ExifTags.Base.Orientation, 1), _as_is)
     if photo.pixels.dtype == np.uint8 and _bits(image, path) > 8:
         remedy = "; to keep them: pip install 'lowlight[photo]'" if image.mode in _KEPT_DEEP else ""
-        notes.append(f"more than 8 bits a channel read as 8{remedy}")
+        notes.append(f"more than 8 bits per channel read as 8{remedy}")
     return replace(
         photo,
         pixels=np.ascontiguousarray(turn(photo.pixels)),
@@ -77,7 +81,7 @@ def _decode(image: Image.Image, path: Path) -> Photo:
 
 
 def _deep(image: Image.Image, path: Path) -> Photo | None:
-    """Decode colour of 16 bits, which Pillow would cut to 8; None where there is none or no package."""
+    """Decode 16-bit colour, which Pillow would reduce to 8; None for other images or without the packages."""
     if _bits(image, path) <= 8 or image.mode not in _KEPT_DEEP:
         return None
     icc = image.info.get("icc_profile") or None
@@ -93,7 +97,7 @@ def _deep(image: Image.Image, path: Path) -> Photo | None:
     else:
         values = tifffile.imread(path, key=0)
         if values.ndim == 3 and values.shape[0] in (3, 4) and values.shape[-1] not in (3, 4):
-            values = np.moveaxis(values, 0, -1)  # planes one after the other
+            values = np.moveaxis(values, 0, -1)  # planar layout
     if values.dtype != np.uint16:
         return None
     if values.ndim == 3 and values.shape[-1] == 2:
@@ -102,7 +106,7 @@ def _deep(image: Image.Image, path: Path) -> Photo | None:
 
 
 def _deep_heif(path: Path, icc: bytes | None) -> Photo:
-    """Decode HEIC of 10 or 12 bits to 16."""
+    """Decode 10- or 12-bit HEIC to 16 bits."""
     import pillow_heif
 
     values = np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))
@@ -110,7 +114,7 @@ def _deep_heif(path: Path, icc: bytes | None) -> Photo:
 
 
 def _bits(image: Image.Image, path: Path) -> int:
-    """Return the bits of a channel in the file."""
+    """Return the bits per channel in the file."""
     if image.format == "PNG":
         with path.open("rb") as file:
             return file.read(25)[24]
@@ -120,7 +124,7 @@ def _bits(image: Image.Image, path: Path) -> int:
 
 
 def _kept(exif: Image.Exif) -> bytes | None:
-    """Return the EXIF data that holds for the enhanced photograph too."""
+    """Return the EXIF data that also applies to the enhanced photograph."""
     for tag in [tag for tag in exif if tag in _STRUCTURE]:
         del exif[tag]
     return exif.tobytes() if len(exif) else None
@@ -139,7 +143,7 @@ _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     7: lambda values: values[::-1, ::-1].swapaxes(0, 1),
     8: lambda values: values[:, ::-1].swapaxes(0, 1),
 }
-"""What makes a photograph upright, by its EXIF orientation."""
+"""Functions that turn a photograph upright, keyed by EXIF orientation."""
 
 
 def _register_heif() -> bool:
@@ -153,12 +157,12 @@ def _register_heif() -> bool:
 
 @contextmanager
 def _limit(max_pixels: int) -> Iterator[None]:
-    """Let Pillow refuse what is larger, and only that, before it decodes."""
+    """Set the size from which Pillow refuses to decode, and silence its warnings."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of broken metadata, and of sizes up to twice the limit
+            warnings.simplefilter("ignore")  # about broken metadata, and sizes up to twice the limit
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before

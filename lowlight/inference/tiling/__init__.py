@@ -1,1 +1,1 @@
-"""Tiling: large images enhanced in parts within a memory budget."""
+"""Tiling: large images enhanced tile by tile within a memory budget."""

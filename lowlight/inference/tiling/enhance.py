@@ -10,9 +10,9 @@ from torch import Tensor
 
 from lowlight.inference.pixels import Pixels, floating, white_of
 from lowlight.inference.settings import MAX_MEMORY
-from lowlight.inference.tiling.context import cut_of
 from lowlight.inference.tiling.grid import Grid, finished
 from lowlight.inference.tiling.memory_budget import FASTEST, check_memory, largest_side, needed_whole
+from lowlight.inference.tiling.whole import whole_image
 from lowlight.memory import release, trim
 from lowlight.runtimes.enhancer import Enhancer
 
@@ -30,85 +30,87 @@ def enhance_array(
 ) -> NDArray[Any]:
     """Enhance RGB pixels of shape (H, W, 3), whole if that fits the memory, else in tiles.
 
-    Tiles start on the network's stride, throw away the rim that lacks what lies beyond it, and are blended
-    over a ramp. Where the receptive field is bounded the result is the one of the whole image. A network
-    that pools over the image pools over a small copy of it once for all tiles, so that none is brighter than
-    its neighbour; the result is then near the one of the whole image, not equal.
+    Tiles start on multiples of the network's stride; their rims, as wide as the halo, are discarded, and
+    neighbours are blended over a ramp. For bounded receptive fields the result equals the whole image's. A
+    network that pools over the whole image pools over a small copy of it once for all tiles, so that no tile
+    is brighter than its neighbour; the result is then close to the whole image's, not equal.
 
-    When a GPU runs out of memory, the tile's side is halved and the work goes on with the next rows.
+    When a GPU runs out of memory, the tile's side is halved and the work continues with the next rows.
 
     Args:
-        enhancer: What enhances.
-        pixels: The photograph, uint8 or uint16, or a frame of a video, float32 in [0, 1].
+        enhancer: A method or an exported network.
+        pixels: A photograph, uint8 or uint16, or a video frame, float32 in [0, 1].
         max_memory: Bytes that the whole process may hold, this photograph and its result included.
-        tile: Side of the tiles in pixels, rounded to what the network can do; by default the memory decides.
-        progress: Called with the number of pixels that have been enhanced since the last call.
-        finish: Makes what is rounded from an image or a part of it and its enhancement, both (1, 3, H, W).
+        tile: Side of the tiles in pixels, rounded to the network's stride and halo; by default as large as
+            the memory allows.
+        progress: Called with the number of pixels enhanced since the last call.
+        finish: Computes the final image from a window and its enhancement, both (1, 3, H, W), before it is
+            rounded.
 
     Returns:
         Pixels of the same shape and type.
 
     Raises:
-        ValueError: If the memory is too small even for the smallest tile, or for the whole image where an
-            output depends on all of it.
+        ValueError: If the memory is too small even for the smallest tile, or for an image that can only be
+            enhanced whole.
     """
     output = np.empty(pixels.shape, pixels.dtype)
     longest = max(pixels.shape[:2])
     fits = needed_whole(enhancer, pixels) <= max_memory if tile is None else tile >= longest
-    cut = None if fits else cut_of(enhancer)
-    if cut is None:
+    tiling = None if fits else enhancer.tiling
+    if tiling is None:
         if not fits:
             check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
         try:
             _store(_enhance(enhancer.enhance, finish, pixels), output)
         except torch.OutOfMemoryError:
-            if not fits or (cut := cut_of(enhancer)) is None:
+            if not fits or (tiling := enhancer.tiling) is None:
                 raise
             tile = longest // 2
         else:
             progress(pixels.shape[0] * pixels.shape[1])
             return output
-    if fits:  # but did not
+    if fits:  # by the estimate, but the GPU ran out of memory
         _free()
     else:
         trim()
-    grid = Grid(enhancer.stride, cut.halo)
+    grid = Grid(enhancer.stride, tiling.halo)
     if tile is None:
         tile = overview = largest_side(enhancer, pixels, grid, max_memory)
     else:
         overview = FASTEST
-    with cut.seeing(pixels, overview) as enhance_part:
+    with tiling.sharing(whole_image(pixels, overview)) as enhance_window:
 
         def run(rows: slice, columns: slice) -> Tensor:
-            return _enhance(lambda low: enhance_part(low, rows, columns), finish, pixels[rows, columns])
+            return _enhance(lambda low: enhance_window(low, rows, columns), finish, pixels[rows, columns])
 
         _in_tiles(run, pixels, output, grid, max(tile, grid.smallest), progress)
     return output
 
 
 def lasting_tile(enhancer: Enhancer, pixels: NDArray[Any], max_memory: int) -> int:
-    """Choose the tiles for all of a video's frames, of which these are the first's pixels.
+    """Choose the tiles of a video from the pixels of its first frame.
 
     Returns:
-        Their side in pixels; as long as the frame where it fits the memory whole, or cannot be cut.
+        The tiles' side in pixels; the frame's longer side if it fits the memory whole or cannot be tiled.
 
     Raises:
         ValueError: If the memory is too small even for the smallest tile.
     """
-    if needed_whole(enhancer, pixels) <= max_memory or (cut := cut_of(enhancer)) is None:
+    if needed_whole(enhancer, pixels) <= max_memory or (tiling := enhancer.tiling) is None:
         return max(int(length) for length in pixels.shape[:2])
-    return largest_side(enhancer, pixels, Grid(enhancer.stride, cut.halo), max_memory)
+    return largest_side(enhancer, pixels, Grid(enhancer.stride, tiling.halo), max_memory)
 
 
 def _enhance(enhance: Callable[[Tensor], Tensor], finish: Finish | None, window: Pixels) -> Tensor:
-    """Return the enhancement of some pixels, (H, W, 3), as a float image of shape (3, H, W) in [0, 1]."""
+    """Enhance pixels of shape (H, W, 3); return a float image of shape (3, H, W) in [0, 1]."""
     low = floating(window)
     enhanced = enhance(low)
     return (finish(low, enhanced) if finish else enhanced)[0]
 
 
 def _store(image: Tensor, pixels: Pixels) -> None:
-    """Round a float image, (3, H, W) in [0, 1], into pixels of shape (H, W, 3), unless these are floats."""
+    """Store a float image (3, H, W) in [0, 1] in pixels of shape (H, W, 3), rounded if they are integers."""
     if pixels.dtype.kind != "f":
         image = image.mul(white_of(pixels)).round_()
     pixels[...] = image.movedim(0, -1).numpy()
@@ -122,7 +124,7 @@ def _in_tiles(
     side: int,
     progress: Callable[[int], None],
 ) -> None:
-    """Enhance tile by tile into ``output``, with halved tiles from where memory ran out."""
+    """Enhance tile by tile into ``output``; where memory runs out, continue with tiles of half the side."""
     done = 0
     while done < len(pixels):
         try:
@@ -134,7 +136,7 @@ def _in_tiles(
                 raise
             side = max(side // 2, grid.smallest)
         if done < len(pixels):
-            _free()  # outside the except clause, whose error holds on to what did not fit
+            _free()  # outside the except clause, whose traceback keeps the failed tensors alive
 
 
 def _bands(
@@ -145,7 +147,7 @@ def _bands(
     side: int,
     start: int,
 ) -> Iterator[int]:
-    """Enhance one row of tiles after the other; yield the number of rows of the image that are done."""
+    """Enhance one row of tiles after another; yield the number of image rows that are final."""
     rows = grid.spans(pixels.shape[0], side, start)
     columns = grid.spans(pixels.shape[1], side)
     shared = torch.zeros(3, 0, pixels.shape[1])
@@ -162,6 +164,6 @@ def _bands(
 
 
 def _free() -> None:
-    """Give back what earlier passes left behind."""
+    """Return the memory of earlier passes to the system and the GPU."""
     release()
     torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""Where tiles lie along an axis, and how they are blended."""
+"""Positions of tiles along an axis, and the weights that blend them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,18 @@ import torch
 from torch import Tensor
 
 RAMP = 32
-"""Pixels over which neighbouring tiles are blended, at least."""
+"""Smallest width of the ramp over which neighbouring tiles are blended, in pixels."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A tile along one axis, in pixels: what it sees, what of that is kept, and with what weights."""
+    """A tile along one axis, in pixels of the image.
+
+    Attributes:
+        window: Pixels that the network sees.
+        kept: Pixels of the window that are used.
+        weights: Blending weight per kept pixel, in [0, 1].
+    """
 
     window: slice
     kept: slice
@@ -20,17 +26,17 @@ class Span:
 
     @property
     def inner(self) -> slice:
-        """What is kept, counted from the window's start."""
+        """The kept pixels, counted from the window's start."""
         return slice(self.kept.start - self.window.start, self.kept.stop - self.window.start)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Tiles of one size, all starting on the network's stride.
+    """Tiles of one size, all starting on multiples of the network's stride.
 
     Args:
-        stride: Of the network, in pixels.
-        halo: Pixels at a window's rim that are thrown away: its receptive field's radius.
+        stride: Stride of the network in pixels.
+        halo: Pixels discarded at a window's rim: the radius of the receptive field.
     """
 
     stride: int
@@ -38,28 +44,28 @@ class Grid:
 
     @property
     def margin(self) -> int:
-        """What a window sees beyond its step on either side: the halo and half the ramp, on the stride."""
+        """Pixels beyond a window's step on either side: halo and half the ramp, rounded up to the stride."""
         return round_up(self.halo + RAMP // 2, self.stride)
 
     @property
     def ramp(self) -> int:
-        """Pixels that two neighbours both keep."""
+        """Width of the overlap that two neighbours both keep, in pixels."""
         return 2 * (self.margin - self.halo)
 
     @property
     def smallest(self) -> int:
-        """The smallest window's side: it keeps a ramp at both ends."""
+        """Side of the smallest window in pixels: it keeps a ramp at both ends."""
         return 2 * self.margin + round_up(max(64, self.ramp), self.stride)
 
     def spans(self, length: int, side: int, start: int = 0) -> list[Span]:
-        """Cover pixels ``start`` to ``length`` by windows of at most ``side`` pixels, evenly.
+        """Cover pixels ``start`` to ``length`` evenly by windows of at most ``side`` pixels.
 
-        Borders of the image stay a window's own; nothing is thrown away there.
+        At the image's borders nothing is discarded.
 
         Args:
-            length: Of the image along this axis.
-            side: At least ``smallest``.
-            start: First pixel that is wanted.
+            length: Length of the axis in pixels.
+            side: Largest side of a window in pixels, at least ``smallest``.
+            start: First pixel to cover.
         """
         origin = max(0, (start - self.halo) // self.stride * self.stride)
         inside = length - origin - 2 * self.margin
@@ -91,6 +97,6 @@ def round_up(length: int, stride: int) -> int:
 
 
 def finished(spans: Sequence[Span], number: int) -> int:
-    """Return the pixel before which nothing comes after the tile of that number."""
+    """Return the pixel up to which the image is final once the tile of that number is done."""
     end: int = spans[number + 1].kept.start if number + 1 < len(spans) else spans[number].kept.stop
     return end

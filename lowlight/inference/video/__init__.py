@@ -1,1 +1,1 @@
-"""Videos: streamed frame by frame."""
+"""Videos: enhanced frame by frame while they are streamed."""

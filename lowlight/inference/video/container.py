@@ -1,6 +1,6 @@
-"""Video files by PyAV: packets and frames read, frames encoded, everything else copied as it is.
+"""Video files through PyAV: packets and frames are read, frames encoded, other streams copied unchanged.
 
-Needs PyAV, the extra ``video``. Numbers of colours and of swscale's flags are FFmpeg's.
+Needs PyAV, the extra ``video``. Colour codes and swscale flags are FFmpeg's numbers.
 """
 
 import struct
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""What is written, by file name ending, in FFmpeg's names; all of these hold timestamps and rotation."""
+"""FFmpeg's container format, keyed by the suffix of written videos; all hold timestamps and rotation."""
 
 _H264 = ("libx264", {"crf": "18", "preset": "medium", "rc-lookahead": "20"})
 _VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "cpu-used": "4", "row-mt": "1"})
 _KEEP_DURATIONS = 1 << 8
 
-# swscale's matrices by the tags of frames: BT.709, FCC, BT.601 (two), SMPTE 240M, BT.2020.
+# swscale's matrix by the frame's tag: BT.709, FCC, BT.601 (two), SMPTE 240M, BT.2020.
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
 _BT709, _BT601 = 1, 5
 _TAGS = {_BT709: 1, _BT601: 6}
@@ -38,13 +38,14 @@ _ACCURATE = 0x4 | 0x2000 | 0x40000  # bicubic, chroma at every pixel, rounded; t
 
 
 class Colour(NamedTuple):
-    """How the values of a video stand for RGB.
+    """How a video encodes RGB.
 
     Attributes:
         matrix: swscale's number of the matrix between RGB and YCbCr.
-        source_range: 1 for limited values (16 to 235), 2 for full ones.
-        target_range: As ``source_range``, of what is written.
-        tags: What the written video says of its colours, by the encoder's names; the source's, where YCbCr.
+        source_range: Value range of the source: 1 for limited (16 to 235), 2 for full.
+        target_range: Value range of the written video, with the same codes.
+        tags: Colour tags of the written video, keyed by the encoder's names; those of a YCbCr source are
+            kept.
     """
 
     matrix: int
@@ -54,9 +55,9 @@ class Colour(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What the first frame of a video tells of all: size in pixels, bits a value, colour, how to turn it.
+    """Properties of a video, read from its first frame: size in pixels, bits per value, colour, rotation.
 
-    ``display_matrix`` is FFmpeg's nine numbers of the rotation and mirroring, None where there is none.
+    ``display_matrix`` holds FFmpeg's nine numbers for rotation and mirroring; None if there is none.
     """
 
     width: int
@@ -70,7 +71,7 @@ def open_footage(source: Path) -> "InputContainer":
     """Open a video file.
 
     Raises:
-        ValueError: If it is missing or no video.
+        ValueError: If the file is missing or not a video.
     """
     import av
 
@@ -87,12 +88,12 @@ def open_footage(source: Path) -> "InputContainer":
 
 
 def reason(error: "FFmpegError") -> str:
-    """Return what FFmpeg says of an error."""
+    """Return FFmpeg's message of an error, in lower case."""
     return (error.strerror or type(error).__name__).lower()
 
 
 def main_video(footage: "InputContainer") -> "VideoStream":
-    """Return the video that FFmpeg takes for the main one: no cover picture, the largest."""
+    """Return the video stream that FFmpeg selects: the largest one that is no cover picture."""
     return cast("VideoStream", footage.streams.best("video"))
 
 
@@ -100,7 +101,7 @@ def look_at(source: Path) -> Look:
     """Decode the first frame of a video.
 
     Raises:
-        ValueError: If the file is missing, no video, or holds no frame that can be decoded.
+        ValueError: If the file is missing, not a video, or holds no frame that can be decoded.
     """
     import av
 
@@ -119,9 +120,9 @@ def look_at(source: Path) -> Look:
 
 
 def colour_of(frame: "VideoFrame") -> Colour:
-    """Read a frame's colours from its tags, or, like players, from its size and format.
+    """Read a frame's colour encoding from its tags or, as players do, from its size and format.
 
-    Without a tag it is BT.709 from 720 rows and BT.601 below, and limited unless the format says otherwise.
+    Untagged frames are BT.709 from 720 rows and BT.601 below, and limited unless the format says otherwise.
     """
     untagged = _BT709 if frame.height >= 720 else _BT601
     tags = {"color_primaries": frame.color_primaries, "color_trc": frame.color_trc}
@@ -137,14 +138,14 @@ def colour_of(frame: "VideoFrame") -> Colour:
 def read(
     footage: "InputContainer", copied: "Sequence[Stream]", warnings: list[str]
 ) -> "Iterator[Packet[Any] | VideoFrame]":
-    """Yield the frames of the main video and the packets of the copied streams, in the order of the file.
+    """Yield the frames of the main video and the packets of the copied streams, in file order.
 
-    Each frame's time is after the one's before. What can be read of a damaged file is read.
+    Frame times increase strictly. A damaged file is read as far as possible.
 
     Args:
         footage: An opened video.
-        copied: Streams to yield packets of.
-        warnings: Takes sentences on what is broken or missing.
+        copied: Streams whose packets are yielded.
+        warnings: List to which sentences on broken or missing parts are appended.
     """
     import av
 
@@ -153,7 +154,7 @@ def read(
     try:
         for packet in footage.demux(video, *copied):
             if not packet.size:
-                continue  # the mark at a stream's end
+                continue  # end-of-stream marker
             if packet.pts is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
             if packet.stream.index != video.index:
@@ -170,17 +171,17 @@ def read(
         warnings.append(f"reading stopped at {float(end):.1f} s ({reason(error)})")
     if broken:
         warnings.append(f"{broken} broken packets were left out")
-    told = (footage.duration or 0) / av.time_base
+    announced = (footage.duration or 0) / av.time_base
     found = float(end) - (footage.start_time or 0) / av.time_base
-    if found < told - 1:
-        warnings.append(f"the file ends after {found:.1f} of {told:.1f} s: it may be cut off")
+    if found < announced - 1:
+        warnings.append(f"the file ends after {found:.1f} of {announced:.1f} s: it may be cut off")
 
 
 class _Clock:
-    """Gives each frame a time after the one's before, where it has none or a wrong one.
+    """Corrects missing and non-increasing frame times.
 
-    AVI has none: what FFmpeg infers follows the order of the packets, so that the times at which these were
-    due are taken.
+    AVI stores none, and FFmpeg infers presentation times from the packet order; the decoding times are used
+    instead.
     """
 
     def __init__(self, unit: Fraction, has_times: bool) -> None:
@@ -199,7 +200,7 @@ class _Clock:
 
 
 def to_image(frame: "VideoFrame", look: Look) -> Tensor:
-    """Return a frame as an image of shape (1, 3, H, W) in [0, 1], of the first frame's size."""
+    """Convert a frame to an image of shape (1, 3, H, W) in [0, 1], scaled to the first frame's size."""
     pixels: Any = frame.to_ndarray(
         format="rgb24",
         width=look.width,
@@ -212,18 +213,18 @@ def to_image(frame: "VideoFrame", look: Look) -> Tensor:
 
 
 class Writer:
-    """Writes a video: frames encoded, streams of the source copied.
+    """Writes a video: encodes frames and copies streams of the source.
 
     Args:
-        output: An opened container, empty.
-        footage: The source, for its video's rate and units, titles and chapters.
-        look: Of its frames.
-        even: Whether sides must be even, as H.264's; VP9 is written where not.
+        output: An opened, empty container.
+        footage: The source, from which frame rate, time base, titles and chapters are taken.
+        look: Properties of the source's frames.
+        even: Whether to write H.264, whose sides must be even; VP9 otherwise.
 
     Attributes:
-        width: Of the written frames, in pixels.
-        height: As ``width``.
-        unit: Of the frames' times, in seconds.
+        width: Width of the written frames in pixels.
+        height: Height of the written frames in pixels.
+        unit: Time base of the frames, in seconds.
     """
 
     def __init__(self, output: "OutputContainer", footage: "InputContainer", look: Look, even: bool) -> None:
@@ -247,7 +248,7 @@ class Writer:
         self._copies: dict[int, Stream] = {}
 
     def copy(self, stream: "Stream") -> bool:
-        """Make room for a stream of the source; False if the container cannot hold its codec."""
+        """Add a stream of the source to the output; False if the container cannot hold its codec."""
         try:
             copy = self._output.add_stream_from_template(stream)
         except ValueError:
@@ -257,12 +258,12 @@ class Writer:
         return True
 
     def write_packet(self, packet: "Packet[Any]") -> None:
-        """Write a packet of a copied stream as it is."""
+        """Write a packet of a copied stream unchanged."""
         packet.stream = self._copies[packet.stream.index]
         self._output.mux(packet)
 
     def write_frame(self, image: Tensor, source: "VideoFrame") -> None:
-        """Encode an image of shape (1, 3, H, W) in [0, 1], at the time of the frame that it was made from."""
+        """Encode an image of shape (1, 3, H, W) in [0, 1] at the time of its source frame."""
         from av import VideoFrame
 
         pixels = to_uint8(image)[0].movedim(0, -1).cpu().numpy()
@@ -278,7 +279,7 @@ class Writer:
         self._output.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
-        """Write the frames that the encoder still holds."""
+        """Flush the encoder."""
         self._output.mux(self._stream.encode(None))
 
 

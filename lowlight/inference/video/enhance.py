@@ -1,4 +1,4 @@
-"""Videos enhanced frame by frame at constant memory; sound, timing and rotation are kept, flicker is not."""
+"""Videos enhanced frame by frame in constant memory; sound, timing and rotation are kept."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from lowlight.files import whole
+from lowlight.inference.settings import SMOOTHING, VideoSummary
 from lowlight.inference.video.container import (
     CONTAINERS,
     Look,
@@ -25,19 +26,18 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
-from lowlight.inference.settings import SMOOTHING, VideoSummary
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv",
      ".3gp", ".ogv"}
 )  # fmt: skip
-"""File name endings, in lower case, that are taken for videos."""
+"""File name endings, in lower case, of files that are read as videos."""
 
 
 def target_suffix(source: Path) -> str:
-    """Return the file name ending a video is written with: its own where that is written, else ``.mkv``.
+    """Return the suffix that a video is written with: its own if that is in CONTAINERS, else ``.mkv``.
 
-    Matroska takes the sound of nearly all other formats; AVI, say, has no timestamps.
+    Matroska holds the sound of nearly all other formats.
     """
     suffix = source.suffix.lower()
     return suffix if suffix in CONTAINERS else ".mkv"
@@ -51,24 +51,24 @@ def enhance_video(
     smoothing: float = SMOOTHING,
     progress: Callable[[int], None] | None = None,
 ) -> VideoSummary:
-    """Enhance a video frame by frame, at a memory that does not grow with its length.
+    """Enhance a video frame by frame, in memory that does not grow with its length.
 
-    Frames keep their times, rotation, shape of pixels and colour tags, and pass in 8 bits. They are written
-    as H.264, which needs even sides (an odd one is extended by repeating its last row or column), in WebM as
-    VP9. Sound, subtitles, chapters and titles are copied. Of several videos in a file the main one is taken;
-    attachments and data are left out. What can be read of a damaged file is enhanced, with a warning where
-    the damage shows.
+    Frames keep their times, rotation, pixel aspect ratio and colour tags, and are processed in 8 bits. They
+    are written as H.264, which needs even sides (odd ones are extended by repeating the last row or column),
+    or as VP9 in WebM. Sound, subtitles, chapters and titles are copied. Of several video streams the main
+    one is used; attachments and data streams are dropped. A damaged file is enhanced as far as it can be
+    read, with a warning.
 
     Args:
-        enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape, in [0, 1].
+        enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape and range.
         source: Any video file that FFmpeg reads.
-        target: Where to write, whole or not at all, with an ending of ``CONTAINERS``; may be the source.
-        smoothing: Time constant, in seconds, over which the exposure is smoothed; 0 leaves it.
-        progress: Called after each frame with the number done.
+        target: File to write, completely or not at all, with a suffix in ``CONTAINERS``; may be the source.
+        smoothing: Time constant in seconds over which the exposure is smoothed; 0 for no smoothing.
+        progress: Called after each frame with the number of frames done.
 
     Raises:
-        ValueError: If PyAV is missing, the source is no video or holds no frame that can be decoded, or the
-            target cannot be written or cannot hold the sound.
+        ValueError: If PyAV is missing, the source is not a video or holds no frame that can be decoded, or
+            the target cannot be written or cannot hold the sound.
     """
     try:
         import av
@@ -105,7 +105,7 @@ def _enhance(
     smoothing: float,
     progress: Callable[[int], None],
 ) -> VideoSummary:
-    """Enhance and write what is read; the summary is without warnings."""
+    """Enhance frames and copy packets; return a summary without warnings."""
     from av.packet import Packet
 
     begins_scene, steady = SceneCuts(), SteadyExposure(smoothing)
@@ -143,10 +143,10 @@ def _enhance(
 def _copy_streams(
     footage: "InputContainer", writer: Writer, target: Path
 ) -> "tuple[list[Stream], list[str]]":
-    """Make room for all sound and subtitles; return the streams that have it, and what must be left out.
+    """Add all sound and subtitle streams to the output; return those added, and sentences on those dropped.
 
     Raises:
-        ValueError: If the sound has none, but may in Matroska.
+        ValueError: If the container cannot hold the sound, but Matroska may.
     """
     copied: list[Stream] = []
     lost = []
@@ -161,10 +161,10 @@ def _copy_streams(
 
 
 def _changes(look: Look, writer: Writer) -> list[str]:
-    """Say how the written frames differ from what is read."""
+    """Return sentences on how the written frames' format differs from the source's."""
     changes = []
     if look.bits > 8:
-        changes.append(f"{look.bits} bits a value were reduced to 8")
+        changes.append(f"{look.bits} bits per value were reduced to 8")
     if (writer.width, writer.height) != (look.width, look.height):
         sizes = f"{look.width}x{look.height} to {writer.width}x{writer.height}"
         changes.append(f"extended from {sizes}, as H.264 needs even sides")

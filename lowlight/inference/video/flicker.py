@@ -1,4 +1,4 @@
-"""The brightness of a video over time: its flicker measured, and held down."""
+"""A video's brightness over time: measuring its flicker and reducing it."""
 
 import math
 
@@ -8,13 +8,13 @@ from torch.nn import functional as F
 from lowlight.colour import luminance
 
 CUT = 0.3
-"""Change between two frames, a share of their brightness, from which a new scene begins.
+"""Change between two frames, relative to their brightness, from which a new scene begins.
 
-Frames of different scenes differ by over 0.4 as a rule; a pan by a thirtieth of the width by about 0.15.
+Frames of different scenes usually differ by more than 0.4; a pan by a thirtieth of the width by about 0.15.
 """
 
 LIMIT = 1.5
-"""The strongest correction of a frame's exposure, as a factor: what differs by more is no flicker."""
+"""Largest correction of a frame's exposure, as a factor; larger differences are not flicker."""
 
 _BLACK = 1 / 255  # keeps ratios finite
 
@@ -25,17 +25,17 @@ def mean_luminance(image: Tensor) -> float:
 
 
 class SceneCuts:
-    """Tell where a new scene begins: at the first frame, at a cut, and where the light jumps.
+    """Detects where a scene begins: at the first frame, at a cut, and where the light jumps.
 
-    Only dark frames are looked at, since enhanced ones may flicker; they are compared as thumbnails of 16 by
-    9 means, in which noise averages out.
+    It sees the dark frames, since enhanced ones may flicker, and compares them as thumbnails of 16 by 9
+    means, in which noise averages out.
     """
 
     def __init__(self) -> None:
         self._last: Tensor | None = None
 
     def __call__(self, low: Tensor) -> bool:
-        """Say whether a frame, of shape (1, 3, H, W) in [0, 1], begins a scene."""
+        """Return whether a frame of shape (1, 3, H, W) in [0, 1] begins a scene."""
         thumbnail = luminance(F.adaptive_avg_pool2d(low, (9, 16)))
         last, self._last = self._last, thumbnail
         if last is None:
@@ -45,20 +45,20 @@ class SceneCuts:
 
 
 class SteadyExposure:
-    """Hold the exposure of a video steady, by a gain for each frame.
+    """Steadies a video's exposure by one gain per frame.
 
     The logarithm of the frames' mean luminance is smoothed by an exponential moving average over time; the
-    gain takes a frame to the smoothed mean. A scene begins with its own exposure, and a lasting change is
-    followed within a few time constants, as eyes and cameras do. No frame ahead is needed.
+    gain scales a frame to the smoothed mean. A scene begins with its own exposure, and a lasting change is
+    followed within a few time constants, as eyes and cameras do. No look-ahead is needed.
 
-    The gain multiplies encoded values. As these are about a power of light, that is a change of the exposure
-    in light as well, and it takes the mean exactly where it should be as long as nothing clips.
+    The gain multiplies encoded values. As these are about a power of light, that also changes the exposure
+    in linear light, and it hits the smoothed mean exactly as long as nothing clips.
 
-    It is the enhanced brightness that is smoothed, not its ratio to the dark frame's: an enhancer that lifts
-    shadows weakens the dark video's own flicker, which a steady ratio would bring back.
+    The enhanced brightness is smoothed, not its ratio to the dark frame's: an enhancer that lifts shadows
+    weakens the dark video's own flicker, which a steady ratio would restore.
 
     Args:
-        time_constant: In seconds; 0 leaves every frame as it is.
+        time_constant: Time constant in seconds; 0 leaves every frame unchanged.
     """
 
     def __init__(self, time_constant: float) -> None:
@@ -67,12 +67,12 @@ class SteadyExposure:
         self._seconds = 0.0
 
     def gain(self, mean: float, seconds: float, begins_scene: bool) -> float:
-        """Return the factor of a frame.
+        """Return the gain of the next frame, a factor.
 
         Args:
-            mean: Its mean luminance in [0, 1].
-            seconds: Its time, after that of the frame before.
-            begins_scene: Whether to forget the frames before, as at the first.
+            mean: The frame's mean luminance in [0, 1].
+            seconds: The frame's time, later than that of the previous one.
+            begins_scene: Whether to forget the earlier frames, as for the first frame.
         """
         level = math.log(mean + _BLACK)
         passed, self._seconds = seconds - self._seconds, seconds
@@ -87,10 +87,11 @@ class SteadyExposure:
 
 
 class Flicker:
-    """Measure the flicker of a video, in levels of 255: 0 for steady light and for light that changes evenly.
+    """Measures a video's flicker in levels of 255: 0 for steady light and for light that changes evenly.
 
-    The mean over frames t of ``|Y(t) - (Y(t - 1) + Y(t + 1)) / 2|``, with Y the mean luminance of a frame:
-    how far a frame lies off the middle of its neighbours. Triples across a scene's beginning do not count.
+    It is the mean over frames t of ``|Y(t) - (Y(t - 1) + Y(t + 1)) / 2|``, with Y the mean luminance of a
+    frame: the distance of a frame from the middle of its neighbours. Triples across a scene's beginning do
+    not count.
     """
 
     def __init__(self) -> None:
@@ -99,7 +100,7 @@ class Flicker:
         self._count = 0
 
     def add(self, mean: float, begins_scene: bool) -> None:
-        """Take in the next frame, by its mean luminance in [0, 1]."""
+        """Add the next frame by its mean luminance in [0, 1]."""
         self._recent = [mean] if begins_scene else [*self._recent[-2:], mean]
         if len(self._recent) == 3:
             before, here, after = self._recent

@@ -1,4 +1,4 @@
-"""Which files are enhanced, what they are called, and what is never overwritten."""
+"""Finding inputs, naming outputs, and never overwriting a source."""
 
 from pathlib import Path
 

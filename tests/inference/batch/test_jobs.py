@@ -1,4 +1,4 @@
-"""One job of any kind."""
+"""Running one job: a photograph or a video."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +16,14 @@ from lowlight.inference.photos.enhance import enhance_pixels
 from lowlight.inference.settings import Settings
 from lowlight.methods import Method, Supervised, TwoStages
 from lowlight.networks import Autoencoder, CoarseToFine, MIRNet
-from lowlight.runtimes.enhancer import TorchEnhancer
+from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
 from tests.inference.video.clips import rgb_of, still, write_clip
 
 
-class Blur:
-    """Averages over 9x9 pixels, and notes how large the images were."""
+class Blur(Enhancer):
+    """Averages over 9x9 pixels, and records the images' sizes."""
 
-    stride, name = 4, "blur"
+    stride, name, halo = 4, "blur", None
 
     def __init__(self, halo: int | None = 4) -> None:
         self.halo = halo

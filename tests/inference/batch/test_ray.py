@@ -1,4 +1,4 @@
-"""An archive by Ray Data: the same files and outcomes as the plain run, and resumable."""
+"""Ray Data gives the same files and outcomes as the plain run, and resumes."""
 
 import json
 import sys
@@ -10,19 +10,19 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lowlight.cli.enhance import app
-from lowlight.inference.batch.ray import _shares
+from lowlight.inference.batch.ray import share_resources
 from tests.cli.commands import lowlight
 from tests.conftest import photograph
 
 
 def test_workers_share_the_cores_and_the_gpus_that_the_model_may_use() -> None:
-    assert _shares(None, "auto", {"CPU": 8}) == ({"concurrency": 8, "num_cpus": 1}, 1)
-    assert _shares(2, "auto", {"CPU": 8}) == ({"concurrency": 2, "num_cpus": 1}, 4)
-    assert _shares(3, "auto", {"CPU": 2}) == ({"concurrency": 3, "num_cpus": 0.66}, 1)
+    assert share_resources(None, "auto", {"CPU": 8}) == ({"concurrency": 8, "num_cpus": 1}, 1)
+    assert share_resources(2, "auto", {"CPU": 8}) == ({"concurrency": 2, "num_cpus": 1}, 4)
+    assert share_resources(3, "auto", {"CPU": 2}) == ({"concurrency": 3, "num_cpus": 0.66}, 1)
     two_gpus = {"CPU": 8, "GPU": 2}
-    assert _shares(None, "cuda", two_gpus) == ({"concurrency": 2, "num_cpus": 1, "num_gpus": 1}, 4)
-    assert _shares(4, "auto", two_gpus) == ({"concurrency": 4, "num_cpus": 1, "num_gpus": 0.5}, 2)
-    assert _shares(None, "cpu", two_gpus) == ({"concurrency": 8, "num_cpus": 1}, 1)
+    assert share_resources(None, "cuda", two_gpus) == ({"concurrency": 2, "num_cpus": 1, "num_gpus": 1}, 4)
+    assert share_resources(4, "auto", two_gpus) == ({"concurrency": 4, "num_cpus": 1, "num_gpus": 0.5}, 2)
+    assert share_resources(None, "cpu", two_gpus) == ({"concurrency": 8, "num_cpus": 1}, 1)
 
 
 def test_missing_ray_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_an_address_without_a_cluster_is_refused_at_once(address: str, tmp_path:
 
 
 def told(stdout: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return what --json says of the files and of all, without times and with no output's folder."""
+    """Return the files and the summary of --json, without times and output folders."""
     answer = json.loads(stdout)
     files = [{**file, "target": Path(file["target"]).name, "seconds": 0} for file in answer["files"]]
     return files, {**answer["summary"], "seconds": 0}

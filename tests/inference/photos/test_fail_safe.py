@@ -1,4 +1,4 @@
-"""Strength mixes light; what needs no enhancement, or comes out ruined, is left as it is."""
+"""Strength mixes linear light; the fail-safe leaves bright and ruined photographs unchanged."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,14 @@ from lowlight.colour import blend
 from lowlight.inference.photos.enhance import enhance_photo, enhance_pixels
 from lowlight.inference.photos.photo import Photo
 from lowlight.inference.settings import Settings
+from lowlight.runtimes.enhancer import Enhancer
 from tests.conftest import photograph
 
 DARK = photograph(4) // 6
 
 
-class Stand:
-    """An enhancer that does what a test wants."""
+class Stand(Enhancer):
+    """An enhancer that applies a given function."""
 
     stride, halo, name = 1, 0, "stand"
 

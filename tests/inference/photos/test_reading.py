@@ -1,4 +1,4 @@
-"""Files as users have them: each is read right, written right, or refused in one clear line."""
+"""Users' files are read and written correctly, or refused in one clear line."""
 
 import builtins
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def test_inks_of_16_bits_are_not_taken_for_opacity(tmp_path: Path) -> None:
     photo = read_photo(tmp_path / "inks.tif")
     assert photo.alpha is None
     assert np.abs(photo.pixels.astype(int) - RGB).mean() < 3
-    assert photo.notes == ("more than 8 bits a channel read as 8",)
+    assert photo.notes == ("more than 8 bits per channel read as 8",)
 
 
 def test_avif_is_read(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_truncated_file_is_refused_by_name(suffix: str, tmp_path: Path) -> Non
 def test_floats_and_folders_and_absences_are_refused(tmp_path: Path) -> None:
     save(RGB[..., 0].astype(np.float32), tmp_path / "float.tif")
     for path, message in [
-        (tmp_path / "float.tif", "no agreed white"),
+        (tmp_path / "float.tif", "do not define which value is white"),
         (tmp_path, "a folder"),
         (tmp_path / "absent.png", "no such file"),
     ]:

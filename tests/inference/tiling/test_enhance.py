@@ -1,8 +1,9 @@
-"""Tiles: the result of the whole image, in bounded memory."""
+"""Tiles give the whole image's result in bounded memory."""
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lowlight.inference.tiling import context, memory_budget
-from lowlight.inference.tiling.context import cut_of
 from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.inference.tiling.grid import Grid, finished
+from lowlight.inference.tiling.memory_budget import FASTEST
+from lowlight.inference.tiling.whole import overview, whole_image
 from lowlight.memory import release, resident, taken_by
 from lowlight.methods import Classical, Supervised, TwoStages
 from lowlight.methods.classical import bilateral, clahe, gamma, histogram, identity
 from lowlight.methods.retinex import lime, msrcr
 from lowlight.networks import Autoencoder, CoarseToFine, MIRNet, UNet
 from lowlight.networks.receptive_field import receptive_radius, recorded, replayed
+from lowlight.networks.two_pass import Window
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
+from lowlight.runtimes.pass_memory import UNKNOWN
 from tests.conftest import photograph
 
 ON_LINUX = sys.platform == "linux"
@@ -34,7 +37,7 @@ def noisy(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
 
 
 def settled(net: nn.Module) -> TorchEnhancer:
-    """Wrap a network whose norms have seen other statistics than those they begin with."""
+    """Wrap a network whose batch norms have statistics other than the initial ones."""
     torch.manual_seed(0)
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -58,10 +61,10 @@ def levels_apart(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 
-class Blur:
-    """Averages over 9x9 pixels on torch, and fails where an image is larger than a card would hold."""
+class Blur(Enhancer):
+    """Averages over 9x9 pixels, and runs out of memory on images of more than ``largest`` pixels."""
 
-    stride, name = 4, "blur"
+    stride, name, halo = 4, "blur", None
 
     def __init__(self, halo: int | None = 4, largest: int = 10**9) -> None:
         self.halo = halo
@@ -109,7 +112,7 @@ def test_radius_of_a_function_of_the_whole_that_is_slow() -> None:
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tiles_give_the_whole_image(net: nn.Module, dtype: type) -> None:
-    """Sides off the stride, so that the padding is met too."""
+    """The sides are no multiples of the stride, so that padding is covered too."""
     enhancer, pixels = settled(net), noisy(331, 457, dtype)
     expected = whole(enhancer, pixels)
     assert expected.std() > np.iinfo(dtype).max / 50
@@ -123,11 +126,41 @@ def test_tiles_share_the_exposure_of_the_whole() -> None:
     net = CoarseToFine(cells=16, coarse_channels=(8, 8), fine_channels=(8, 8)).train()
     enhancer, pixels = TorchEnhancer(TwoStages(net, coarse_epochs=1)), noisy(331, 457, np.uint16)
     assert enhancer.halo is None
+    assert net.eval().window_halo == enhancer.tiling.halo > 0
+    assert not net.training
     expected = whole(enhancer, pixels)
     assert levels_apart(enhance_array(enhancer, pixels, tile=1), expected) <= 25
+    assert levels_apart(enhance_array(TorchEnhancer(Supervised(net.train())), pixels, tile=1), expected) <= 25
     assert net.training
     top = whole(enhancer, pixels[:100])
     assert levels_apart(top, expected[:100]) > 257
+
+
+class Normalised(nn.Module):
+    """A two-pass network unknown to lowlight: scales an image to a mean of one half, then blurs it."""
+
+    stride, window_halo = 4, 4
+
+    def forward(self, low: Tensor) -> Tensor:
+        height, width = low.shape[-2:]
+        rows, columns = Window(0, height, height), Window(0, width, width)
+        return self.restore(low, self.scene_of_windows([(low, rows, columns)]), rows, columns)
+
+    def scene_of_windows(self, windows: Iterable[tuple[Tensor, Window, Window]]) -> Tensor:
+        seen = list(windows)
+        pixels = sum(image[0, 0].numel() for image, _, _ in seen)
+        return sum(image.sum() for image, _, _ in seen) / (3 * pixels)
+
+    def restore(self, low: Tensor, scene: Tensor, rows: Window, columns: Window) -> Tensor:
+        assert low.shape[-2:] == (rows.stop - rows.start, columns.stop - columns.start)
+        return torch.nn.functional.avg_pool2d(low / (2 * scene), 9, 1, 4, count_include_pad=False)
+
+
+def test_any_network_may_decide_on_the_whole_image_and_be_tiled() -> None:
+    enhancer, pixels = TorchEnhancer(Supervised(Normalised())), noisy(332, 456)
+    in_tiles = enhance_array(enhancer, pixels, tile=1)
+    assert levels_apart(in_tiles, whole(enhancer, pixels)) <= 1
+    assert abs(in_tiles.mean() / 255 - 0.5) < 0.03
 
 
 def test_what_cannot_be_cut_is_enhanced_whole_where_tiles_are_asked_for() -> None:
@@ -136,21 +169,19 @@ def test_what_cannot_be_cut_is_enhanced_whole_where_tiles_are_asked_for() -> Non
 
 
 def test_the_halo_is_needed() -> None:
-    """A radius too small by a few pixels shows: the equality above is not for want of difference."""
+    """Without it the result differs, so the equality above is not trivial."""
     enhancer, pixels = settled(Autoencoder([4] * 5)), noisy(331, 457)
     expected = whole(enhancer, pixels)
-    enhancer.__dict__["halo"] = 0
+    enhancer.tiling = replace(enhancer.tiling, halo=0)
     assert levels_apart(enhance_array(enhancer, pixels, tile=1), expected) > 1
 
 
 @pytest.mark.parametrize("net", [MIRNet(6, groups=1, blocks=1), UNet(4, 3, norm="instance")])
 def test_networks_that_pool_show_no_seams(net: nn.Module) -> None:
-    """Against the same statistics without tiles: what differs then is the tiles' own doing."""
+    """Compared with the untiled result under the same statistics, which isolates the tiles' effect."""
     enhancer, pixels = settled(net), noisy(300, 420)
     in_tiles = enhance_array(enhancer, pixels, tile=1)
-    cut = cut_of(enhancer)
-    assert cut is not None
-    with cut.seeing(pixels, memory_budget.FASTEST):
+    with enhancer.tiling.sharing(whole_image(pixels, FASTEST)):
         untiled = whole(enhancer, pixels)
     assert untiled.std() > 5
     assert levels_apart(in_tiles, untiled) <= 1
@@ -169,7 +200,7 @@ def test_pooling_is_replayed() -> None:
 
 
 def test_a_bright_corner_does_not_change_its_tile_alone() -> None:
-    """Without the shared statistics each tile would be exposed for itself."""
+    """Without shared statistics every tile would get its own exposure."""
     flat = noisy(300, 400)
     flat[:100, :100] = 250
 
@@ -188,7 +219,7 @@ def test_a_bright_corner_does_not_change_its_tile_alone() -> None:
 @pytest.mark.parametrize("shape", [(40, 3000), (1, 5000), (333, 251)])
 def test_the_overview_keeps_the_mean(shape: tuple[int, int]) -> None:
     pixels = noisy(*shape)
-    small = context._overview(pixels, 500)
+    small = overview(pixels, 500)
     assert max(small.shape) <= 500
     torch.testing.assert_close(small.mean().item(), pixels.mean() / 255, atol=4e-3, rtol=0)
 
@@ -279,7 +310,7 @@ def test_what_fits_goes_through_whole() -> None:
 
 @pytest.mark.skipif(not ON_LINUX, reason="other systems do not tell a process its size")
 class TestMemory:
-    """What is measured, planned and refused."""
+    """Measuring, planning and refusing."""
 
     def test_measures_what_a_piece_of_work_takes(self) -> None:
         def work() -> None:
@@ -289,12 +320,12 @@ class TestMemory:
         assert 40e6 < taken_by(work) < 80e6
 
     def test_what_takes_next_to_nothing_is_not_planned_as_unknown(self) -> None:
-        assert memory_budget.bytes_per_pixel(TorchEnhancer(Classical(identity))) < memory_budget.UNKNOWN / 4
+        assert TorchEnhancer(Classical(identity)).bytes_per_pixel < UNKNOWN / 4
 
     def test_less_memory_means_smaller_tiles(self) -> None:
         pixels, sizes = noisy(800, 800), []
         enhancer = Blur()
-        memory_budget._measured[enhancer] = 500.0
+        enhancer.bytes_per_pixel = 500.0
         for extra in (10**11, 150 * 10**6, 60 * 10**6):
             enhancer.seen.clear()
             release()
@@ -315,15 +346,15 @@ class TestMemory:
 @pytest.mark.slow
 @pytest.mark.skipif(not ON_LINUX, reason="other systems do not tell a process its size")
 def test_the_process_stays_within_its_memory() -> None:
-    """In a process of its own, whose peak the system notes (getrusage would inherit ours): 12 MP in 1 GB."""
+    """12 megapixels in 1 GB, in a new process, whose VmHWM is read (getrusage would inherit our peak)."""
     code = """
 import re
 from pathlib import Path
 import numpy as np
-from lowlight.inference.engines import TorchEnhancer
-from lowlight.inference.tiles import enhance_array
+from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.methods import Supervised
 from lowlight.networks import Autoencoder
+from lowlight.runtimes.enhancer import TorchEnhancer
 pixels = np.random.default_rng(0).integers(0, 60, (3000, 4000, 3), dtype=np.uint8)
 enhance_array(TorchEnhancer(Supervised(Autoencoder([32, 32, 64]))), pixels, max_memory=10**9)
 print(1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))

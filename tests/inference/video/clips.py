@@ -1,4 +1,4 @@
-"""Small videos made by PyAV, and what stands in one."""
+"""Small videos written by PyAV, and readers of their frames and packets."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -32,9 +32,9 @@ def write_clip(
     options: dict[str, str] | None = None,
     **tags: Any,
 ) -> Path:
-    """Write frames at the given milliseconds, every 40 where none are given, beside a tone of 440 Hz."""
+    """Write frames at given milliseconds, by default every 40, with a 440 Hz tone if ``sound`` is given."""
     times = times or [40 * number for number in range(len(frames))]
-    even = path.suffix in (".avi", ".ts")  # which hold no other times, or, in MPEG-2, none at all
+    even = path.suffix in (".avi", ".ts")  # containers without arbitrary times
     with av.open(str(path), "w") as output:
         video = output.add_stream(codec, rate=25, options={"crf": "10"} | (options or {}))
         video.codec_context.time_base = Fraction(1, 25) if even else MILLISECOND
@@ -81,7 +81,7 @@ def times_of(path: Path) -> list[int]:
 
 
 def rgb_of(path: Path, untagged: int = 2) -> np.ndarray:
-    """Return all frames of a video as (N, H, W, 3), converted as its tags say; ``untagged`` stands for 2."""
+    """Return a video's frames as (N, H, W, 3), converted by its tags; ``untagged`` is assumed for tag 2."""
     pixels = []
     for frame in frames_of(path):
         tag = untagged if frame.colorspace == 2 else frame.colorspace

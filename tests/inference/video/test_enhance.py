@@ -177,7 +177,7 @@ def _with_subtitles(folder: Path) -> Path:
 def test_ten_bits_become_eight_with_a_warning(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", still([0.5] * 3), codec="ffv1", pix_fmt="yuv420p10le")
     summary = enhance_video(identity, clip, tmp_path / "out.mkv", smoothing=0)
-    assert summary.warnings == ("10 bits a value were reduced to 8",)
+    assert summary.warnings == ("10 bits per value were reduced to 8",)
     assert frames_of(tmp_path / "out.mkv")[0].format.name == "yuv420p"
 
 
