@@ -1,0 +1,162 @@
+"""The additions that docs/extend.md describes work as written there, and the methods of examples/ too."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from pytorch_lightning import Trainer
+
+import lowlight.images
+import lowlight.methods
+import lowlight.metrics
+import lowlight.networks
+import lowlight.runtimes
+from lowlight import losses
+from lowlight.checkpoints import build, load
+from lowlight.config import load_config
+from lowlight.data import PairDataModule
+from lowlight.methods import Method
+from tests.docs.pages import ROOT, write_files
+
+WAITING = {
+    "Batch": not hasattr(lowlight.images, "Batch"),
+    "apply_loss": not hasattr(losses, "apply_loss"),
+    "Metric": not hasattr(lowlight.metrics, "METRICS"),
+    "Runtime": find_spec("lowlight.runtimes.runtime") is None,
+}
+"""What the page describes and the library has not yet; goes once it has."""
+
+PAGE = ROOT / "docs" / "extend.md"
+
+
+@pytest.fixture
+def additions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Write the page's files into a folder, and let the packages of lowlight continue there."""
+    write_files(PAGE, tmp_path)
+    for package in (lowlight.networks, lowlight.methods, lowlight.metrics, lowlight.runtimes):
+        part = package.__name__.replace(".", "/")
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path / part)])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def compose_method(config_folder: Path, name: str, *overrides: str) -> Method:
+    search = f"hydra.searchpath=[file://{config_folder}]"
+    return build(load_config([search, f"method={name}", *overrides]).method)
+
+
+def train_step(method: Method) -> None:
+    """Descend once on a batch, as training does, and require that the loss falls."""
+    high = torch.rand(2, 3, 16, 16)
+    batch = {"low": high / 4, "high": high, "name": ["a", "b"]}
+    made = method.configure_optimizers()
+    optimizer = made["optimizer"] if isinstance(made, dict) else made
+    before = method.loss(method.restore(batch["low"]), batch)
+    for _ in range(3):
+        optimizer.zero_grad()
+        method.loss(method.restore(batch["low"]), batch).backward()
+        optimizer.step()
+    assert method.loss(method.restore(batch["low"]), batch) < before
+
+
+def round_trip(method: Method, folder: Path, trust: list[str]) -> None:
+    """Require that a checkpoint gives the same method back."""
+    torch.save({"state_dict": method.state_dict(), "recipe": method.recipe}, folder / "best.ckpt")
+    low = torch.rand(1, 3, 9, 5)
+    assert torch.equal(load(folder / "best.ckpt", trust=trust).enhance(low), method.enhance(low))
+
+
+def test_the_config_of_ones_own_composes(additions: Path) -> None:
+    method = compose_method(additions / "mine", "sharp", "method.net.channels=[4,4,4,4,4]")
+    high = torch.rand(1, 3, 32, 32)
+    batch = {"low": high / 4, "high": high, "name": ["a"]}
+    expected = losses.l1(high / 2, high) + 0.2 * losses.ssim_loss(high / 2, high)
+    assert torch.isclose(method.loss(high / 2, batch), expected)
+
+
+def test_the_network_trains_and_is_read_back(additions: Path) -> None:
+    (tiny_line,) = re.findall(r'^    "gain": \[(.*)\],$', PAGE.read_text(), re.MULTILINE)
+    method = compose_method(additions / "conf", "gain", tiny_line.strip('"'))
+    train_step(method)
+    round_trip(method, additions, trust=[])
+
+
+@pytest.mark.skipif(WAITING["Batch"], reason="waits for the merge")
+def test_the_method_with_a_step_of_its_own_trains(
+    additions: Path, lol: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(additions)
+    method = compose_method(additions / "conf", "noisy", "method.net.channels=4")
+    data = PairDataModule(lol, batch_size=2, patch_size=16)
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+    Trainer(max_epochs=1, accelerator="cpu", **quiet).fit(method, data)
+    assert method.trainer.callback_metrics["train/loss"] > 0
+    round_trip(method, additions, trust=[])
+
+
+@pytest.mark.skipif(WAITING["apply_loss"], reason="waits for the merge")
+def test_the_loss_sees_the_dark_image(additions: Path) -> None:
+    loss = import_module("mine.smooth").brightness
+    low, high = torch.full((1, 3, 4, 4), 0.1), torch.rand(1, 3, 4, 4)
+    assert torch.isclose(losses.apply_loss(loss, low, high, low), torch.tensor(0.16))
+
+
+@pytest.mark.skipif(WAITING["Metric"], reason="waits for the merge")
+def test_the_metric_measures(additions: Path) -> None:
+    metric = import_module("lowlight.metrics.mean_error").MEAN_ERROR
+    high = torch.rand(2, 3, 8, 8)
+    assert torch.allclose(metric.measure(high / 2, high), high.mean((1, 2, 3)) / 2)
+
+
+def test_the_layout_of_ones_own_is_read(additions: Path, lol: Path) -> None:
+    for split, own_split in {"our485": "Training", "eval15": "testing"}.items():
+        for role, own_role in {"low": "dark", "high": "bright"}.items():
+            shutil.copytree(lol / split / role, additions / "darkroom" / own_split / own_role)
+    search = f"hydra.searchpath=[file://{additions / 'mine'}]"
+    config = load_config([search, "data=darkroom", f"data.root={additions / 'darkroom'}"]).data
+    data = instantiate(config)
+    data.setup("test")
+    assert len(data.test_dataloader().dataset) == 2
+
+
+@pytest.mark.skipif(WAITING["Runtime"], reason="waits for the merge")
+@pytest.mark.slow
+def test_the_runtime_writes_and_opens(additions: Path) -> None:
+    runtime = import_module("lowlight.runtimes.torchscript").TORCHSCRIPT
+    network = compose_method(additions / "conf", "gain").net.eval()
+    low = torch.rand(1, 3, 32, 48)
+    program = torch.export.export(network, (low,))
+    runtime.write(program, additions / "net.ts", '{"stride": 1}')
+    opened = runtime.open(additions / "net.ts", "cpu")
+    assert opened.metadata == '{"stride": 1}'
+    assert torch.allclose(opened.run(low), network(low), atol=1e-6)
+
+
+def test_the_example_method_trains_and_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "own_method"))
+    method = compose_method(ROOT / "examples" / "own_method", "curve", "method.net.channels=4")
+    train_step(method)
+    with pytest.raises(ValueError, match="not trusted"):
+        round_trip(method, tmp_path, trust=[])
+    round_trip(method, tmp_path, trust=["curve"])
+
+
+def test_the_example_script_enhances_a_folder(
+    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    script = import_module("enhance_folder")
+    script.main(lol / "eval15" / "low", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["7.png", "8.png"]
+    for before, after in re.findall(r"mean ([\d.]+) -> ([\d.]+)", capsys.readouterr().out):
+        assert float(after) > float(before)
