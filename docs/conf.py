@@ -20,6 +20,7 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
 
 autodoc_default_options = {"members": True, "ignore-module-all": True, "show-inheritance": True}
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True

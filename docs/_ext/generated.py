@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 
 from lowlight.checkpoints import build
 from lowlight.config import available, config_folder, load_config
+from lowlight.inference.photos import writing
 from lowlight.metrics import DEFINITIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,7 @@ def _section(name: str, results: list[dict[str, Any]]) -> str:
     paragraphs = [
         f"## {name}",
         idea,
-        f"{{py:obj}}`{_canonical(inner._target_)}`, run by {{py:obj}}`{_canonical(config._target_)}`; "
+        f"{{py:obj}}`~{_canonical(inner._target_)}`, run by {{py:obj}}`~{_canonical(config._target_)}`; "
         + (f"{parameters:,} parameters at the default size." if parameters else "nothing to train."),
         _reference(inner, config),
         "```bash\n" + "\n".join(_commands(name, learns=parameters > 0)) + "\n```",
@@ -81,7 +82,7 @@ def _to_markdown(text: str) -> str:
 
 def _commands(name: str, learns: bool) -> Iterator[str]:
     if not learns:
-        yield f"lowlight evaluate method={name} data=lol data.root=/data/LOL output_dir=outputs/{name}"
+        yield f"lowlight evaluate method={name} data=lol data.root=/data/LOL"
         yield f"lowlight enhance dark.jpg --out bright --method {name}"
         return
     yield f"lowlight train method={name} data=lol data.root=/data/LOL trainer=gpu"
@@ -95,12 +96,13 @@ def _scores(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return ""
     head = [
-        "| experiment | test images | PSNR, dB | SSIM | parameters | training, min | ms per image |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| experiment | seed | test images | PSNR, dB | SSIM | parameters | training, min | ms per image |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     body = [
-        f"| [{row['experiment']}](../experiments/{row['experiment']}/README.md) | {row['images']} "
-        f"| {row['psnr']:.2f} | {row['ssim']:.3f} | {row['parameters']:,} | {row['minutes']} | {row['ms']} |"
+        f"| [{row['experiment']}](../experiments/{row['experiment']}/README.md) | {row['seed']} "
+        f"| {row['images']} | {row['psnr']:.2f} | {row['ssim']:.3f} | {row['parameters']:,} "
+        f"| {row['minutes']} | {row['ms']} |"
         for row in rows
     ]
     return "Scores on record; each experiment's page states data, machine and seed:\n\n" + "\n".join(
@@ -123,6 +125,7 @@ def committed_results() -> Iterator[dict[str, Any]]:
         yield {
             "method": manifest["method"],
             "experiment": experiment,
+            "seed": manifest.get("seed", ""),
             "images": scores["images"],
             "psnr": scores["test/psnr"],
             "ssim": scores["test/ssim"],
@@ -200,6 +203,12 @@ def metric_table() -> str:
     return "\n".join(["| key | definition |", "|---|---|", *rows])
 
 
+def written_formats() -> str:
+    """Return the file endings under which photographs are written."""
+    formats = getattr(writing, "FORMATS", None) or writing._FORMATS
+    return ", ".join(f"`{suffix}`" for suffix in sorted(formats))
+
+
 def experiment_table() -> str:
     """Return the tables of ``experiments/README.md``, with links from ``docs/``."""
     lines = (ROOT / "experiments" / "README.md").read_text().splitlines()
@@ -212,6 +221,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "data": data_table,
     "metrics": metric_table,
     "experiments": experiment_table,
+    "formats": written_formats,
 }
 """Text by the name in a page's ``<!-- generated: NAME -->``."""
 

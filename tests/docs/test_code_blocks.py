@@ -98,6 +98,13 @@ def calls(page: Path) -> Iterator[tuple[str, list[str]]]:
             yield HYDRA_SCRIPTS[name], words[words.index(name) + 1 :]
 
 
+def test_no_line_of_code_is_wider_than_the_site() -> None:
+    lines = [
+        line for page in PAGES for block in blocks(page, "bash", "python") for line in block.text.splitlines()
+    ]
+    assert [line for line in lines if len(line) > 92] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_exists(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PWD", str(tmp_path))

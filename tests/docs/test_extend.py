@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
+from PIL import Image
 from pytorch_lightning import Trainer
 
 import lowlight.images
@@ -22,6 +23,8 @@ from lowlight import losses
 from lowlight.checkpoints import build, load
 from lowlight.config import load_config
 from lowlight.data import PairDataModule
+from lowlight.inference.photos import writing
+from lowlight.inference.photos.photo import from_pillow
 from lowlight.methods import Method
 from tests.docs.pages import ROOT, write_files
 
@@ -29,6 +32,7 @@ WAITING = {
     "Batch": not hasattr(lowlight.images, "Batch"),
     "apply_loss": not hasattr(losses, "apply_loss"),
     "Metric": not hasattr(lowlight.metrics, "METRICS"),
+    "Format": not hasattr(writing, "FORMATS"),
     "Runtime": find_spec("lowlight.runtimes.runtime") is None,
 }
 """What the page describes and the library has not yet; goes once it has."""
@@ -127,6 +131,16 @@ def test_the_layout_of_ones_own_is_read(additions: Path, lol: Path) -> None:
     data = instantiate(config)
     data.setup("test")
     assert len(data.test_dataloader().dataset) == 2
+
+
+@pytest.mark.skipif(WAITING["Format"], reason="waits for the merge")
+def test_the_output_format_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (suffix, form) = re.findall(r'^    "(\.jp2)": (Format\(.*\)),$', PAGE.read_text(), re.MULTILINE)[0]
+    monkeypatch.setitem(writing.FORMATS, suffix, eval(form, vars(writing)))
+    pixels = (torch.rand(8, 8, 3) * 255).byte().numpy()
+    assert writing.write_photo(from_pillow(Image.fromarray(pixels)), tmp_path / f"a{suffix}") == ()
+    with Image.open(tmp_path / f"a{suffix}") as file:
+        assert file.size == (8, 8)
 
 
 @pytest.mark.skipif(WAITING["Runtime"], reason="waits for the merge")
