@@ -41,35 +41,40 @@ def resolve_public_name(
     """Resolve a name that a package re-exports, or that a docstring abbreviates, to where it is documented.
 
     An abbreviated name is one that the docstring's module imports, or that one module of its package defines.
+    A name without a docstring leads to its module; one that does not exist stays unresolved, which fails.
     """
     target, module = node.get("reftarget", ""), node.get("py:module") or ""
     if node.get("refdomain") != "py" or not (target.startswith("lowlight.") or module):
         return None
-    found = _imported(target if target.startswith("lowlight.") else f"{module}.{target}")
-    every = env.domains.python_domain.objects
-    documented = {name: entry for name, entry in every.items() if entry.objtype != "module"}
-    names = [f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"]
+    documented = env.domains.python_domain.objects
+    home, found = _imported(target if target.startswith("lowlight.") else f"{module}.{target}")
     if found is None:
-        package = ".".join(module.split(".")[:2])
+        package = ".".join(module.split(".")[:2]) + "."
         names = [name for name in documented if name.startswith(package) and name.endswith(f".{target}")]
-    if len(names) != 1 or names[0] not in documented:
+        names = [name for name in names if documented[name].objtype != "module"]
+    else:
+        names = [f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}", home]
+        names = [name for name in names if name in documented][:1]
+    if len(names) != 1:
         return None
-    address = app.builder.get_relative_uri(node["refdoc"], documented[names[0]].docname)
-    return nodes.reference("", "", content, refuri=f"{address}#{names[0]}", internal=True)
+    entry = documented[names[0]]
+    address = app.builder.get_relative_uri(node["refdoc"], entry.docname)
+    return nodes.reference("", "", content, refuri=f"{address}#{entry.node_id}", internal=True)
 
 
-def _imported(target: str) -> Any:
-    """Import the longest module in a dotted name and return the object that the rest names, or None."""
+def _imported(target: str) -> tuple[str, Any]:
+    """Return the longest module in a dotted name, and the object that the whole names, or None."""
     parts = target.split(".")
     for cut in range(len(parts), 0, -1):
+        module = ".".join(parts[:cut])
         try:
-            found: Any = importlib.import_module(".".join(parts[:cut]))
+            found: Any = importlib.import_module(module)
         except ModuleNotFoundError:
             continue
         for part in parts[cut:]:
             found = getattr(found, part, None)
-        return found
-    return None
+        return module, found
+    return "", None
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

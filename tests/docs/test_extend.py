@@ -26,6 +26,8 @@ from lowlight.data import PairDataModule
 from lowlight.inference.photos import writing
 from lowlight.inference.photos.photo import from_pillow
 from lowlight.methods import Method
+from lowlight.runtimes.enhancer import load_engine
+from lowlight.runtimes.export import export
 from tests.docs.pages import ROOT, write_files
 
 WAITING = {
@@ -145,15 +147,15 @@ def test_the_output_format_is_written(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(WAITING["Runtime"], reason="waits for the merge")
 @pytest.mark.slow
-def test_the_runtime_writes_and_opens(additions: Path) -> None:
-    runtime = import_module("lowlight.runtimes.torchscript").TORCHSCRIPT
-    network = compose_method(additions / "conf", "gain").net.eval()
-    low = torch.rand(1, 3, 32, 48)
-    program = torch.export.export(network, (low,))
-    runtime.write(program, additions / "net.ts", '{"stride": 1}')
-    opened = runtime.open(additions / "net.ts", "cpu")
-    assert opened.metadata == '{"stride": 1}'
-    assert torch.allclose(opened.run(low), network(low), atol=1e-6)
+def test_the_runtime_exports_and_enhances(additions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = import_module("lowlight.runtimes.table")
+    runtime = import_module("lowlight.runtimes.onnx_reference").REFERENCE
+    monkeypatch.setattr(table, "RUNTIMES", (*table.RUNTIMES, runtime))
+    method = compose_method(additions / "conf", "gain")
+    export(method, additions / "net.onnxref", "onnx_reference")
+    low = torch.rand(1, 3, 9, 5)
+    expected = method.enhance(low)
+    assert torch.allclose(load_engine(additions / "net.onnxref").enhance(low), expected, atol=1e-5)
 
 
 def test_the_example_method_trains_and_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
