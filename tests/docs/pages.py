@@ -1,6 +1,9 @@
 """The written pages and their code blocks."""
 
+import os
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +16,10 @@ PAGES = sorted(
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"# (\S+/\S+\.(?:py|yaml))\n")
+
+
+HYDRA_SCRIPTS = {"lowlight-train": "train", "lowlight.cli.train": "train", "lowlight-evaluate": "evaluate"}
+"""Other names by which the pages call the Hydra verbs."""
 
 
 class Block(NamedTuple):
@@ -40,3 +47,21 @@ def write_files(page: Path, folder: Path) -> None:
             path = folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Yield the words of every command in a page's shell blocks, without comments."""
+    for block in blocks(page, "bash"):
+        for line in re.sub(r"\\\n\s*", "", block.text).splitlines():
+            for command in line.split(" | "):
+                if words := shlex.split(os.path.expandvars(command), comments=True):
+                    yield words
+
+
+def calls(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield verb and arguments of every call of lowlight in a page."""
+    for words in commands(page):
+        if words[0] == "lowlight":
+            yield words[1], words[2:]
+        for name in HYDRA_SCRIPTS.keys() & set(words):
+            yield HYDRA_SCRIPTS[name], words[words.index(name) + 1 :]

@@ -1,7 +1,9 @@
 """The additions that docs/extend.md describes work as written there, and the methods of examples/ too."""
 
+import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -28,7 +30,7 @@ from lowlight.inference.photos.photo import from_pillow
 from lowlight.methods import Method
 from lowlight.runtimes.enhancer import load_engine
 from lowlight.runtimes.export import export
-from tests.docs.pages import ROOT, write_files
+from tests.docs.pages import ROOT, calls, write_files
 
 WAITING = {
     "Batch": not hasattr(lowlight.images, "Batch"),
@@ -152,7 +154,7 @@ def test_the_runtime_exports_and_enhances(additions: Path, monkeypatch: pytest.M
     runtime = import_module("lowlight.runtimes.onnx_reference").REFERENCE
     monkeypatch.setattr(table, "RUNTIMES", (*table.RUNTIMES, runtime))
     method = compose_method(additions / "conf", "gain")
-    export(method, additions / "net.onnxref", "onnx_reference")
+    export(method, additions / "net.onnxref", "reference")
     low = torch.rand(1, 3, 9, 5)
     expected = method.enhance(low)
     assert torch.allclose(load_engine(additions / "net.onnxref").enhance(low), expected, atol=1e-5)
@@ -176,3 +178,21 @@ def test_the_example_script_enhances_a_folder(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["7.png", "8.png"]
     for before, after in re.findall(r"mean ([\d.]+) -> ([\d.]+)", capsys.readouterr().out):
         assert float(after) > float(before)
+
+
+@pytest.mark.slow
+def test_the_example_methods_commands_train_and_enhance(lol: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(ROOT / "examples" / "own_method", tmp_path / "own_method")
+    shutil.copy(lol / "eval15" / "low" / "7.png", folder / "dark.jpg")
+    small = ["trainer=debug", f"data.root={lol}", "data=lol", "data.patch_size=16", "data.batch_size=2"]
+    for verb, arguments in calls(folder / "README.md"):
+        command = [
+            sys.executable,
+            "-m",
+            f"lowlight.cli.{verb}",
+            *arguments,
+            *(small if verb == "train" else []),
+        ]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+    assert (folder / "bright" / "dark.jpg").exists()
