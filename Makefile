@@ -11,12 +11,13 @@ DATA := $(if $(ROOT),data=lol 'data.root="$(ROOT)"')
 LEARNT := mirnet autoencoder gan
 CLASSICAL := identity gamma histogram
 
-.PHONY: help install study test check layers format wheel clean
+.PHONY: help install study test check layers docs format wheel clean
 
 help:
 	@echo "make study [ROOT=DIR]  train, score and compare the three methods (embedded data, or the pairs in DIR)"
 	@echo "make test              the fast tests;  make check  lint, types and the fast tests"
 	@echo "make layers            the import layers of the package"
+	@echo "make docs              the documentation as a site, docs/_build/html/index.html"
 	@echo "make install | format | wheel | clean"
 
 install: .venv/.dev
@@ -64,6 +65,10 @@ check: .venv/.dev
 layers: .venv/.dev
 	@$(BIN)/python -m tests.test_architecture
 
+docs: .venv/.dev
+	$(BIN)/python -m sphinx -W -n --keep-going -q -b html docs docs/_build/html
+	@echo "the site: docs/_build/html/index.html"
+
 format: .venv/.dev
 	$(BIN)/ruff check --fix-only -q .
 	$(BIN)/ruff format .
@@ -73,5 +78,5 @@ wheel: .venv/.dev
 	@ls dist/*.whl
 
 clean:
-	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
