@@ -1,6 +1,6 @@
-"""What a run leaves in its folder, and whether a run may begin, continue or be left alone there.
+"""Run folders: the files of a run, and whether a run may begin or continue in a folder.
 
-Imports no torch: a finished run is recognised in a moment.
+Imports no torch, so that a finished run is recognised at once.
 """
 
 import shutil
@@ -15,10 +15,10 @@ from lowlight.runs.recipe import difference, recipe
 Resume = Literal["never", "auto", "restart"]
 
 OVERRIDES = "overrides.yaml"
-"""The overrides of the finished run: Hydra's own are those of the latest job there, refused or not."""
+"""Overrides of the finished run; Hydra's own file holds those of the latest job, even of a refused one."""
 
 WANDB_ID = "wandb_id.txt"
-"""The file that holds the id of a run's W&B run."""
+"""File with the id of the W&B run."""
 
 _RESULTS = (
     "config.yaml",
@@ -35,25 +35,25 @@ _RESULTS = (
     OVERRIDES,
 )
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
-"""The checkpoint with the best objective, that of the last epoch, and that of the epoch before."""
+"""Checkpoints with the best objective, of the last epoch, and of the epoch before that."""
 
 FAILURE = "failed.json"
-"""Why a job of a sweep ended without results; gone once it has them."""
+"""Reason why a sweep job ended without results; removed once it has results."""
 
 REFUSAL = "refused.json"
-"""Why a job failed in a folder that holds a finished run; gone once the sweep has told it."""
+"""Reason why a job failed in the folder of a finished run; removed once the sweep has printed it."""
 
 _WEIGHTS = (BEST, LAST, PREVIOUS)
 
 
 def prepare(config: DictConfig) -> None:
-    """Make the output folder ready for a run, and store the config in it.
+    """Prepare the output folder for a run and store the config in it.
 
     Args:
-        config: A whole run's config; reads ``output_dir`` and ``resume``.
+        config: Config of the run; ``output_dir`` and ``resume`` are read.
 
     Raises:
-        ValueError: If the folder holds a run that must not be touched, or cannot be written.
+        ValueError: If the folder holds a run that must be kept, or cannot be written.
     """
     folder = Path(config.output_dir)
     if config.resume not in ("never", "auto", "restart"):
@@ -70,16 +70,16 @@ def prepare(config: DictConfig) -> None:
         _remove_run(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for partial in folder.glob(".*.partial"):  # of a process that was killed while it wrote
+        for partial in folder.glob(".*.partial"):  # left by a process killed while writing
             partial.unlink()
-        (folder / FAILURE).unlink(missing_ok=True)  # that of a job repeated alone
+        (folder / FAILURE).unlink(missing_ok=True)  # of an earlier attempt
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     except OSError as error:
         raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
 
 
 def resumable(config: DictConfig) -> list[Path]:
-    """Return the checkpoints that a run may go on from once its folder is prepared, the newest first."""
+    """Return the checkpoints that a run can be resumed from, newest first; its folder is prepared."""
     if config.resume != "auto":
         return []
     checkpoints = (Path(config.output_dir) / name for name in (LAST, PREVIOUS))
@@ -87,7 +87,7 @@ def resumable(config: DictConfig) -> list[Path]:
 
 
 def prepare_evaluation(config: DictConfig) -> None:
-    """Make the output folder ready for an evaluation, which replaces an earlier one but no training run.
+    """Prepare the output folder for an evaluation, which may replace an evaluation but no training run.
 
     Raises:
         ValueError: If the folder holds a training run or cannot be written.
@@ -112,10 +112,10 @@ def finished(config: DictConfig) -> dict[str, Any] | None:
 
 
 def _remove_run(folder: Path) -> None:
-    """Remove what a run left in its folder, and nothing else.
+    """Remove the files of a run from its folder, and no others.
 
     Raises:
-        ValueError: If the config in it is not one of ours.
+        ValueError: If the config in it was not written by lowlight.
     """
     there = OmegaConf.load(folder / "config.yaml")
     if not isinstance(there, DictConfig) or not {"output_dir", "data", "method"} <= there.keys():
@@ -141,7 +141,7 @@ def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
 
 
 def commit_of(source: Path) -> str | None:
-    """Return the commit that a run was made by, of its folder or a file in it; None where it is not known."""
+    """Return the commit that made a run, given its folder or a file in it; None if unknown."""
     folder = source if source.is_dir() else source.parent
     manifests = [path for name in ("manifest.json", "config.json") if (path := folder / name).is_file()]
     return read_json(manifests[0]).get("commit") if manifests else None

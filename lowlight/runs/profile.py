@@ -1,4 +1,4 @@
-"""Profiles of a run."""
+"""Lightning's profiles as files of the run folder."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from pytorch_lightning.profilers import PassThroughProfiler, Profiler
 
 
 def keep_profile(trainer: pl.Trainer, folder: Path | str) -> None:
-    """Let a profiler, if there is one, write its tables into a folder as ``<stage>-profile.txt``.
+    """Write the tables of a trainer's profiler, if any, to ``<stage>-profile.txt`` in a folder.
 
-    Lightning would write them to its log, which the commands keep quiet.
+    Lightning writes them to its log by default, which the commands silence.
     """
     profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]
     if not isinstance(profiler, PassThroughProfiler):

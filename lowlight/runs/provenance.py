@@ -1,4 +1,4 @@
-"""What a number must come with: versions, commit, machine, command."""
+"""Provenance of a result: versions, commit, machine, command."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ _PACKAGES = (
 
 
 def provenance() -> dict[str, Any]:
-    """Return what a number must come with: versions, commit, machine and command."""
+    """Return the provenance of a result: versions, commit, machine and command."""
     commit, dirty = _commit()
     return {
         "versions": {"python": platform.python_version()} | dict(_versions(_PACKAGES)),
@@ -40,7 +40,7 @@ def provenance() -> dict[str, Any]:
 
 
 def _command() -> list[str]:
-    """Return the command line as a user would type it, whichever script it came through."""
+    """Return the command line as a user would type it, independent of the script that ran it."""
     verb = Path(sys.argv[0]).stem.removeprefix("lowlight-")
     program = ["lowlight", verb] if verb in ("train", "evaluate") else [Path(sys.argv[0]).name]
     return [*program, *sys.argv[1:]]
@@ -55,7 +55,7 @@ def _versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def _commit() -> tuple[str | None, bool]:
-    """Return the commit of the checkout this package is imported from, and whether it was changed since."""
+    """Return the commit of the checkout that this package runs from, and whether files have changed since."""
 
     def git(*arguments: str) -> str:
         here = Path(__file__).parent
