@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -37,5 +38,11 @@ class _Moved(ModuleType):
 def install() -> None:
     """Let Python find the earlier modules; nothing is imported before a name is asked for."""
     for earlier in RENAMED:
-        module = earlier.rpartition(".")[0]
-        sys.modules.setdefault(module, _Moved(module, "Moved; see lowlight.renamed."))
+        name = earlier.rpartition(".")[0]
+        if name not in sys.modules:
+            module = _Moved(name, "Moved; see lowlight.renamed.")
+            module.__spec__ = ModuleSpec(name, None)
+            sys.modules[name] = module
+        parent, _, child = name.rpartition(".")
+        if parent in sys.modules:
+            setattr(sys.modules[parent], child, sys.modules[name])

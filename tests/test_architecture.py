@@ -26,7 +26,7 @@ ORDER = [
 ]
 
 
-LONGEST_FILE = 345
+LONGEST_FILE = 340
 """Lines: a longer file does more than one thing."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))

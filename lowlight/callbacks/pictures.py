@@ -33,17 +33,16 @@ class ProgressPictures(Callback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
         outputs: Tensor | Mapping[str, Any] | None,
-        batch: Any,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         """Write the first batch's image, if the epoch is due."""
         if batch_idx > 0 or trainer.sanity_checking or not self._is_due(trainer):
             return
-        pairs = cast(Batch, batch)
         for role in ("low", "high"):
             if not (self.folder / f"{role}.png").exists():
-                write_image(pairs[role][0], self.folder / f"{role}.png")
+                write_image(batch[role][0], self.folder / f"{role}.png")
         write_image(cast(Tensor, outputs)[0], self.folder / f"epoch-{trainer.current_epoch + 1:04d}.png")
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
@@ -74,13 +73,13 @@ class TestPictures(Callback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
         outputs: Tensor | Mapping[str, Any] | None,
-        batch: Any,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         """Write the batch's first image, if chosen."""
         if batch_idx in spread(int(trainer.num_test_batches[dataloader_idx]), self.count):
-            write_triple(self.folder, cast(Batch, batch), cast(Tensor, outputs))
+            write_triple(self.folder, batch, cast(Tensor, outputs))
 
 
 class EnhancedImages(Callback):
@@ -91,6 +90,8 @@ class EnhancedImages(Callback):
         name_file: Returns the file name of an image name.
     """
 
+    shows_only: ClassVar[bool] = True
+
     def __init__(self, folder: Path | str, name_file: Callable[[str], str]) -> None:
         self.folder = Path(folder)
         self.name_file = name_file
@@ -100,12 +101,12 @@ class EnhancedImages(Callback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
         outputs: Tensor | Mapping[str, Any] | None,
-        batch: Any,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         """Write the batch's images; each process writes those it enhanced."""
-        for name, enhanced in zip(cast(Batch, batch)["name"], cast(Tensor, outputs), strict=True):
+        for name, enhanced in zip(batch["name"], cast(Tensor, outputs), strict=True):
             write_image(enhanced, self.folder / self.name_file(name))
 
 

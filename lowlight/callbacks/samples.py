@@ -32,8 +32,8 @@ class Samples(Callback):
     def __init__(self, count: int = 4, every_n_epochs: int = 10) -> None:
         if count < 0 or every_n_epochs < 1:
             raise ValueError(
-                f"callbacks.samples.count={count} must be at least 0, "
-                f"callbacks.samples.every_n_epochs={every_n_epochs} at least 1"
+                f"samples need a count of at least 0 and every_n_epochs of at least 1, got count={count} "
+                f"and every_n_epochs={every_n_epochs}"
             )
         self.count = count
         self.every_n_epochs = every_n_epochs
@@ -45,7 +45,7 @@ class Samples(Callback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
         outputs: Tensor | Mapping[str, Any] | None,
-        batch: Any,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -53,9 +53,8 @@ class Samples(Callback):
         if trainer.sanity_checking or not self._is_due(trainer) or not run_loggers(trainer.loggers):
             return
         if batch_idx in spread(int(trainer.num_val_batches[dataloader_idx]), self.count):
-            pairs = cast(Batch, batch)
-            images = (pairs["low"][0], cast(Tensor, outputs)[0], pairs["high"][0])
-            self._samples.append(Sample(pairs["name"][0], *(to_uint8(image).cpu() for image in images)))
+            images = (batch["low"][0], cast(Tensor, outputs)[0], batch["high"][0])
+            self._samples.append(Sample(batch["name"][0], *(to_uint8(image).cpu() for image in images)))
 
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -29,8 +29,9 @@ def compare(
     """
     with errors_in_one_line("compare", debug):
         from lowlight import report  # imports torch, which --help need not wait for
+        from lowlight.report.study_claims import judge
 
-        page = report.compare(runs, out, pictures=pictures, device=device, trust=trust or ())
+        page = report.compare(runs, out, pictures=pictures, device=device, trust=trust or (), judge=judge)
     print((out / "table.md").read_text(encoding="utf-8"))
     print(f"The report is {page}")
 

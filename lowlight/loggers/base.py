@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers import Logger, WandbLogger
 from torch import Tensor
 
 from lowlight.checkpoints.recipe import make
@@ -50,9 +50,6 @@ class RunLogger:
             reason: One line.
         """
 
-    def finish(self, exit_code: int) -> None:
-        """End the run; ``exit_code`` is 0 unless it failed."""
-
 
 def run_loggers(loggers: Sequence[Logger]) -> list[RunLogger]:
     """Return the loggers that record more than curves."""
@@ -76,14 +73,17 @@ def log_best(loggers: Sequence[Logger], checkpoint: Path, about: Mapping[str, An
 
 @contextmanager
 def finishing(loggers: Sequence[Logger]) -> Iterator[None]:
-    """Finish the loggers' runs at the end, as failed after an error; each job of a sweep gets its own run."""
+    """Finish the W&B run at the end, as failed after an error, so that each job of a sweep gets its own."""
     exit_code = 1
     try:
         yield
         exit_code = 0
     finally:
-        for logger in run_loggers(loggers):
-            logger.finish(exit_code)
+        # Lightning's own W&B logger, too, which a user's config may name.
+        if any(isinstance(logger, WandbLogger) for logger in loggers):
+            import wandb
+
+            wandb.finish(exit_code=exit_code)
 
 
 def report_failure(config: DictConfig, reason: str) -> None:

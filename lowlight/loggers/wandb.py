@@ -110,12 +110,6 @@ class WandbCurves(RunLogger, WandbLogger):
         self.id_file.unlink(missing_ok=True)  # a later attempt is another run
         self.experiment.finish(exit_code=1)
 
-    def finish(self, exit_code: int) -> None:
-        """End the run, so that the next job of a sweep gets its own."""
-        import wandb
-
-        wandb.finish(exit_code=exit_code)
-
 
 def _mode(offline: bool | None, folder: Path) -> str | None:
     """Return W&B's mode, which is offline without an API key; None follows W&B's own settings."""

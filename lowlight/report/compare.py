@@ -26,7 +26,6 @@ from lowlight.report.pictures import (
 )
 from lowlight.report.runs import read_runs
 from lowlight.report.score_figures import DISTRIBUTION, TRADEOFF, draw_distribution, draw_tradeoff
-from lowlight.report.study_claims import judge as judge_study
 from lowlight.report.table import Row, footnotes, make_rows, to_csv, to_latex, to_markdown
 from lowlight.sweeps.summary import expand
 
@@ -65,7 +64,7 @@ def compare(
     device: str = "cpu",
     trust: Sequence[str] = (),
     load: Callable[[Path], Enhancer] | None = None,
-    judge: Callable[[Sequence[Entry]], Sequence[Verdict]] = judge_study,
+    judge: Callable[[Sequence[Entry]], Sequence[Verdict]] = lambda _: (),
 ) -> Path:
     """Write the report on finished runs: page, tables and figures.
 
@@ -76,8 +75,8 @@ def compare(
         device: torch device on which the methods are timed.
         trust: Packages beyond torch and lowlight that the checkpoints may call, such as ``["mypackage."]``.
         load: Loads the method of a run folder; by default :func:`lowlight.checkpoints.load.load_run`.
-        judge: Returns the verdicts for the page, given the entries, best first; by default those on the
-            published study's claims, :func:`lowlight.report.study_claims.judge`.
+        judge: Returns verdicts for the page, given the entries, best first; by default none. The command
+            passes those on the published study's claims, :func:`lowlight.report.study_claims.judge`.
 
     Returns:
         Path of the page, ``out/index.html``.

@@ -8,7 +8,7 @@ from typing import Any
 
 from lowlight.evaluation.statistics import bootstrap_interval
 from lowlight.report.runs import Run
-from lowlight.runs.recipe import difference, differing_keys
+from lowlight.runs.recipe import differing_keys
 from lowlight.runs.recipe import recipe as recipe_of
 
 SEEDS = frozenset({"seed", "data.seed"})
@@ -86,7 +86,7 @@ def gather(runs: Sequence[Run]) -> list[Entry]:
     for run in runs:
         recipe = _recipe(run)
         for known, members in recipes:
-            if members[0].method == run.method and not difference(known, recipe):
+            if members[0].method == run.method and not differing_keys(known, recipe, own=False):
                 members.append(run)
                 break
         else:
@@ -115,7 +115,7 @@ def _labels(groups: Sequence[Group]) -> list[str]:
     for recipe, members in groups:
         method = members[0].method
         rivals = [other for other, others in groups if others[0].method == method]
-        keys = sorted({key for other in rivals for key in differing_keys(rivals[0], other)})
+        keys = sorted({key for other in rivals for key in differing_keys(rivals[0], other, own=False)})
         settings = ", ".join(f"{_short(key, keys)}={_shown(recipe.get(key))}" for key in keys)
         labels.append(f"{method} ({settings})" if len(keys) <= MOST_KEYS_IN_A_LABEL and keys else method)
     return [

@@ -22,14 +22,20 @@ def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     return ""
 
 
-def differing_keys(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+def differing_keys(there: Mapping[str, Any], here: Mapping[str, Any], own: bool = True) -> list[str]:
     """List the settings in which two recipes differ, sorted.
 
     A class that has moved is the same class; callbacks that only show a run do not count.
+
+    Args:
+        there: Recipe of unknown origin.
+        here: The other recipe.
+        own: Whether ``here`` is the user's own, so that classes it names may be imported; of other recipes
+            only classes of lowlight are.
     """
     keys = sorted(there.keys() | here.keys())
     differing = [key for key in keys if _present(there.get(key)) != _present(here.get(key))]
-    return [key for key in differing if not _only_shows(key, there, here)]
+    return [key for key in differing if not _only_shows(key, there, here, own)]
 
 
 def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,19 +76,18 @@ def _present(value: Any) -> Any:
     return RENAMED.get(value, value) if isinstance(value, str) else value
 
 
-def _only_shows(key: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
+def _only_shows(key: str, there: Mapping[str, Any], here: Mapping[str, Any], own: bool) -> bool:
     """Return whether a key belongs to a callback whose class says ``shows_only``.
 
-    The class is imported only here, where recipes differ: a finished run is recognised without torch. From a
-    config of unknown origin (``there``), only lowlight's own classes are imported.
+    The class is imported only here, where recipes differ: a finished run is recognised without torch.
     """
     if not key.startswith("callbacks."):
         return False
     target = ".".join([*key.split(".")[:2], "_target_"])
     ours, theirs = here.get(target), there.get(target)
-    if theirs not in (None, ours) and not str(theirs).startswith("lowlight."):
-        return False
-    return all(_says_so(name) for name in (ours, theirs) if name) and bool(ours or theirs)
+    names = {str(name) for name in (ours, theirs) if name}
+    importable = all(name.startswith("lowlight.") or (own and name == ours) for name in names)
+    return bool(names) and importable and all(map(_says_so, names))
 
 
 def _says_so(target: str) -> bool:

@@ -28,7 +28,7 @@ class WholeImage:
         width: In pixels.
         overview: Returns a small copy of shape (1, 3, h, w) in [0, 1].
         bands: Yields the image from top to bottom in bands of shape (1, 3, h, W) in [0, 1], each starting
-            on a multiple of every network's stride.
+            on a multiple of the network's stride.
     """
 
     height: int

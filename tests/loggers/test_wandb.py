@@ -7,9 +7,11 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ import pytorch_lightning as pl
 import torch
 import yaml
 from PIL import Image
+from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 
 from lowlight.callbacks.learning_rate import LearningRate
@@ -24,6 +27,7 @@ from lowlight.callbacks.samples import Samples
 from lowlight.checkpoints.load import load
 from lowlight.config import load_config
 from lowlight.images import read_image, to_uint8
+from lowlight.loggers.base import finishing
 from lowlight.loggers.tensorboard import TensorBoardCurves
 from lowlight.loggers.wandb import WandbCurves
 from lowlight.training import train
@@ -369,6 +373,16 @@ def test_an_agents_command_trains_and_keeps_to_the_agents_run(
     assert (record.run_id, record.sweep_id) == ("trial7", "sweep1")
     assert wandb_file.config(of(run))["method"]["optimizer"]["lr"] == 0.001
     assert wandb_file.summary(of(run))[sweep["metric"]["name"]] == results(run)[0]["val/psnr"]
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_the_run_of_a_plain_wandb_logger_is_finished_too(error: type[BaseException] | None) -> None:
+    logger = WandbLogger(offline=True)
+    ends = pytest.raises(error) if error else nullcontext()
+    with patch("wandb.finish") as finish, ends, finishing([logger]):
+        if error:
+            raise error
+    finish.assert_called_once_with(exit_code=int(error is not None))
 
 
 def test_tags_are_shortened_to_what_wandb_allows(tmp_path: Path) -> None:

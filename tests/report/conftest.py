@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lowlight.report import compare
+from lowlight.report.study_claims import judge
 from tests.report.fake_runs import load, write_run
 
 
@@ -19,4 +20,4 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_run(root / "gan", "gan_<b>&$x_", psnr=18.0, gan=True, epochs=8),
         write_run(root / "autoencoder", "autoencoder", psnr=19.0, stopped="max_time"),
     ]
-    return compare(runs, root / "report", load=load).parent
+    return compare(runs, root / "report", load=load, judge=judge).parent

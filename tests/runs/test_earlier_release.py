@@ -5,6 +5,8 @@
 """
 
 import shutil
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -97,13 +99,40 @@ def test_a_stopped_run_is_resumed_and_ends_as_if_never_stopped(lol: Path, tmp_pa
     assert rows[0] == rows[1] == 5
 
 
-@pytest.mark.parametrize("earlier", sorted(RENAMED))
-def test_earlier_public_names_are_those_of_today(earlier: str) -> None:
-    def resolve(name: str) -> object:
-        module, _, attribute = name.rpartition(".")
-        return getattr(import_module(module), attribute)
+def resolve(name: str) -> object:
+    module, _, attribute = name.rpartition(".")
+    return getattr(import_module(module), attribute)
 
+
+@pytest.mark.parametrize("earlier", sorted(RENAMED))
+def test_names_that_have_moved_are_those_of_today(earlier: str) -> None:
     assert resolve(earlier) is resolve(RENAMED[earlier])
+
+
+OF_THE_RELEASE = """
+averaging.ExponentialAverage callbacks.CurveLogger callbacks.ProgressPictures callbacks.TestPictures
+checkpoint.load cli.hydra_app.OutputCheck cli.multirun.SweepSummary cli.study.ContinuedStudy
+data.DarkenedPhotographs data.PairDataModule data.PairedFolder losses.charbonnier losses.hinge losses.l1
+losses.ssim_loss losses.vanilla losses.weighted_sum methods.Classical methods.GAN methods.Supervised
+methods.TwoStages methods.classical.bilateral methods.classical.clahe methods.classical.gamma
+methods.classical.histogram methods.classical.identity methods.retinex.lime methods.retinex.msrcr
+networks.Autoencoder networks.CoarseToFine networks.MIRNet networks.PatchGAN networks.UNet
+schedules.WarmupCosine stopping.StaysStopped tracking.LearningRate tracking.Samples
+tracking.TensorBoardCurves tracking.WandbCurves
+"""
+
+
+@pytest.mark.parametrize("name", OF_THE_RELEASE.split())
+def test_every_public_name_of_the_configs_and_readme_of_the_release_is_found(name: str) -> None:
+    assert callable(resolve(f"lowlight.{name}"))
+
+
+def test_an_earlier_module_is_imported_as_any_other() -> None:
+    code = (
+        "import lowlight.checkpoint; lowlight.checkpoint.load; "
+        "from importlib.util import find_spec; find_spec('lowlight.tracking')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_name_that_never_was_is_missing() -> None:

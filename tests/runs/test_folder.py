@@ -1,6 +1,8 @@
 import json
+import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
@@ -8,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from lowlight.files import read_json, write_json
 from lowlight.runs.folder import finished, prepare, prepare_evaluation, resumable
 from lowlight.runs.provenance import provenance
+from lowlight.runs.recipe import differing_keys
 
 
 def config(folder: Path, resume: str = "never", **changes: Any) -> DictConfig:
@@ -78,6 +81,18 @@ def test_another_recipe_is_refused_by_its_first_difference(tmp_path: Path) -> No
     average = {"_target_": "lowlight.callbacks.ExponentialAverage", "decay": 0.9}
     with pytest.raises(ValueError, match=r"another recipe: callbacks\.ema\._target_ is None there"):
         prepare(config(tmp_path, "auto", callbacks={"samples": samples, "ema": average}))
+
+
+def test_a_config_of_unknown_origin_imports_nothing_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "foreign.py").write_text("raise SystemExit")
+    foreign, ours = (
+        {"callbacks.x._target_": "foreign.Shows"},
+        {"callbacks.x._target_": "lowlight.callbacks.Samples"},
+    )
+    with patch.object(sys, "path", [str(tmp_path), *sys.path]):
+        assert differing_keys(foreign, ours)
+        assert differing_keys({}, foreign, own=False)
+        assert not differing_keys({}, ours, own=False)
 
 
 def test_restart_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def enhance_array(
         tile = overview = largest_side(enhancer, pixels, grid, max_memory)
     else:
         overview = FASTEST
-    with tiling.sharing(whole_image(pixels, overview)) as enhance_window:
+    with tiling.sharing(whole_image(pixels, overview, enhancer.stride)) as enhance_window:
 
         def run(rows: slice, columns: slice) -> Tensor:
             return _enhance(lambda low: enhance_window(low, rows, columns), finish, pixels[rows, columns])

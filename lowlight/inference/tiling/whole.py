@@ -9,21 +9,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lowlight.inference.pixels import Pixels, floating, white_of
+from lowlight.inference.tiling.grid import round_up
 from lowlight.runtimes.tiling import WholeImage
 
 BAND = 256
-"""Height of a band in rows; a multiple of every network's stride."""
+"""Least height of a band in rows."""
 
 
-def whole_image(pixels: Pixels, longest: int) -> WholeImage:
+def whole_image(pixels: Pixels, longest: int, stride: int) -> WholeImage:
     """Return the views of pixels of shape (H, W, 3).
 
     Args:
         pixels: Integers, or float32 in [0, 1].
         longest: Longer side of the overview in pixels.
+        stride: Stride of the network in pixels; bands begin at its multiples.
     """
     height, width = pixels.shape[:2]
-    return WholeImage(height, width, partial(overview, pixels, longest), partial(_bands, pixels))
+    return WholeImage(
+        height, width, partial(overview, pixels, longest), partial(_bands, pixels, round_up(BAND, stride))
+    )
 
 
 def overview(pixels: Pixels, longest: int) -> Tensor:
@@ -41,7 +45,7 @@ def overview(pixels: Pixels, longest: int) -> Tensor:
     return F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1)
 
 
-def _bands(pixels: Pixels) -> Iterator[Tensor]:
+def _bands(pixels: Pixels, height: int) -> Iterator[Tensor]:
     """Yield full-width bands of shape (1, 3, h, W) from top to bottom."""
-    for top in range(0, len(pixels), BAND):
-        yield floating(pixels[top : top + BAND])
+    for top in range(0, len(pixels), height):
+        yield floating(pixels[top : top + height])

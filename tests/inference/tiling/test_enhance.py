@@ -163,6 +163,14 @@ def test_any_network_may_decide_on_the_whole_image_and_be_tiled() -> None:
     assert abs(in_tiles.mean() / 255 - 0.5) < 0.03
 
 
+def test_bands_begin_at_multiples_of_the_stride() -> None:
+    """Otherwise each would be padded in the middle of the image, and the whole seen wrongly."""
+    bands = list(whole_image(noisy(600, 40), FASTEST, stride=12).bands())
+    assert [band.shape[-2] % 12 for band in bands[:-1]] == [0] * (len(bands) - 1)
+    assert len(bands) > 1
+    assert sum(band.shape[-2] for band in bands) == 600
+
+
 def test_what_cannot_be_cut_is_enhanced_whole_where_tiles_are_asked_for() -> None:
     enhancer, pixels = TorchEnhancer(Classical(histogram)), noisy(331, 457)
     assert np.array_equal(enhance_array(enhancer, pixels, tile=1), whole(enhancer, pixels))
@@ -181,7 +189,7 @@ def test_networks_that_pool_show_no_seams(net: nn.Module) -> None:
     """Compared with the untiled result under the same statistics, which isolates the tiles' effect."""
     enhancer, pixels = settled(net), noisy(300, 420)
     in_tiles = enhance_array(enhancer, pixels, tile=1)
-    with enhancer.tiling.sharing(whole_image(pixels, FASTEST)):
+    with enhancer.tiling.sharing(whole_image(pixels, FASTEST, enhancer.stride)):
         untiled = whole(enhancer, pixels)
     assert untiled.std() > 5
     assert levels_apart(in_tiles, untiled) <= 1
