@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowlight.colour import blend
+from lowlight.decoding.photo import Photo
+from lowlight.decoding.reading import read_photo
 from lowlight.inference.photos.fail_safe import why_not_dark, why_not_sane
-from lowlight.inference.photos.photo import Photo
-from lowlight.inference.photos.reading import read_photo
 from lowlight.inference.photos.writing import copy_photo, write_photo
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 from lowlight.inference.tiling.enhance import enhance_array
