@@ -18,7 +18,8 @@ def is_raw(head: bytes) -> bool:
 
 def size(path: Path) -> tuple[int, int]:
     """Return the width and height of the developed photograph in pixels, from the header."""
-    with path.open("rb") as file, _rawpy().imread(file) as photo:
+    rawpy = _rawpy()
+    with path.open("rb") as file, rawpy.imread(file) as photo:
         sizes = photo.sizes
     return (sizes.iheight, sizes.iwidth) if sizes.flip in (5, 6) else (sizes.iwidth, sizes.iheight)
 

@@ -27,6 +27,10 @@ _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))([1-8])")
 _KEPT_DEEP = ("RGB", "RGBA", "L", "LA")
 """Pillow modes whose 16 bits the packages of the extra ``photo`` keep."""
 
+_KEPT_TEXTS = ("XML:com.adobe.xmp", "Raw profile type exif")
+_IPTC = 0x0404
+_GAIN_MAP = b"hdrgm:Version"
+
 Info = Mapping[Any, Any]
 """What Pillow tells of a file beside its pixels."""
 
@@ -172,7 +176,11 @@ def _read_picture(path: Path, file: BinaryIO, image: ImageFile.ImageFile) -> Pho
     photo = deep or from_pillow(image)  # decodes, and so reads the metadata behind the pixels
     info = dict(image.info)
     exif, problems = _exif(info)
-    photo = replace(photo, notes=notes + _depth(photo, bits, image) + problems)
+    notes += _depth(photo, bits, image) + problems + _left_out(image, info)
+    if _GAIN_MAP in (_xmp(info) or b""):
+        info |= {"xmp": None, "XML:com.adobe.xmp": None}
+        notes += ("the HDR gain map is left out, and the XMP that describes it",)
+    photo = replace(photo, notes=notes)
     return _with_metadata(to_srgb(photo, coding), info, exif, _orientation(info, exif))
 
 
@@ -206,6 +214,16 @@ def _depth(photo: Photo, bits: int, image: Image.Image) -> tuple[str, ...]:
         return ()
     remedy = "; to keep them: pip install 'lowlight[photo]'" if image.mode in _KEPT_DEEP else ""
     return (f"more than 8 bits per channel read as 8{remedy}",)
+
+
+def _left_out(image: Image.Image, info: Info) -> tuple[str, ...]:
+    """Return notes on metadata of other kinds than are kept."""
+    texts = [name for name in getattr(image, "text", {}) if name not in _KEPT_TEXTS]
+    resources = info.get("photoshop")
+    has_iptc = isinstance(resources, dict) and _IPTC in resources
+    return (("IPTC data is left out",) if has_iptc else ()) + (
+        (f"texts of the PNG file are left out: {', '.join(texts)[:100]}",) if texts else ()
+    )
 
 
 def _exif(info: Info) -> tuple[Exif | None, tuple[str, ...]]:

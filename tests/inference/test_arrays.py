@@ -104,6 +104,31 @@ def test_another_kind_of_array_is_refused(image: np.ndarray) -> None:
         lowlight.enhance(image)
 
 
+@pytest.mark.parametrize("least", [-0.1, 0.0, float("nan")])
+@pytest.mark.parametrize("kind", [np.float32, torch.tensor])
+def test_floats_outside_0_to_1_are_refused(kind: Callable[..., object], least: float) -> None:
+    values = np.full((8, 9, 3), 0.2, np.float32)
+    values[0, 0, 0] = least
+    values[1] = 255 if least == 0 else 0.5
+    image = values if kind is np.float32 else torch.from_numpy(values).movedim(-1, 0)
+    with pytest.raises(ValueError, match=r"image must be in \[0, 1\] where it is floating"):
+        lowlight.enhance(image, "gamma")
+
+
+def test_a_pillow_image_keeps_its_exif_and_is_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[271] = 6, "Maker"
+    Image.fromarray(DARK).save(tmp_path / "in.png", exif=exif)
+    with Image.open(tmp_path / "in.png") as image:
+        enhanced = lowlight.enhance(image, "gamma")
+    assert (enhanced.getexif()[271], enhanced.getexif().get(0x0112, 1)) == ("Maker", 1)
+    upright = Image.fromarray(np.ascontiguousarray(np.rot90(DARK, -1)))
+    assert np.array_equal(np.asarray(enhanced), np.asarray(lowlight.enhance(upright, "gamma")))
+    changed = Image.fromarray(DARK)
+    changed.getexif()[271] = "Other"
+    assert lowlight.enhance(changed, "gamma").getexif()[271] == "Other"
+
+
 def test_a_bright_image_is_returned_as_it_is() -> None:
     bright = photograph(2)
     assert np.array_equal(lowlight.enhance(bright), bright)
