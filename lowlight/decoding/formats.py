@@ -35,7 +35,7 @@ def open_picture(file: BinaryIO) -> ImageFile.ImageFile:
     """
     if not {*FORMATS} - {"HEIF"} <= Image.OPEN.keys():
         Image.init()
-    has_heif()
+    has_heif = _register_heif()
     head = file.read(16)
     problem: Exception | None = None
     for name in FORMATS:
@@ -48,10 +48,12 @@ def open_picture(file: BinaryIO) -> ImageFile.ImageFile:
             return JpegImageFile(file) if head.startswith(_JPEG) else factory(file, "")
         except Exception as error:
             problem = error
+    if problem is None and not has_heif and head[4:8] == b"ftyp" and head[8:10] in (b"he", b"mi"):
+        raise ValueError("HEIC needs: pip install 'lowlight[photo]'")
     raise problem or ValueError("not an image, or of an unknown format")
 
 
-def has_heif() -> bool:
+def _register_heif() -> bool:
     """Return whether HEIC can be read, and register its reader."""
     if "HEIF" in Image.OPEN:
         return True

@@ -42,14 +42,13 @@ class Photo:
 
     def turned(self, orientation: int) -> "Photo":
         """Return the photograph turned upright from an EXIF orientation, 1 to 8."""
-        turn = _TURNS.get(orientation)
-        if turn is None:
-            return self
+        turn = _TURNS.get(orientation, _TURNS[1])
         alpha = None if self.alpha is None else np.ascontiguousarray(turn(self.alpha))
         return replace(self, pixels=np.ascontiguousarray(turn(self.pixels)), alpha=alpha)
 
 
 _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    1: lambda values: values,
     2: lambda values: values[:, ::-1],
     3: lambda values: values[::-1, ::-1],
     4: lambda values: values[::-1],

@@ -7,13 +7,13 @@ import numpy as np
 
 from lowlight.decoding.photo import Photo
 
-_MARKS = (b"FUJIFILMCCD-RAW", b"IIRO\x08", b"IIRS\x08", b"MMOR\0", b"IIU\0")
-"""First bytes of raw files that are no TIFF: Fujifilm, Olympus, Panasonic."""
+_MARKS = (b"FUJIFILMCCD-RAW", b"IIRO\x08", b"IIRS\x08", b"MMOR\0", b"IIU\0", b"II*\0\x10\0\0\0CR")
+"""First bytes of the raw files of Fujifilm, Olympus, Panasonic and Canon; others begin as TIFF files do."""
 
 
 def is_raw(head: bytes) -> bool:
-    """Return whether a file begins like a raw photograph that is no TIFF file, or like Canon's."""
-    return head.startswith(_MARKS) or head[8:10] == b"CR" or head[4:12] == b"ftypcrx "
+    """Return whether a file begins as only raw photographs do."""
+    return head.startswith(_MARKS) or head[4:12] == b"ftypcrx "
 
 
 def size(path: Path) -> tuple[int, int]:

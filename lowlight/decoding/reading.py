@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from lowlight.decoding import heif, png, pnm, raw, tiff
 from lowlight.decoding.colour_coding import Coding, from_codes, from_png, to_srgb
-from lowlight.decoding.formats import RAW_SUFFIXES, has_heif, open_picture, silence
+from lowlight.decoding.formats import RAW_SUFFIXES, open_picture, silence
 from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, from_pillow
 from lowlight.decoding.tags import ORIENTATION, Exif, kept, read_exif, resolution
 
@@ -81,7 +81,7 @@ def read_size(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "scale it 
                     raise ValueError(f"floating-point values {UNDEFINED_WHITE}")
                 size, orientation = image.size, _orientation(image.info, _exif(image.info)[0])
         _check_size(size, max_pixels)
-        return (size[1], size[0]) if orientation > 4 else size
+        return (size[1], size[0]) if 5 <= orientation <= 8 else size
 
 
 @contextmanager
@@ -104,8 +104,11 @@ def _naming(path: Path, max_pixels: int, remedy: str) -> Iterator[None]:
         raise ValueError(f"{path}: larger than the memory that is left") from None
     except Exception as error:
         text = " ".join(str(error).split())[:300] or type(error).__name__
-        refused = f"{path}: {text}" if isinstance(error, ValueError) else f"{path}: broken ({text})"
-        raise ValueError(refused) from error
+        if isinstance(error, OSError) and error.errno:
+            text = error.strerror or text  # of the system, not of a decoder
+        elif not isinstance(error, ValueError):
+            text = f"broken ({text})"
+        raise ValueError(f"{path}: {text}") from error
 
 
 def _begin(path: Path, file: BinaryIO) -> tuple[Exif | None, bool]:
@@ -118,13 +121,8 @@ def _begin(path: Path, file: BinaryIO) -> tuple[Exif | None, bool]:
     is_raw = raw.is_raw(head) or (tags is not None and tiff.is_raw(file, tags))
     if tags is not None and path.suffix.lower() in RAW_SUFFIXES:
         is_raw = True  # such a file's first image is a thumbnail
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC and not has_heif():
-        raise ValueError("HEIC needs: pip install 'lowlight[photo]'")
     file.seek(0)
     return tags, is_raw
-
-
-_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1")
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -174,9 +172,10 @@ def _read_picture(path: Path, file: BinaryIO, image: ImageFile.ImageFile) -> Pho
     elif image.format == "PPM":
         deep = pnm.decode_deep(path)
     photo = deep or from_pillow(image)  # decodes, and so reads the metadata behind the pixels
+    left_out = _left_out(image)  # reads a PNG file's texts, which may follow the pixels
     info = dict(image.info)
     exif, problems = _exif(info)
-    notes += _depth(photo, bits, image) + problems + _left_out(image, info)
+    notes += _depth(photo, bits, image) + problems + left_out
     if _GAIN_MAP in (_xmp(info) or b""):
         info |= {"xmp": None, "XML:com.adobe.xmp": None}
         notes += ("the HDR gain map is left out, and the XMP that describes it",)
@@ -190,7 +189,7 @@ def in_memory(image: Image.Image) -> Photo:
     Raises:
         ValueError: If its mode does not define which value is white.
     """
-    photo = from_pillow(image)  # decodes, and so lets Pillow turn a TIFF
+    photo = tiff.corrected(image, from_pillow(image))  # decodes, and so lets Pillow turn a TIFF
     info = dict(image.info)
     current = image.getexif()
     stored = Image.Exif()
@@ -216,10 +215,10 @@ def _depth(photo: Photo, bits: int, image: Image.Image) -> tuple[str, ...]:
     return (f"more than 8 bits per channel read as 8{remedy}",)
 
 
-def _left_out(image: Image.Image, info: Info) -> tuple[str, ...]:
+def _left_out(image: Image.Image) -> tuple[str, ...]:
     """Return notes on metadata of other kinds than are kept."""
     texts = [name for name in getattr(image, "text", {}) if name not in _KEPT_TEXTS]
-    resources = info.get("photoshop")
+    resources = image.info.get("photoshop")
     has_iptc = isinstance(resources, dict) and _IPTC in resources
     return (("IPTC data is left out",) if has_iptc else ()) + (
         (f"texts of the PNG file are left out: {', '.join(texts)[:100]}",) if texts else ()

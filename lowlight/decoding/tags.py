@@ -118,7 +118,7 @@ def read_exif(source: bytes | BinaryIO) -> Exif:
     Raises:
         ValueError: If there is no such directory.
     """
-    file: BinaryIO = io.BytesIO(source.removeprefix(b"Exif\0\0")) if isinstance(source, bytes) else source
+    file: BinaryIO = io.BytesIO(_bare(source)) if isinstance(source, bytes) else source
     file.seek(0)
     head = file.read(16)
     order: Order = "<" if head[:2] == b"II" else ">"
@@ -136,6 +136,13 @@ def read_exif(source: bytes | BinaryIO) -> Exif:
             except ValueError:
                 continue
     return Exif(order, main, below)
+
+
+def _bare(data: bytes) -> bytes:
+    """Remove the header, which some programs write twice."""
+    while data.startswith(b"Exif\0\0"):
+        data = data[6:]
+    return data
 
 
 def sub_directories(file: BinaryIO, exif: Exif) -> list[Exif]:

@@ -2,12 +2,13 @@
 
 import importlib.util
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, Pixels, triple
 from lowlight.decoding.tags import Exif, sub_directories
@@ -138,6 +139,23 @@ def interpret(values: Pixels, samples: Samples) -> Photo:
         if samples.extras[place] == _ASSOCIATED:
             colours = _divided(colours, alpha)
     return Photo(triple(colours[..., 0]) if is_grey else colours, alpha, is_grey)
+
+
+def corrected(image: Image.Image, photo: Photo) -> Photo:
+    """Return the photograph that Pillow's pixels of a TIFF file stand for; others are returned as they are.
+
+    Raises:
+        ValueError: If the samples are signed.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if image.format != "TIFF" or _BITS not in tags:
+        return photo
+    if 2 in tags.get(_FORMATS, ()):
+        raise ValueError(f"signed integers {UNDEFINED_WHITE}")
+    if photo.pixels.dtype == np.uint8:
+        return photo
+    samples = Samples(image.size, max(tags[_BITS]), tags.get(_PHOTOMETRIC, _BLACK_IS_ZERO), (), False)
+    return replace(interpret(photo.pixels[..., :1], samples), icc=photo.icc)
 
 
 def _scaled(values: NDArray[Any], white: int) -> Pixels:

@@ -9,7 +9,9 @@ import tifffile
 from PIL import Image
 
 from lowlight.decoding.photo import Photo
-from lowlight.decoding.reading import read_photo
+from lowlight.decoding.reading import read_photo, read_size
+from lowlight.inference.load import choose
+from lowlight.inference.photos.enhance import enhance_file
 from lowlight.inference.photos.writing import write_photo
 from tests.conftest import photograph
 
@@ -96,3 +98,17 @@ def test_broken_exif_data_do_not_cost_the_photograph(tmp_path: Path) -> None:
     photo = read_photo(tmp_path / "in.jpg")
     assert photo.notes == ("broken EXIF data is left out",)
     assert photo.exif is None
+
+
+def test_a_copy_has_lost_nothing(tmp_path: Path) -> None:
+    frames = [Image.fromarray(photograph(seed, 24, 32)) for seed in (0, 1)]
+    frames[0].save(tmp_path / "in.tif", save_all=True, append_images=frames[1:])
+    outcome = enhance_file(choose(method="gamma"), tmp_path / "in.tif", tmp_path / "out.tif")
+    assert (outcome.reason, outcome.notes) == ("not_dark", ())
+    assert (tmp_path / "in.tif").read_bytes() == (tmp_path / "out.tif").read_bytes()
+
+
+def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path: Path) -> None:
+    Image.fromarray(DARK).save(tmp_path / "in.png", exif=exif(9))
+    assert np.array_equal(read_photo(tmp_path / "in.png").pixels, DARK)
+    assert read_size(tmp_path / "in.png") == (32, 24)

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from skimage import data
@@ -127,6 +128,13 @@ def test_a_pillow_image_keeps_its_exif_and_is_turned_upright(tmp_path: Path) -> 
     changed = Image.fromarray(DARK)
     changed.getexif()[271] = "Other"
     assert lowlight.enhance(changed, "gamma").getexif()[271] == "Other"
+
+
+def test_a_pillow_image_of_12_bits_is_scaled_to_16(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "in.tif", np.full((8, 16), 409, np.uint16), bitspersample=12)
+    with Image.open(tmp_path / "in.tif") as image:
+        enhanced = lowlight.enhance(image, "gamma")
+    assert abs(np.asarray(enhanced).mean() / 65535 - (409 / 4095) ** 0.4) < 0.002
 
 
 def test_a_bright_image_is_returned_as_it_is() -> None:

@@ -81,6 +81,7 @@ def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Setti
     notes = photo.notes
     if reason is not None and source.suffix.lower() == target.suffix.lower():
         copy_photo(source, target)
+        notes = ()  # what was lost in reading is in the copy
     else:
         notes += write_photo(enhanced, target)
     height, width = photo.pixels.shape[:2]
