@@ -6,14 +6,13 @@ from typing import TypedDict
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from lowlight.decoding.photo import to_8_bits
+from lowlight.decoding.reading import read_photo
 from lowlight.files import whole
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
-"""Lower-case suffixes of the image files that are read."""
 
 CONTRACT = (
     "RGB float32 (B, 3, H, W) in [0, 1]; H and W multiples of stride; "
@@ -42,24 +41,16 @@ class Batch(TypedDict):
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Decode an image file of any mode to RGB, without applying EXIF orientation.
+    """Read an image file of any mode as RGB, turned upright by EXIF, as photographs are read.
 
     Returns:
-        8-bit pixels of shape (H, W, 3).
+        8-bit pixels of shape (H, W, 3); transparency is ignored, 16 bits are rounded.
 
     Raises:
-        ValueError: If the file is missing, truncated or not an image.
+        ValueError: If the file is missing, damaged, too large, not an image, or if its values do not define
+            which is white; the message names it.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith("I"):  # 16-bit grey, which Pillow's conversion clips
-                grey = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
-                return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-            return np.array(image.convert("RGB"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such image file") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path}: not a readable image ({error})") from error
+    return to_8_bits(read_photo(path, remedy="scale it down").pixels)
 
 
 def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:
@@ -89,7 +80,7 @@ def read_image(path: Path | str) -> Tensor:
     """Read an image file as a float32 tensor of shape (3, H, W) in [0, 1].
 
     Raises:
-        ValueError: If the file is missing, truncated or not an image.
+        ValueError: As :func:`read_rgb`.
     """
     return from_uint8(read_rgb(Path(path)))
 

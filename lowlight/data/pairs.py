@@ -10,9 +10,10 @@ from typing import Literal, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from lowlight.images import SUFFIXES, read_rgb
+from lowlight.decoding.formats import SUFFIXES
+from lowlight.decoding.reading import READER, read_size
+from lowlight.images import read_rgb
 
 Split = Literal["train", "val", "test"]
 
@@ -68,22 +69,9 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def file_state(path: Path) -> str:
-    """Return a key of a file's content: path, size in bytes and modification time in nanoseconds."""
+    """Return a key of a file's pixels: reader, path, size in bytes and modification time in nanoseconds."""
     state = path.stat()
-    return f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}"
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Return an image's width and height in pixels, from its header.
-
-    Raises:
-        ValueError: If the file is missing or not an image; the message names it.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path}: not a readable image ({error})") from error
+    return f"{READER}|{path.resolve()}|{state.st_size}|{state.st_mtime_ns}"
 
 
 def check_sizes(name: str, low: tuple[int, int], high: tuple[int, int]) -> None:
@@ -107,7 +95,7 @@ class FilePair:
 
     def check(self) -> None:
         """Compare the image sizes in both headers."""
-        check_sizes(self.name, image_size(self.low), image_size(self.high))
+        check_sizes(self.name, read_size(self.low), read_size(self.high))
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Decode both files."""

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lowlight.colour import linear_to_srgb, srgb_to_linear
-from lowlight.data.pairs import PairItem, Split, file_state, image_size, list_images, refuse
+from lowlight.data.pairs import PairItem, Split, file_state, list_images, refuse
+from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
 
 Box = tuple[int, int, int, int]
@@ -126,7 +127,7 @@ class DarkenedView:
 
     def check(self) -> None:
         """Read the photograph's header."""
-        image_size(self.photo)
+        read_size(self.photo)
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Crop the photograph and darken it."""
@@ -217,7 +218,7 @@ class DarkenedPhotographs:
         problems = []
         for path in list_images(self.root):
             try:
-                image_size(path)
+                read_size(path)
             except ValueError as error:
                 problems.append(str(error))
             if path.stem in photos:
@@ -233,7 +234,7 @@ class DarkenedPhotographs:
         return {photos[stem]: stem for stem in sorted(chosen)}
 
     def _views(self, photo: Path, scene: str, name: str, views: int) -> list[PairItem]:
-        width, height = image_size(photo)
+        width, height = read_size(photo)
         seed = int.from_bytes(hashlib.sha256(f"{self.seed}/{photo.stem}".encode()).digest()[:8])
         generator = np.random.default_rng(seed)
         items: list[PairItem] = []

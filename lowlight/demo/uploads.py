@@ -16,13 +16,12 @@ from PIL import ImageCms
 
 from lowlight.checkpoints.pretrained import WEIGHTS
 from lowlight.colour import luma
+from lowlight.decoding.photo import Photo, Pixels
+from lowlight.decoding.reading import read_photo
 from lowlight.inference.load import choose, ready_made
 from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.fail_safe import mean_luma, sample
-from lowlight.inference.photos.photo import Photo
-from lowlight.inference.photos.reading import read_photo
 from lowlight.inference.photos.writing import photo_suffix, to_pillow, write_photo
-from lowlight.inference.pixels import Pixels
 from lowlight.inference.settings import Settings
 from lowlight.runs.folder import BEST, LAST
 from lowlight.runtimes.enhancer import Enhancer

@@ -11,14 +11,18 @@ from PIL import Image
 from torch import Tensor
 
 from lowlight.colour import blend
+from lowlight.decoding.photo import Photo
+from lowlight.decoding.reading import in_memory
 from lowlight.images import check_image
 from lowlight.inference.load import choose
 from lowlight.inference.photos.enhance import enhance_photo
-from lowlight.inference.photos.photo import Photo, from_pillow
 from lowlight.inference.photos.writing import to_pillow
 from lowlight.inference.settings import Settings
 from lowlight.methods import Method
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
+
+_ROUNDING = 1e-3
+"""Distance from [0, 1] that is put down to rounding, and clipped."""
 
 ImageT = TypeVar("ImageT", Image.Image, NDArray[Any], Tensor)
 
@@ -72,7 +76,7 @@ def enhance(
     if isinstance(image, Tensor):
         return _tensor(enhancer, image, strength)
     if isinstance(image, Image.Image):
-        photo, reason = enhance_photo(enhancer, from_pillow(image), settings)
+        photo, reason = enhance_photo(enhancer, in_memory(image), settings)
         return image if reason else to_pillow(photo)
     return _array(enhancer, np.asarray(image), settings)
 
@@ -88,9 +92,21 @@ def _enhancer(model: Enhancer | Method | Path | str | None, device: str) -> Enha
 def _tensor(enhancer: Enhancer, image: Tensor, strength: float) -> Tensor:
     batch = image if image.ndim == 4 else image[None]
     check_image(batch)
+    _check_range(batch)
     with torch.inference_mode():
         enhanced = blend(batch.float(), enhancer.enhance(batch.float()), strength)
     return enhanced.clone().to(image.dtype).view_as(image)
+
+
+def _check_range(values: Any) -> None:
+    """Raise ``ValueError`` for values that are not finite or, beyond rounding, outside [0, 1]."""
+    if values.size if isinstance(values, np.ndarray) else values.numel():
+        least, most = float(values.min()), float(values.max())
+        if not -_ROUNDING <= least <= most <= 1 + _ROUNDING:
+            raise ValueError(
+                f"image must be in [0, 1] where it is floating-point, got values from {least:g} to {most:g}; "
+                "divide by the value of white, for example 255"
+            )
 
 
 def _array(enhancer: Enhancer, image: NDArray[Any], settings: Settings) -> NDArray[Any]:
@@ -103,6 +119,7 @@ def _array(enhancer: Enhancer, image: NDArray[Any], settings: Settings) -> NDArr
             f"got {image.shape} of {image.dtype}"
         )
     if is_floating:
+        _check_range(colour)
         colour = (colour.clip(0, 1) * 65535).round().astype(np.uint16)
     photo, reason = enhance_photo(enhancer, Photo(np.ascontiguousarray(colour), is_grey=is_grey), settings)
     if reason:

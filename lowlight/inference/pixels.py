@@ -1,4 +1,4 @@
-"""Pixel arrays and their conversion to float images."""
+"""Conversion of pixel arrays to float images."""
 
 from typing import Any
 
@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Pixels = NDArray[np.unsignedinteger[Any]]
-"""Unsigned integers of 8 or 16 bits."""
+from lowlight.decoding.photo import Pixels
 
 
 def floating(window: Pixels) -> Tensor:

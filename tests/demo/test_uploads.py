@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from lowlight.decoding.reading import read_photo
 from lowlight.demo import uploads as demo
 from lowlight.demo.uploads import PREVIEW, REASONS, enhance_upload, find_models, loader
 from lowlight.inference.load import choose
 from lowlight.inference.photos.fail_safe import mean_luma
-from lowlight.inference.photos.reading import read_photo
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from tests.conftest import photograph

@@ -183,7 +183,7 @@ def test_a_prediction_of_another_size_is_named(lol: Path, predictions: Path) -> 
 
 def test_a_broken_prediction_is_named(lol: Path, predictions: Path) -> None:
     (predictions / "7.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"7\.png: not a readable image"):
+    with pytest.raises(ValueError, match=r"7\.png: "):
         score(lol, predictions)
 
 

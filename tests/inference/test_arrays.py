@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from skimage import data
@@ -102,6 +103,38 @@ def test_a_model_is_a_method_a_path_or_a_name(tmp_path: Path) -> None:
 def test_another_kind_of_array_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="image must be of shape"):
         lowlight.enhance(image)
+
+
+@pytest.mark.parametrize("least", [-0.1, 0.0, float("nan")])
+@pytest.mark.parametrize("kind", [np.float32, torch.tensor])
+def test_floats_outside_0_to_1_are_refused(kind: Callable[..., object], least: float) -> None:
+    values = np.full((8, 9, 3), 0.2, np.float32)
+    values[0, 0, 0] = least
+    values[1] = 255 if least == 0 else 0.5
+    image = values if kind is np.float32 else torch.from_numpy(values).movedim(-1, 0)
+    with pytest.raises(ValueError, match=r"image must be in \[0, 1\] where it is floating"):
+        lowlight.enhance(image, "gamma")
+
+
+def test_a_pillow_image_keeps_its_exif_and_is_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[271] = 6, "Maker"
+    Image.fromarray(DARK).save(tmp_path / "in.png", exif=exif)
+    with Image.open(tmp_path / "in.png") as image:
+        enhanced = lowlight.enhance(image, "gamma")
+    assert (enhanced.getexif()[271], enhanced.getexif().get(0x0112, 1)) == ("Maker", 1)
+    upright = Image.fromarray(np.ascontiguousarray(np.rot90(DARK, -1)))
+    assert np.array_equal(np.asarray(enhanced), np.asarray(lowlight.enhance(upright, "gamma")))
+    changed = Image.fromarray(DARK)
+    changed.getexif()[271] = "Other"
+    assert lowlight.enhance(changed, "gamma").getexif()[271] == "Other"
+
+
+def test_a_pillow_image_of_12_bits_is_scaled_to_16(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "in.tif", np.full((8, 16), 409, np.uint16), bitspersample=12)
+    with Image.open(tmp_path / "in.tif") as image:
+        enhanced = lowlight.enhance(image, "gamma")
+    assert abs(np.asarray(enhanced).mean() / 65535 - (409 / 4095) ** 0.4) < 0.002
 
 
 def test_a_bright_image_is_returned_as_it_is() -> None:

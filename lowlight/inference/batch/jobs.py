@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lowlight.decoding.formats import PHOTO_SUFFIXES
 from lowlight.inference.photos.enhance import enhance_file, enhance_pixels
-from lowlight.inference.photos.reading import PHOTO_SUFFIXES
 from lowlight.inference.photos.writing import photo_suffix
 from lowlight.inference.settings import Outcome, Settings
 from lowlight.inference.tiling.enhance import lasting_tile

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowlight.colour import blend
+from lowlight.decoding.photo import Photo
+from lowlight.decoding.reading import read_photo
 from lowlight.inference.photos.fail_safe import why_not_dark, why_not_sane
-from lowlight.inference.photos.photo import Photo
-from lowlight.inference.photos.reading import read_photo
 from lowlight.inference.photos.writing import copy_photo, write_photo
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 from lowlight.inference.tiling.enhance import enhance_array
@@ -81,6 +81,7 @@ def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Setti
     notes = photo.notes
     if reason is not None and source.suffix.lower() == target.suffix.lower():
         copy_photo(source, target)
+        notes = ()  # what was lost in reading is in the copy
     else:
         notes += write_photo(enhanced, target)
     height, width = photo.pixels.shape[:2]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.colour import luma
-from lowlight.inference.pixels import Pixels
+from lowlight.decoding.photo import Pixels
 
 BRIGHT = 0.4
 """Mean BT.601 luma from which a photograph counts as not dark: 90 % of LOL's references lie above 0.3, all

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lowlight.inference.pixels import Pixels, floating, white_of
+from lowlight.decoding.photo import Pixels
+from lowlight.inference.pixels import floating, white_of
 from lowlight.inference.settings import MAX_MEMORY
 from lowlight.inference.tiling.grid import Grid, finished
 from lowlight.inference.tiling.memory_budget import FASTEST, check_memory, largest_side, needed_whole

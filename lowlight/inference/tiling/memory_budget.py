@@ -1,6 +1,6 @@
 """How large a tile may be so that the process stays within its memory."""
 
-from lowlight.inference.pixels import Pixels
+from lowlight.decoding.photo import Pixels
 from lowlight.inference.tiling.grid import Grid, round_up
 from lowlight.memory import resident
 from lowlight.runtimes.enhancer import Enhancer

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lowlight.inference.pixels import Pixels, floating, white_of
+from lowlight.decoding.photo import Pixels
+from lowlight.inference.pixels import floating, white_of
 from lowlight.inference.tiling.grid import round_up
 from lowlight.runtimes.tiling import WholeImage
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from lowlight.colour import blend
+from lowlight.decoding.photo import Photo
 from lowlight.inference.photos.enhance import enhance_photo, enhance_pixels
-from lowlight.inference.photos.photo import Photo
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from tests.conftest import photograph

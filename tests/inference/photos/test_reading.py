@@ -10,9 +10,9 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from lowlight.decoding.photo import Photo
+from lowlight.decoding.reading import read_photo
 from lowlight.files import whole
-from lowlight.inference.photos.photo import Photo
-from lowlight.inference.photos.reading import read_photo
 from lowlight.inference.photos.writing import write_photo
 from tests.conftest import photograph
 

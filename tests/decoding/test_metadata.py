@@ -1,0 +1,114 @@
+"""Metadata are kept as they are, or their loss is noted."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from lowlight.decoding.photo import Photo
+from lowlight.decoding.reading import read_photo, read_size
+from lowlight.inference.load import choose
+from lowlight.inference.photos.enhance import enhance_file
+from lowlight.inference.photos.writing import write_photo
+from tests.conftest import photograph
+
+DARK = photograph(3, 24, 32) // 6
+XMP = '<x:xmpmeta><rdf tiff:Orientation="6" dc:title="Zürich"/></x:xmpmeta>'.encode()
+ARTIST = "夜空写真 Zoë"
+
+
+def exif(orientation: int = 1) -> bytes:
+    data = Image.Exif()
+    data[0x0112], data[271], data[315] = orientation, "Maker", "@" * len(ARTIST.encode())
+    data.get_ifd(0x8769)[0x9003] = "2020:02:03 04:05:06"
+    data.get_ifd(0x8825)[1], data.get_ifd(0x8825)[2] = "N", (1.0, 2.0, 3.5)
+    return data.tobytes().replace(b"@" * len(ARTIST.encode()), ARTIST.encode())
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Photo:
+    path = tmp_path / "in.jpg"
+    Image.fromarray(DARK).save(path, exif=exif(6), xmp=XMP, dpi=(300, 200), quality=95)
+    return read_photo(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize("deep", [False, True], ids=["8", "16"])
+def test_texts_position_xmp_and_resolution_are_kept(
+    suffix: str, deep: bool, photo: Photo, tmp_path: Path
+) -> None:
+    if deep:
+        photo = replace(photo, pixels=photo.pixels.astype(np.uint16) * 257)
+    write_photo(photo, tmp_path / f"out{suffix}")
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        kept = written.getexif()
+        assert (kept[271], kept.get(0x0112, 1)) == ("Maker", 1)
+        assert kept[315].encode("latin-1").decode() == ARTIST
+        assert kept.get_ifd(0x8769)[0x9003] == "2020:02:03 04:05:06"
+        assert kept.get_ifd(0x8825) == {1: "N", 2: (1.0, 2.0, 3.5)}
+        if suffix != ".webp":
+            assert np.allclose(written.info["dpi"], (300, 200), atol=0.01)
+    again = read_photo(tmp_path / f"out{suffix}")
+    assert again.xmp == XMP.replace(b'"6"', b'"1"')
+    assert again.pixels.shape == (32, 24, 3)
+
+
+def test_metadata_of_16_bit_tiff_are_kept(tmp_path: Path) -> None:
+    text = ARTIST.encode() + b"\0"
+    tifffile.imwrite(
+        tmp_path / "in.tif",
+        DARK.astype(np.uint16) * 257,
+        photometric="rgb",
+        resolution=(118, 118),
+        resolutionunit="CENTIMETER",
+        extratags=[(315, 2, len(text), text, True), (700, 1, len(XMP), XMP, True)],
+    )
+    photo = read_photo(tmp_path / "in.tif")
+    assert photo.dpi == pytest.approx((299.72, 299.72))
+    assert write_photo(photo, tmp_path / "out.tif") == ()
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        tags = file.pages.first.tags
+        assert tags[315].value == ARTIST
+        assert tags[282].value[0] / tags[282].value[1] == pytest.approx(299.72)
+        assert b"rich" in tags[700].value
+
+
+def test_what_is_left_out_is_noted(photo: Photo, tmp_path: Path) -> None:
+    notes = write_photo(replace(photo, icc=b"profile"), tmp_path / "out.bmp")
+    assert notes == ("BMP holds no EXIF data", "BMP holds no XMP", "BMP holds no colour profile")
+    long = replace(photo, xmp=b"<x>" * 30_000)
+    assert write_photo(long, tmp_path / "out.jpg") == ("JPEG holds no XMP of 90000 bytes",)
+    from PIL.PngImagePlugin import PngInfo
+
+    texts = PngInfo()
+    texts.add_text("Title", "Night")
+    Image.fromarray(DARK).save(tmp_path / "in.png", pnginfo=texts)
+    assert read_photo(tmp_path / "in.png").notes == ("texts of the PNG file are left out: Title",)
+    Image.fromarray(DARK).save(tmp_path / "in.jpg", xmp=b'<x hdrgm:Version="1.0"/>')
+    gain = read_photo(tmp_path / "in.jpg")
+    assert "gain map is left out" in gain.notes[0]
+    assert gain.xmp is None
+
+
+def test_broken_exif_data_do_not_cost_the_photograph(tmp_path: Path) -> None:
+    Image.fromarray(DARK).save(tmp_path / "in.jpg", exif=b"Exif\0\0nonsense")
+    photo = read_photo(tmp_path / "in.jpg")
+    assert photo.notes == ("broken EXIF data is left out",)
+    assert photo.exif is None
+
+
+def test_a_copy_has_lost_nothing(tmp_path: Path) -> None:
+    frames = [Image.fromarray(photograph(seed, 24, 32)) for seed in (0, 1)]
+    frames[0].save(tmp_path / "in.tif", save_all=True, append_images=frames[1:])
+    outcome = enhance_file(choose(method="gamma"), tmp_path / "in.tif", tmp_path / "out.tif")
+    assert (outcome.reason, outcome.notes) == ("not_dark", ())
+    assert (tmp_path / "in.tif").read_bytes() == (tmp_path / "out.tif").read_bytes()
+
+
+def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path: Path) -> None:
+    Image.fromarray(DARK).save(tmp_path / "in.png", exif=exif(9))
+    assert np.array_equal(read_photo(tmp_path / "in.png").pixels, DARK)
+    assert read_size(tmp_path / "in.png") == (32, 24)
