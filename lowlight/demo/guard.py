@@ -17,6 +17,7 @@ ENVELOPE = 2**16
 """Bytes of an upload's body beyond its file."""
 UPLOADS_AT_ONCE = 64
 """Greatest number of uploads received at a time."""
+_CLOSE = (b"connection", b"close")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -78,19 +79,27 @@ class Guard:
             await self.uploaded()
 
     async def _limited(self, scope: Message, receive: Receive, send: Send, limit: int) -> None:
-        """Pass a request on; once its body exceeds the limit, the application sees a client that has left."""
+        """Pass a request on; once its body exceeds the limit, the application sees a client that has left.
+
+        An answer before the end of the body closes the connection, as the server would read the rest.
+        """
         size, is_answered = 0, False
+        names = {name.lower() for name, _ in scope["headers"]}
+        is_read = not names & {b"content-length", b"transfer-encoding"}
 
         async def counted() -> Message:
-            nonlocal size
+            nonlocal size, is_read
             if size > limit:
                 return {"type": "http.disconnect"}
             message = await receive()
             size += len(message.get("body", b""))
+            is_read = is_read or not message.get("more_body", False)
             return message if size <= limit else {"type": "http.disconnect"}
 
         async def answer(message: Message) -> None:
             nonlocal is_answered
+            if message["type"] == "http.response.start" and not is_read:
+                message["headers"] = [*message.get("headers", []), _CLOSE]
             if size <= limit or is_answered:
                 is_answered = True
                 await send(message)
@@ -142,6 +151,6 @@ def _parsed(address: str) -> SplitResult | None:
 async def _refuse(scope: Message, send: Send, status: int, text: str) -> None:
     if scope["type"] == "websocket":
         return await send({"type": "websocket.close", "code": 1008})
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), _CLOSE]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": f"{text}\n".encode()})

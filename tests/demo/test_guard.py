@@ -17,6 +17,7 @@ class Server:
 
     def __init__(self, host: str = "127.0.0.1", allowed: Sequence[str] = ()) -> None:
         self.seen: list[int] = []
+        self.sent: list[Message] = []
         self.swept = 0
         self.guard = Guard(self.application, host, allowed, MAX_UPLOAD, self.sweep)
 
@@ -29,6 +30,8 @@ class Server:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ConnectionError
+            if message["body"] == b"bad":
+                return await send({"type": "http.response.start", "status": 400})
             size += len(message["body"])
             if not message["more_body"]:
                 break
@@ -45,19 +48,19 @@ class Server:
     ) -> int | str:
         """Return the status of the answer, or the type of the first message to a websocket."""
         left = [*chunks]
-        sent: list[Message] = []
+        self.sent = []
 
         async def receive() -> Message:
             return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
 
         async def send(message: Message) -> None:
-            sent.append(message)
+            self.sent.append(message)
 
         raw = [(name.encode(), value.encode()) for name, value in headers]
         scope: dict[str, Any] = {"type": kind, "method": "POST", "path": path, "headers": raw}
         asyncio.run(self.guard(scope, receive, send))
-        assert not left or sent[0].get("status") != 200
-        return sent[0].get("status", sent[0]["type"])
+        assert not left or self.sent[0].get("status") != 200
+        return self.sent[0].get("status", self.sent[0]["type"])
 
 
 LOCAL = ("host", "127.0.0.1:7860")
@@ -129,6 +132,14 @@ def test_bodies_are_cut_at_the_limit(path: str, limit: int) -> None:
     assert server.ask(LOCAL, ("content-length", "12"), path=path, chunks=[*halves, b"x"]) == 413
     assert server.ask(LOCAL, ("content-length", str(limit + 1)), path=path, chunks=[b"never read"]) == 413
     assert server.seen == [limit]
+
+
+def test_an_answer_before_the_end_of_a_body_closes_the_connection() -> None:
+    server, chunked = Server(), ("transfer-encoding", "chunked")
+    assert server.ask(LOCAL, chunked, chunks=[b"bad", b"more"]) == 400
+    assert (b"connection", b"close") in server.sent[0]["headers"]
+    assert server.ask(LOCAL, chunked, chunks=[b"good", b"more"]) == 200
+    assert server.sent[0]["headers"] == []
 
 
 def test_uploads_are_swept_up_after_and_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
