@@ -11,6 +11,7 @@ VERDICTS = {
 }
 
 LISTS = {
+    "empty": "Folders without images",
     "unmatched": "Missing their counterpart",
     "unreadable": "Unreadable",
     "unequal": "Different sizes",

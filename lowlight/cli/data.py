@@ -19,24 +19,31 @@ app = typer.Typer(
 )
 
 
+Data = Annotated[
+    str, typer.Option(help="Dataset whose layout the folder has, as in data=NAME: lol, sice, fivek, ...")
+]
+
+
 @app.command()
 def check(
     root: Annotated[
         Path, typer.Argument(help="Folder of a paired dataset, such as LOL.", show_default=False)
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    data: Data = "lol",
     everything: Annotated[bool, typer.Option("--all", help="List every finding, not ten per kind.")] = False,
     debug: Debug = False,
 ) -> None:
     """Check a paired dataset for damage, duplicates, mismatched pairs and test scenes in the training split.
 
     Exit status: 0 clean; 3 a scene or file is in two splits; 4 unusable files; 5 mismatched pairs; 1 no
-    dataset found.
+    dataset found, or one without a pair.
     """
     with errors_in_one_line("data check", debug):
         from lowlight.data.audit import audit  # imports torch, which --help need not wait for
+        from lowlight.data.layouts import layout_of
 
-        report = audit(root)
+        report = audit(root, layout=layout_of(data))
     print(json.dumps(report, indent=2) if as_json else describe(report, None if everything else 10))
     raise typer.Exit({"clean": 0, "leaking": 3, "damaged": 4, "suspicious": 5}[report["verdict"]])
 
@@ -83,6 +90,7 @@ def retrieve(
     split: Annotated[
         str, typer.Option(help="Protocol, as in data.split: standard, scene_disjoint or by_file.")
     ] = "standard",
+    data: Data = "lol",
     debug: Debug = False,
 ) -> None:
     """Write the predictions of the no-learning control.
@@ -92,14 +100,18 @@ def retrieve(
     """
     with errors_in_one_line("data retrieve", debug):
         from lowlight.data import PairDataModule  # imports torch, which --help need not wait for
+        from lowlight.data.layouts import layout_of
         from lowlight.data.retrieve import retrieve as write_answers
 
         if out.exists() and any(out.iterdir()):
             raise ValueError(f"{out} is not empty; give another --out")
-        data = PairDataModule(root, split=split, val_fraction=0)  # type: ignore[arg-type]  # checked there
-        answers = write_answers(data, out)
+        layout = layout_of(data)
+        pairs = PairDataModule(root, layout=layout, split=split, val_fraction=0)  # type: ignore[arg-type]  # checked there
+        answers = write_answers(pairs, out)
     print(f"{len(answers)} predictions in {out}; score them:")
-    print(f"lowlight evaluate predictions={out} data=lol data.root={root} data.split={split} output_dir=...")
+    print(
+        f"lowlight evaluate predictions={out} data={data} data.root={root} data.split={split} output_dir=..."
+    )
 
 
 def main() -> None:

@@ -25,13 +25,20 @@ def demo(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 7860,
     max_upload: Annotated[str, typer.Option(help="Largest file to accept.")] = "20MB",
     max_pixels: Annotated[float, typer.Option(help="Largest image to accept, in pixels.")] = 25e6,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Further name under which the page is reached, such as a proxy's; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     trust: Trust = None,
     debug: Debug = False,
 ) -> None:
     """Serve a web page that enhances photographs.
 
-    By default only this machine can open the page. It loads nothing from other servers and sends them
-    nothing. Ctrl-C stops it and deletes the uploads.
+    By default only this machine can open the page, under its address or as localhost. It loads nothing from
+    other servers and sends them nothing. Ctrl-C stops it and deletes the uploads.
     """
 
     def announce(address: str) -> None:
@@ -41,7 +48,7 @@ def demo(
         from lowlight.demo.page import serve  # imports torch, which --help need not wait for
 
         size = read_size(max_upload, "--max-upload", kilo=1024)  # as Gradio counts
-        serve(runs, host, port, size, int(max_pixels), trust or (), announce)
+        serve(runs, host, port, size, int(max_pixels), trust or (), allow_host or (), announce)
 
 
 def main() -> None:

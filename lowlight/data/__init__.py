@@ -2,8 +2,11 @@
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
 from lowlight.data.dataset import EpochSampler, PairDataset
+from lowlight.data.exposures import ExposureFolders
+from lowlight.data.layouts import PairedFolder
+from lowlight.data.listed import ListedPairs
 from lowlight.data.module import PairDataModule
-from lowlight.data.pairs import FilePair, PairedFolder, PairItem, PairSet
+from lowlight.data.pairs import FilePair, PairItem, PairSet
 from lowlight.data.scenes import hold_out, scene_groups, thumbnail
 from lowlight.data.synthetic import DarkenedPhotographs, DarkenedView, darken
 
@@ -12,7 +15,9 @@ __all__ = [
     "DarkenedPhotographs",
     "DarkenedView",
     "EpochSampler",
+    "ExposureFolders",
     "FilePair",
+    "ListedPairs",
     "PairDataModule",
     "PairDataset",
     "PairItem",

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lowlight.data.pairs import PairedFolder, Split, list_images, match
+from lowlight.data.layouts import Layout, PairedFolder
+from lowlight.data.pairs import FilePair, Split, refuse
 from lowlight.data.registration import shift
 from lowlight.data.scenes import SAME_SCENE, scene_groups, standardised, thumbnail
 from lowlight.images import read_rgb
@@ -44,6 +45,7 @@ class _Pair:
     """A decoded pair; ``moved`` is the shift of its dark image, in pixels down and right."""
 
     split: Split
+    scene: str | None
     low: _Image
     high: _Image
     moved: tuple[int, int] | None
@@ -54,6 +56,7 @@ class _Found:
     """Usable pairs and problems found while files were read."""
 
     pairs: list[_Pair] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     unequal: list[str] = field(default_factory=list)
@@ -65,32 +68,40 @@ def published_lol() -> dict[str, str]:
     return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
-def audit(root: Path | str, published: Mapping[str, str] | None = None) -> dict[str, Any]:
+def audit(
+    root: Path | str,
+    published: Mapping[str, str] | None = None,
+    layout: Callable[[Path], Layout] = PairedFolder,
+) -> dict[str, Any]:
     """Check every file of a paired set.
 
     Args:
-        root: Folder in a layout of :class:`lowlight.data.pairs.PairedFolder`, with any of its splits.
+        root: Folder of the set, with any of its splits.
         published: SHA-256 of the published files, keyed by path; by default LOL's.
+        layout: Layout of the folder.
 
     Returns:
         Plain containers. ``verdict`` is the worst finding (see :data:`Verdict`); ``splits`` describes each
-        split (pairs, scenes, exposure); all other keys are lists of findings: ``unmatched``, ``unreadable``,
-        ``unequal`` (sizes differ), ``swapped`` (dark image brighter than its reference), ``exchanged``
-        (another scene's reference fits better), ``misregistered`` (with the shift in pixels), ``identical``
-        (groups of files with equal bytes), ``near_duplicates``, ``leaking_scenes`` and ``leaking_files``
-        (across splits); ``lol`` counts the files with LOL's published bytes.
+        split (pairs, scenes, exposure); all other keys are lists of findings: ``empty`` (folders without
+        images), ``unmatched``, ``unreadable``, ``unequal`` (sizes differ), ``swapped`` (dark image brighter
+        than its reference), ``exchanged`` (another scene's reference fits better), ``misregistered`` (with
+        the shift in pixels), ``identical`` (groups of files with equal bytes), ``near_duplicates``,
+        ``leaking_scenes`` and ``leaking_files`` (across splits); ``lol`` counts the files with LOL's
+        published bytes.
 
     Raises:
-        ValueError: If the folder is missing or in no known layout.
+        ValueError: If the folder is missing, in no known layout, or without any pair.
     """
-    found = _read(PairedFolder(root))
-    images = [image for pair in found.pairs for image in (pair.low, pair.high)]
+    found = _read(layout(Path(root)))
+    # By name, as several dark images may share a reference.
+    images = [*{image.name: image for pair in found.pairs for image in (pair.low, pair.high)}.values()]
     split_of = {image.name: pair.split for pair in found.pairs for image in (pair.low, pair.high)}
-    groups = scene_groups([pair.high.thumbnail for pair in found.pairs], [None] * len(found.pairs))
+    groups = scene_groups([pair.high.thumbnail for pair in found.pairs], [pair.scene for pair in found.pairs])
     identical = _identical(images)
     report: dict[str, Any] = {
         "root": str(root),
         "splits": {split: _describe(split, found.pairs, groups) for split in _SPLITS if _has(split, found)},
+        "empty": found.empty,
         "unmatched": found.unmatched,
         "unreadable": found.unreadable,
         "unequal": found.unequal,
@@ -118,7 +129,7 @@ def audit(root: Path | str, published: Mapping[str, str] | None = None) -> dict[
 def _verdict(report: Mapping[str, Any]) -> Verdict:
     if report["leaking_scenes"] or report["leaking_files"]:
         return "leaking"
-    if report["unmatched"] or report["unreadable"] or report["unequal"]:
+    if report["empty"] or report["unmatched"] or report["unreadable"] or report["unequal"]:
         return "damaged"
     if report["swapped"] or report["exchanged"] or report["misregistered"]:
         return "suspicious"
@@ -129,20 +140,22 @@ def _has(split: Split, found: _Found) -> bool:
     return any(pair.split == split for pair in found.pairs)
 
 
-def _read(folder: PairedFolder) -> _Found:
+def _read(layout: Layout) -> _Found:
     """Decode all files of all splits on all cores, and collect problems."""
     found = _Found()
-    jobs: list[tuple[Split, Path, Path]] = []
+    jobs: list[tuple[Split, FilePair]] = []
     for split in _SPLITS:
-        place = folder.split_folder(split)
-        if place is None:
+        files = layout.find(split)
+        if files is None:
             continue
-        low, high = folder.pair_folders(place)
-        pairs, problems = match(list_images(low), list_images(high))
-        found.unmatched += [f"{place.name}/{problem}" for problem in problems]
-        jobs += [(split, *files) for files in pairs.values()]
+        place = files.place.relative_to(layout.root) if files.place != layout.root else Path()
+        found.empty += files.empty
+        found.unmatched += [f"{place}/{problem}".removeprefix("./") for problem in files.unmatched]
+        jobs += [(split, pair) for pair in files.pairs]
+    if not (jobs or found.unmatched):
+        refuse(layout, [*dict.fromkeys(found.empty)] or ["no pair"], "Give a folder with images.")
     with ThreadPoolExecutor() as pool:
-        for result in pool.map(lambda job: _read_pair(folder.root, *job), jobs):
+        for result in pool.map(lambda job: _read_pair(layout.root, *job), jobs):
             if isinstance(result, _Pair):
                 if result.low.size == result.high.size:
                     found.pairs.append(result)
@@ -154,10 +167,10 @@ def _read(folder: PairedFolder) -> _Found:
     return found
 
 
-def _read_pair(root: Path, split: Split, low: Path, high: Path) -> _Pair | list[str]:
+def _read_pair(root: Path, split: Split, pair: FilePair) -> _Pair | list[str]:
     """Return a decoded pair, or the problems of its files."""
     images, pixels, problems = [], [], []
-    for path in (low, high):
+    for path in (pair.low, pair.high):
         try:
             pixels.append(read_rgb(path))
         except ValueError as error:
@@ -171,7 +184,7 @@ def _read_pair(root: Path, split: Split, low: Path, high: Path) -> _Pair | list[
     if problems:
         return problems
     equal = pixels[0].shape == pixels[1].shape
-    return _Pair(split, images[0], images[1], shift(pixels[0], pixels[1]) if equal else None)
+    return _Pair(split, pair.scene, images[0], images[1], shift(pixels[0], pixels[1]) if equal else None)
 
 
 def _describe(split: Split, pairs: Sequence[_Pair], groups: Sequence[Sequence[int]]) -> dict[str, Any]:

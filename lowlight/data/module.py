@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
 from lowlight.data.dataset import EpochSampler, PairDataset, check_alike, collate
+from lowlight.data.layouts import PairedFolder
 from lowlight.data.mixup import mix
-from lowlight.data.pairs import PairedFolder, PairItem, PairSet, Split, name_sets, refuse
+from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, refuse
 from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides

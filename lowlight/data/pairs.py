@@ -1,4 +1,4 @@
-"""Sets of pairs in folders: layouts, matching of dark images and references, and their errors."""
+"""Pairs of images: their files, the matching of dark images and references, and errors."""
 
 import os
 import re
@@ -16,16 +16,6 @@ from lowlight.decoding.reading import READER, read_size
 from lowlight.images import read_rgb
 
 Split = Literal["train", "val", "test"]
-
-SPLITS: Mapping[str, Sequence[str]] = {
-    "train": ("our485", "train"),
-    "val": ("val", "valid"),
-    "test": ("eval15", "test"),
-}
-"""Folder names of each split, case-insensitive."""
-
-FOLDERS: Sequence[Sequence[str]] = (("low", "high"), ("low", "normal"), ("input", "gt"))
-"""Folder names of dark images and references, case-insensitive."""
 
 
 class PairItem(Protocol):
@@ -150,110 +140,6 @@ def match(low: Sequence[Path], high: Sequence[Path]) -> tuple[dict[str, tuple[Pa
                 problems.append(f"{here} has no counterpart")
     common = sorted(lows.keys() & highs.keys())
     return {stem: (lows[stem][0], highs[stem][0]) for stem in common}, problems
-
-
-def _subfolders(folder: Path) -> dict[str, list[Path]]:
-    found = defaultdict(list)
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            found[path.name.lower()].append(path)
-    return found
-
-
-class PairedFolder:
-    """Pairs of image files in one of the published layouts of paired low-light sets.
-
-    ``root`` has one folder per split (``our485`` or ``train``; ``eval15`` or ``test``; ``val`` or ``valid``
-    if the set has a validation split), each with a folder of dark images and one of references (``low|high``,
-    ``low|normal`` or ``input|gt``); names are case-insensitive. One split suffices.
-
-    Args:
-        root: Folder of the set.
-        splits: Folder names of ``train``, ``val`` and ``test``, for other layouts.
-        folders: Pairs of folder names, dark images first, for other layouts.
-    """
-
-    def __init__(
-        self,
-        root: Path | str,
-        *,
-        splits: Mapping[str, Sequence[str]] = SPLITS,
-        folders: Sequence[Sequence[str]] = FOLDERS,
-    ) -> None:
-        self.root = Path(root).expanduser()
-        self.splits = {split: [name.lower() for name in names] for split, names in splits.items()}
-        self.folders = [(low.lower(), high.lower()) for low, high in folders]
-
-    def __str__(self) -> str:
-        return str(self.root)
-
-    def items(self, split: Split, name: str) -> list[PairItem]:
-        """Return the pairs of a split; empty if the folder has only other splits.
-
-        Raises:
-            ValueError: If the folder is missing, empty or in no known layout, or if files do not match; the
-                message names the first five problems and the remedy.
-        """
-        folder = self.split_folder(split)
-        if folder is None:
-            return []
-        low, high = self.pair_folders(folder)
-        images = {side: list_images(side) for side in (low, high)}
-        if empty := [f"no image in {side}" for side in (low, high) if not images[side]]:
-            refuse(self, empty, f"Put images there; their names end in {', '.join(sorted(SUFFIXES))}.")
-        pairs, problems = match(images[low], images[high])
-        if problems:
-            remedy = (
-                "Every image needs exactly one of the same stem in the other folder: add, rename or remove."
-            )
-            refuse(folder, problems, remedy)
-        return [FilePair(f"{name}/{stem}", *pair) for stem, pair in pairs.items()]
-
-    def split_folder(self, split: Split) -> Path | None:
-        """Return the folder of a split; None if there are only other splits.
-
-        Raises:
-            ValueError: If the set's folder is missing, in no known layout, or has two folders for the split.
-        """
-        if not self.root.is_dir():
-            raise ValueError(f"{self.root}: no such folder; data.root must hold {self._looked_for()}")
-        subfolders = _subfolders(self.root)
-        found = {
-            key: [path for name in names for path in subfolders.get(name, [])]
-            for key, names in self.splits.items()
-        }
-        if not any(found.values()):
-            here = [f"{low}|{high}" for low, high in self.folders if {low, high} <= subfolders.keys()]
-            hint = f"; it holds {here[0]} itself: give its parent folder" if here else ""
-            raise ValueError(f"{self.root}: no known layout, looked for {self._looked_for()}{hint}")
-        folders = found.get(split, [])
-        if len(folders) > 1:
-            names = " and ".join(path.name for path in folders)
-            raise ValueError(f"{self.root}: {names} could all be the {split} split; keep one of them there")
-        return folders[0] if folders else None
-
-    def pair_folders(self, folder: Path) -> tuple[Path, Path]:
-        """Return a split's folders of dark images and of references.
-
-        Raises:
-            ValueError: If there is no such pair of folders, or more than one.
-        """
-        subfolders = _subfolders(folder)
-        found = [
-            (low, high)
-            for low_name, high_name in self.folders
-            for low in subfolders.get(low_name, [])
-            for high in subfolders.get(high_name, [])
-        ]
-        if len(found) != 1:
-            known = ", ".join(f"{low}|{high}" for low, high in self.folders)
-            problem = "more than one pair" if found else "none"
-            raise ValueError(f"{folder}: looked for one pair of folders {known} and found {problem}")
-        return found[0]
-
-    def _looked_for(self) -> str:
-        splits = "|".join(name for names in self.splits.values() for name in names)
-        return f"a folder {splits} with {', '.join(f'{low}|{high}' for low, high in self.folders)} in it"
 
 
 def name_sets(

@@ -1,5 +1,6 @@
 """The web page that enhances photographs, built with Gradio."""
 
+import asyncio
 import html
 import json
 import os
@@ -8,8 +9,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from lowlight.demo.guard import Guard
+from lowlight.demo.store import Store
 from lowlight.demo.uploads import Results, enhance_upload, find_models, loader
 from lowlight.inference.load import DEFAULT
 from lowlight.inference.settings import Settings
@@ -17,7 +20,10 @@ from lowlight.runtimes.enhancer import Enhancer
 
 AT_ONCE = 6
 """Greatest number of methods per upload."""
+QUEUED = 100
+"""Greatest number of uploads that wait to be enhanced."""
 _WELCOME = "Choose a photograph, then press Enhance."
+_UPLOADS = 50  # of the largest size, that are kept
 _CLEANING = (600, 3600)  # every 600 s, files older than 3600 s are deleted
 
 _CSS = """
@@ -38,6 +44,7 @@ def serve(
     max_upload: int,
     max_pixels: int,
     trust: Sequence[str] = (),
+    allow_hosts: Sequence[str] = (),
     announce: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve the page until the process is interrupted.
@@ -49,6 +56,7 @@ def serve(
         max_upload: Largest upload in bytes.
         max_pixels: Largest photograph in pixels.
         trust: Packages beyond torch and lowlight that the checkpoints may use.
+        allow_hosts: Further names under which the page is reached, such as a proxy's.
         announce: Called with the page's address once it can be opened.
 
     Raises:
@@ -61,9 +69,10 @@ def serve(
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
         os.environ["NO_PROXY"] = "*"  # keeps its health check of its own server off a proxy
         settings = Settings(max_pixels=max_pixels)
-        page = build(models, loader(models, trust=trust), settings, max_upload, Path(folder))
+        store = Store(Path(folder), _UPLOADS * max_upload)
+        page = build(models, loader(models, trust=trust), settings, max_upload, store)
         try:
-            _launch(page, host, port, max_upload)
+            _launch(page, host, port, max_upload, store, allow_hosts)
         except OSError:
             raise ValueError(f"cannot listen on {host}, port {port}; give another --port or --host") from None
         try:
@@ -73,10 +82,17 @@ def serve(
             page.close(verbose=False)
 
 
-def _launch(page: Any, host: str, port: int, max_upload: int) -> None:
+def _launch(
+    page: Any, host: str, port: int, max_upload: int, store: Store, allow_hosts: Sequence[str]
+) -> None:
     """Start the server without any feature that contacts other machines."""
     from gradio.themes import Default
+    from starlette.middleware import Middleware
 
+    async def sweep() -> None:
+        await asyncio.to_thread(store.sweep)
+
+    guard = Middleware(Guard, host, allow_hosts, max_upload, sweep)
     page.launch(
         server_name=f"[{host}]" if ":" in host else host,  # IPv6
         server_port=port,
@@ -90,6 +106,7 @@ def _launch(page: Any, host: str, port: int, max_upload: int) -> None:
         pwa=False,
         mcp_server=False,
         state_session_capacity=200,
+        app_kwargs={"middleware": [guard]},
         prevent_thread_lock=True,
         css=_CSS,
         theme=Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -101,7 +118,7 @@ def build(
     load: Callable[[str], Enhancer],
     settings: Settings,
     max_upload: int,
-    folder: Path,
+    store: Store,
 ) -> Any:
     """Lay out the page and connect its components.
 
@@ -110,7 +127,7 @@ def build(
         load: Loads a model by name.
         settings: Its ``max_pixels`` limits the size of photographs.
         max_upload: Largest upload in bytes, as the page states it.
-        folder: Gradio's folder of temporary files.
+        store: The temporary files.
 
     Returns:
         A ``gradio.Blocks``, ready to launch.
@@ -169,18 +186,31 @@ def build(
             visible=False,
         )
 
-        def enhance(path: str | None, chosen: list[str], share: float, safe: bool) -> list[Any]:
-            if not (path and chosen):
-                remedy = "Choose a photograph first." if chosen else "Choose at least one method."
+        def enhance(
+            path: str | None, chosen: list[str], share: float, safe: bool, request: gr.Request
+        ) -> list[Any]:
+            chosen = list(dict.fromkeys(chosen or []))
+            if remedy := _remedy(path, chosen):
                 return [None, _as_html(remedy, refused=True), *_nothing()]
-            one = Settings(share, safe, settings.max_pixels)
+            source, session = Path(cast(str, path)), str(request.session_hash)
+            store.hold(session, source)
             try:
-                made = enhance_upload(Path(path), chosen, load, one, Path(tempfile.mkdtemp(dir=folder)))
+                one = Settings(share, safe, settings.max_pixels)
+                made = enhance_upload(source, chosen, load, one, store.new_results(session))
             except ValueError as error:
                 return [None, _as_html(str(error), refused=True), *_nothing()]
+            finally:
+                store.sweep()
             if not made.results:
                 return [None, _as_html(*made.remarks, refused=True), *_nothing()]
             return [made, _as_html(*made.remarks or ("Done.",)), *_show_all(made)]
+
+        def hold(path: str | None, request: gr.Request) -> None:
+            if path:
+                store.hold(str(request.session_hash), Path(path))
+
+        def end(request: gr.Request) -> None:
+            store.drop(str(request.session_hash))
 
         def choose_shown(made: Results | None, name: str) -> list[Any]:
             one = next((one for one in made.results if one.name == name), None) if made else None
@@ -196,10 +226,23 @@ def build(
             show_progress_on=[message],
             api_visibility="private",
         )
+        upload.upload(hold, [upload], None, queue=False, show_progress="hidden", api_visibility="private")
         upload.change(None, None, message, js=f"() => {json.dumps(_as_html(_WELCOME))}")
         shown.input(choose_shown, [kept, shown], [slider, histogram], api_visibility="private")
-    page.queue(max_size=20)
+        page.unload(end)
+    page.queue(max_size=QUEUED)
     return page
+
+
+def _remedy(path: str | None, chosen: Sequence[str]) -> str | None:
+    """Return what to choose before anything is enhanced, or None."""
+    if not chosen:
+        return "Choose at least one method."
+    if len(chosen) > AT_ONCE:
+        return f"Choose up to {AT_ONCE} methods."
+    if not path:
+        return "Choose a photograph first."
+    return None if Path(path).exists() else "The photograph has been deleted; choose it again."
 
 
 def _show_all(made: Results) -> list[Any]:

@@ -129,7 +129,7 @@ def enhance_upload(
 
     Args:
         source: Uploaded file.
-        names: Names of the methods, as ``load`` takes them.
+        names: Names of the methods, as ``load`` takes them; each is used once.
         load: Loads a method by name.
         settings: Strength, fail-safe and size limit.
         folder: Folder to write the files to.
@@ -143,13 +143,13 @@ def enhance_upload(
         raise ValueError(refusal(source, error)) from error
     before, results, remarks = folder / "before.png", [], [f"Note: {note}." for note in photo.notes]
     write_preview(photo, before)
-    for number, name in enumerate(names):
+    for number, name in enumerate(dict.fromkeys(names)):
         place = folder / str(number)
         place.mkdir()
         try:
             result, said = _enhance(source, photo, name, load(name), settings, place)
-        except (OSError, ValueError, RuntimeError, MemoryError) as error:
-            remarks.append(f"{name} failed: {' '.join(str(error).split()) or 'it ran out of memory'}.")
+        except Exception as error:  # a model file may raise anything
+            remarks.append(f"{name} failed: {_reason(error)}.")
             continue
         results.append(result)
         remarks += said
@@ -177,6 +177,13 @@ def _enhance(
     level = f"mean {mean_luma(enhanced.pixels):.2f}"
     caption = f"{name} · {milliseconds:.0f} ms · {level}" if reason is None else f"{name} · original kept"
     return Result(name, caption, preview, histogram, None if reason else download), remarks
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's message in one line."""
+    if isinstance(error, MemoryError):
+        return "it ran out of memory"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def refusal(source: Path, error: Exception) -> str:

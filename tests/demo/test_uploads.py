@@ -1,5 +1,7 @@
 """Uploads: the models to choose from, and what is made of a photograph."""
 
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,3 +180,42 @@ def test_a_truncated_photograph_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^cut\.png cannot be enhanced: broken") as refused:
         enhance_upload(source, ["gamma"], loader(CLASSICAL), Settings(), tmp_path)
     assert str(tmp_path) not in str(refused.value)
+
+
+def header_only(width: int, height: int) -> bytes:
+    """Return the beginning of a PNG file, whose pixels would take minutes."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = struct.pack(">I", 100_000) + b"IDAT" + bytes(100_000)
+    check = struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + check + pixels
+
+
+def test_too_many_pixels_are_refused_before_any_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(_: object) -> None:
+        pytest.fail("decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    for width, height in ((15_000, 15_000), (5_001, 5_000)):
+        source = tmp_path / "vast.png"
+        source.write_bytes(header_only(width, height))
+        with pytest.raises(ValueError, match=r"^vast\.png cannot be enhanced: more than 25 megapixels\.$"):
+            enhance_upload(source, ["gamma"], loader(CLASSICAL), Settings(max_pixels=25_000_000), tmp_path)
+
+
+def test_each_method_is_used_once(tmp_path: Path) -> None:
+    made = enhance_upload(dark(tmp_path / "a.png"), ["gamma"] * 200, loader(CLASSICAL), Settings(), tmp_path)
+    assert [one.name for one in made.results] == ["gamma"]
+
+
+@pytest.mark.parametrize("error", [TypeError("an int, no dict"), AttributeError(), KeyError("recipe")])
+def test_whatever_a_model_raises_is_its_own_failure(tmp_path: Path, error: Exception) -> None:
+    def load(name: str) -> Enhancer:
+        if name == "bad":
+            raise error
+        return loader(CLASSICAL)(name)
+
+    made = enhance_upload(dark(tmp_path / "a.png"), ["bad", "gamma"], load, Settings(), tmp_path)
+    assert [one.name for one in made.results] == ["gamma"]
+    assert made.remarks == (f"bad failed: {str(error) or type(error).__name__}.",)

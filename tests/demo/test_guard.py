@@ -1,0 +1,155 @@
+"""Requests of other sites and bodies beyond the limit are refused before the page sees them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from lowlight.demo import guard
+from lowlight.demo.guard import ENVELOPE, MAX_BODY, Guard, Message, Receive, Send
+
+MAX_UPLOAD = 50_000
+
+
+class Server:
+    """A guarded application that reads every body whole and notes its size."""
+
+    def __init__(self, host: str = "127.0.0.1", allowed: Sequence[str] = ()) -> None:
+        self.seen: list[int] = []
+        self.sent: list[Message] = []
+        self.swept = 0
+        self.guard = Guard(self.application, host, allowed, MAX_UPLOAD, self.sweep)
+
+    async def sweep(self) -> None:
+        self.swept += 1
+
+    async def application(self, scope: Message, receive: Receive, send: Send) -> None:
+        size = 0
+        while scope["type"] == "http":
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionError
+            if message["body"] == b"bad":
+                return await send({"type": "http.response.start", "status": 400})
+            size += len(message["body"])
+            if not message["more_body"]:
+                break
+        self.seen.append(size)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def ask(
+        self,
+        *headers: tuple[str, str],
+        path: str = "/gradio_api/queue/join",
+        chunks: Sequence[bytes] = (b"",),
+        kind: str = "http",
+    ) -> int | str:
+        """Return the status of the answer, or the type of the first message to a websocket."""
+        left = [*chunks]
+        self.sent = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+        async def send(message: Message) -> None:
+            self.sent.append(message)
+
+        raw = [(name.encode(), value.encode()) for name, value in headers]
+        scope: dict[str, Any] = {"type": kind, "method": "POST", "path": path, "headers": raw}
+        asyncio.run(self.guard(scope, receive, send))
+        assert not left or self.sent[0].get("status") != 200
+        return self.sent[0].get("status", self.sent[0]["type"])
+
+
+LOCAL = ("host", "127.0.0.1:7860")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [LOCAL],
+        [("host", "localhost:7860")],
+        [("host", "[::1]:7860")],
+        [LOCAL, ("origin", "http://127.0.0.1:7860")],
+        [("Host", "LocalHost"), ("Origin", "http://localhost")],
+        [("host", "localhost"), ("origin", "https://localhost")],
+    ],
+)
+def test_the_page_itself_is_answered(headers: list[tuple[str, str]]) -> None:
+    assert Server().ask(*headers) == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("host", "evil.example:7860")],
+        [("host", "127.0.0.1.evil.example")],
+        [("host", "localhost.evil.example:7860")],
+        [("host", "evil.example@127.0.0.1")],
+        [("host", "192.0.2.7:7860")],
+        [("host", "127.0.0.1:port")],
+        [LOCAL, ("host", "evil.example")],
+        [LOCAL, ("origin", "http://evil.example")],
+        [LOCAL, ("origin", "http://127.0.0.1:8888")],
+        [LOCAL, ("origin", "http://localhost:7860")],
+        [LOCAL, ("origin", "null")],
+        [LOCAL, ("origin", "")],
+        [LOCAL, ("origin", "file://127.0.0.1:7860")],
+        [("host", "evil.example"), ("origin", "http://evil.example")],
+    ],
+)
+def test_other_sites_are_refused(headers: list[tuple[str, str]]) -> None:
+    server = Server()
+    assert server.ask(*headers) == 403
+    assert server.ask(*headers, path="/gradio_api/upload") == 403
+    assert server.ask(*headers, kind="websocket") == "websocket.close"
+    assert server.seen == []
+
+
+def test_a_server_for_all_is_reached_by_address_and_by_allowed_names() -> None:
+    server = Server("0.0.0.0", ["Demo.Example"])
+    assert server.ask(("host", "192.0.2.7:7860"), ("origin", "http://192.0.2.7:7860")) == 200
+    assert server.ask(("host", "demo.example"), ("origin", "https://demo.example")) == 200
+    assert server.ask(("host", "192.0.2.7:7860"), ("origin", "https://demo.example")) == 200  # a proxy's page
+    assert server.ask(("host", "evil.example")) == 403
+    assert server.ask(("host", "192.0.2.7:7860"), ("origin", "http://192.0.2.8:7860")) == 403
+    assert Server("box.lan").ask(("host", "box.lan:7860")) == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [("/gradio_api/queue/join", MAX_BODY), ("/gradio_api/upload", MAX_UPLOAD + ENVELOPE)],
+)
+def test_bodies_are_cut_at_the_limit(path: str, limit: int) -> None:
+    server = Server()
+    halves = [bytes(limit // 2), bytes(limit - limit // 2)]
+    assert server.ask(LOCAL, path=path, chunks=halves) == 200
+    assert server.seen == [limit]
+    assert server.ask(LOCAL, path=path, chunks=[*halves, b"x", b"never read"]) == 413
+    assert server.ask(LOCAL, ("content-length", "12"), path=path, chunks=[*halves, b"x"]) == 413
+    assert server.ask(LOCAL, ("content-length", str(limit + 1)), path=path, chunks=[b"never read"]) == 413
+    assert server.seen == [limit]
+
+
+def test_an_answer_before_the_end_of_a_body_closes_the_connection() -> None:
+    server, chunked = Server(), ("transfer-encoding", "chunked")
+    assert server.ask(LOCAL, chunked, chunks=[b"bad", b"more"]) == 400
+    assert (b"connection", b"close") in server.sent[0]["headers"]
+    assert server.ask(LOCAL, chunked, chunks=[b"good", b"more"]) == 200
+    assert server.sent[0]["headers"] == []
+
+
+def test_uploads_are_swept_up_after_and_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    server.ask(LOCAL)
+    assert server.swept == 0
+    server.ask(LOCAL, path="/gradio_api/upload")
+    server.ask(LOCAL, path="/gradio_api/upload", chunks=[bytes(MAX_UPLOAD + ENVELOPE + 1)])
+    assert server.swept == 2
+    assert server.guard.uploads == 0
+    monkeypatch.setattr(guard, "UPLOADS_AT_ONCE", 0)
+    assert server.ask(LOCAL, path="/gradio_api/upload") == 503
+    assert server.ask(LOCAL) == 200
