@@ -9,10 +9,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 _LONGEST_NAME = 255
 """Longest file name of common file systems, in bytes."""
+
+_DEEPEST = 64
+"""Deepest nesting of a YAML file."""
 
 
 @contextmanager
@@ -60,10 +63,36 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: If the file is missing or no JSON.
     """
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not readable ({error}); the run in this folder is not whole") from error
-    return values
+    return cast(dict[str, Any], values)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping, such as the config of a run, as plain containers; no interpolation is resolved.
+
+    Raises:
+        ValueError: If it is missing, no YAML mapping, nested too deeply or uses anchors, which can make a
+            small file fill the memory, or tags.
+    """
+    import yaml  # type: ignore[import-untyped]  # comes with omegaconf
+    from omegaconf import OmegaConf
+
+    try:
+        depth = 0
+        for event in yaml.parse(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
+                raise ValueError("anchors are not read" if depth <= _DEEPEST else "nested too deeply")
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        if not isinstance(content, dict):
+            raise ValueError("not a mapping")
+    except Exception as error:  # the YAML parser's and OmegaConf's errors share no base
+        raise ValueError(f"{path}: not a readable config ({shortened(str(error))})") from error
+    return {str(key): value for key, value in content.items()}
 
 
 def _valid(value: Any) -> Any:
@@ -79,3 +108,9 @@ def _valid(value: Any) -> Any:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its type where the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """Return a text in one line, cut to a length in characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]} ..."
