@@ -1,6 +1,5 @@
 """Finished run folders, read and checked to be comparable."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lowlight.files import read_json, read_yaml
+from lowlight.files import read_json, read_table, read_yaml
 from lowlight.images import read_rgb
 
 Curve = dict[int, float]
@@ -182,11 +181,13 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _read_rows(path: Path, key: str) -> list[dict[str, str]]:
     """Read the rows of a CSV file with a column ``key``."""
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if key not in (reader.fieldnames or ()):
-            raise ValueError(f"{path}: no column {key!r}; {REMEDY}")
-        return list(reader)
+    try:
+        rows = read_table(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; {REMEDY}") from error
+    if not all(key in row for row in rows):
+        raise ValueError(f"{path}: no column {key!r}; {REMEDY}")
+    return rows
 
 
 def _numbers_by(rows: Sequence[Mapping[str, str]], key: str, path: Path) -> dict[str, dict[str, float]]:
