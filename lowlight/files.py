@@ -6,13 +6,23 @@ import json
 import math
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 _LONGEST_NAME = 255
 """Longest file name of common file systems, in bytes."""
+
+_DEEPEST = 64
+"""Deepest nesting of a YAML file."""
+
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories: control, surrogate, and separators of lines and paragraphs."""
+
+_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that change the direction of the text after them."""
 
 
 @contextmanager
@@ -41,11 +51,59 @@ def write_text(path: Path, text: str) -> None:
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """Write rows as CSV, whole or not at all; by default with the columns of the first row."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    columns = columns or list(rows[0])
+    write_text(path, to_csv([columns, *([row.get(column, "") for column in columns] for row in rows)]))
+
+
+def to_csv(rows: Iterable[Iterable[Any]]) -> str:
+    """Format rows as CSV; a text that a spreadsheet would run is preceded by an apostrophe.
+
+    Such a text begins with ``=``, ``+``, ``-``, ``@`` or white space, and is no number. :func:`read_table`
+    removes the apostrophe.
+    """
+    lines = []
+    for row in rows:
+        line = io.StringIO()
+        writer = csv.writer(line, lineterminator="\r\n")  # so that cells with either are quoted
+        writer.writerow([_guarded(cell) if isinstance(cell, str) else cell for cell in row])
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Read the rows of a file of :func:`write_table` as texts, keyed by column.
+
+    Raises:
+        ValueError: If it is no CSV file, or a row is longer or shorter than the head.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            head, *rows = [[_unguarded(cell) for cell in row] for row in csv.reader(file) if row] or [[]]
+        if any(len(row) != len(head) for row in rows):
+            raise ValueError("its rows differ in length")
+        return [dict(zip(head, row, strict=True)) for row in rows]
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"{path}: not a readable table ({error})") from error
+
+
+def _guarded(text: str) -> str:
+    return f"'{text}" if _is_run(text) else text
+
+
+def _unguarded(text: str) -> str:
+    return text[1:] if text.startswith("'") and _is_run(text) else text
+
+
+def _is_run(text: str) -> bool:
+    """Return whether a spreadsheet would run a text, or would without the apostrophes it begins with."""
+    text = text.lstrip("'")
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", " ")):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -60,10 +118,36 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: If the file is missing or no JSON.
     """
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not readable ({error}); the run in this folder is not whole") from error
-    return values
+    return cast(dict[str, Any], values)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping, such as the config of a run, as plain containers; no interpolation is resolved.
+
+    Raises:
+        ValueError: If it is missing, no YAML mapping, nested too deeply or uses anchors, which can make a
+            small file fill the memory, or tags.
+    """
+    import yaml  # type: ignore[import-untyped]  # comes with omegaconf
+    from omegaconf import OmegaConf
+
+    try:
+        depth = 0
+        for event in yaml.parse(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
+                raise ValueError("anchors are not read" if depth <= _DEEPEST else "nested too deeply")
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        if not isinstance(content, dict):
+            raise ValueError("not a mapping")
+    except Exception as error:  # the YAML parser's and OmegaConf's errors share no base
+        raise ValueError(f"{path}: not a readable config ({shortened(str(error))})") from error
+    return {str(key): value for key, value in content.items()}
 
 
 def _valid(value: Any) -> Any:
@@ -79,3 +163,23 @@ def _valid(value: Any) -> Any:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its type where the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """Return a text in one line, cut to a length in characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]} ..."
+
+
+def printable(text: str) -> str:
+    """Return a text for a terminal, with control characters, and those that reorder text, escaped.
+
+    File names and the words of strangers' files may hold sequences that move the cursor, set the title or
+    hide what follows.
+    """
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if char in _REORDERING or unicodedata.category(char) in _UNPRINTABLE
+        else char
+        for char in text
+    )

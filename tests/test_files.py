@@ -1,10 +1,11 @@
+import csv
 import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from lowlight.files import first_line, whole, write_table
+from lowlight.files import first_line, printable, read_table, whole, write_table
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
@@ -66,3 +67,57 @@ def test_a_table_has_the_columns_of_its_first_row(tmp_path: Path) -> None:
 def test_an_error_without_words_is_named_by_its_type() -> None:
     assert first_line(ValueError("one\ntwo")) == "one"
     assert first_line(MemoryError()) == "MemoryError"
+
+
+RUN = ["=1+1", "+cmd", "-x", "@SUM(A1)", "\t=1", "\r=1", " =1", "'=1", "''=1", "-1-1", "=HYPERLINK(0)", "--5"]
+PLAIN = [
+    "a",
+    "",
+    "1.5",
+    "-1.5",
+    "+3",
+    "-1e-05",
+    "-inf",
+    "nan",
+    "it's",
+    "'quoted'",
+    "a=1",
+    "x@y",
+    "ü",
+    "a\n=b",
+]
+
+
+def test_texts_that_a_spreadsheet_would_run_are_kept_from_it_and_read_back(tmp_path: Path) -> None:
+    rows = [{"=name": text, "value": -0.5} for text in (*RUN, *PLAIN)]
+    write_table(tmp_path / "a.csv", rows)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        head, *cells = csv.reader(file)
+    assert head == ["'=name", "value"]
+    assert [cell for cell, _ in cells] == [f"'{text}" for text in RUN] + PLAIN
+    assert read_table(tmp_path / "a.csv") == [{"=name": text, "value": "-0.5"} for text in (*RUN, *PLAIN)]
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1\n", b"a,b\n1,2,3\n", b"a\n\xff\n"])
+def test_a_damaged_table_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.csv: not a readable table"):
+        read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a b-ü.jpg", "a b-ü.jpg"),
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("\x9b31m", "\\x9b31m"),
+        ("two\nlines\r", "two\\nlines\\r"),
+        ("gpj.\u202egnp", "gpj.\\u202egnp"),
+        ("\u2028", "\\u2028"),
+        ("\udcff", "\\udcff"),
+        ("\U0001f469\u200d\U0001f467", "\U0001f469\u200d\U0001f467"),
+    ],
+)
+def test_control_characters_do_not_reach_a_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown

@@ -8,7 +8,7 @@ from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.early_stopping import StaysStopped
 from lowlight.callbacks.learning_rate import LearningRate
 from lowlight.callbacks.pictures import EnhancedImages, ProgressPictures, TestPictures
-from lowlight.callbacks.resuming import EpochSeed, MovedFolder
+from lowlight.callbacks.resuming import CurvesFirst, EpochSeed, MovedFolder
 from lowlight.callbacks.samples import Samples
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.callbacks.weight_averaging import ExponentialAverage
@@ -17,6 +17,7 @@ from lowlight.loggers.curves import CurveLogger  # its name in release 0.1.0
 __all__ = [
     "AtomicCheckpointIO",
     "CurveLogger",
+    "CurvesFirst",
     "EnhancedImages",
     "EpochSeed",
     "ExponentialAverage",

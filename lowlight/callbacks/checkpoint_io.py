@@ -38,9 +38,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                     file.flush()
                     os.fsync(file.fileno())
                 if target.name == LAST and target.exists():
-                    target.replace(target.with_name(PREVIOUS))
+                    _keep(target, target.with_name(PREVIOUS))
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
             reason = getattr(error, "strerror", None) or (error.__context__ or error)
             raise OSError(
                 f"cannot write {target} ({reason}); the old file is intact: free space, then resume=auto"
             ) from error
+
+
+def _keep(target: Path, previous: Path) -> None:
+    """Give a file a second name, so that it has the first at any time; rename it where that is impossible."""
+    try:
+        with whole(previous) as second:
+            os.link(target, second)
+    except OSError:
+        target.replace(previous)

@@ -8,6 +8,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
+from lowlight.loggers.curves import CurveLogger
+
 
 class EpochSeed(Callback):
     """Seed the global generators at the start of each epoch from the run's seed and the epoch.
@@ -26,6 +28,26 @@ class EpochSeed(Callback):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
+
+
+class CurvesFirst(Callback):
+    """Write an epoch's row of ``metrics.csv`` before its checkpoint.
+
+    Lightning logs the training scores after the checkpoint is written; a process killed between the two would
+    continue with the next epoch, and the row would stay half empty.
+    """
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Write the epoch's training scores; those of a validation are written when it ends."""
+        scores = {
+            key: float(value) for key, value in trainer.logged_metrics.items() if key.startswith("train/")
+        }
+        for logger in trainer.loggers:
+            if isinstance(logger, CurveLogger):
+                logger.log_metrics({**scores, "epoch": trainer.current_epoch})
+                logger.save()
 
 
 class MovedFolder(Callback):

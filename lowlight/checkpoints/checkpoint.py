@@ -1,6 +1,7 @@
 """Checkpoint files, read as plain data."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,10 +35,11 @@ def read(path: Path) -> dict[str, Any]:
     """Read a checkpoint as plain data; no code in it is run.
 
     Raises:
-        ValueError: If the file is missing, truncated, holds code, or is no Lightning checkpoint.
+        ValueError: If the file is missing, truncated, damaged, holds code, or is no Lightning checkpoint.
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such checkpoint")
+    _check_archive(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -46,7 +48,33 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not a checkpoint ({first_line(error)})") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path}: not a Lightning checkpoint (no state_dict)")
+    weights = checkpoint["state_dict"]
+    if not isinstance(weights, dict):
+        raise ValueError(f"{path}: refused, its state_dict is a {type(weights).__name__}, not a mapping")
+    for name, weight in weights.items():
+        if not (isinstance(name, str) and isinstance(weight, Tensor)):
+            raise ValueError(f"{path}: refused, its state_dict holds what is no named tensor: {name!r}")
     return checkpoint
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse a file that is no zip archive of torch's, unpacks to more than its size, or has flipped bytes.
+
+    Torch compares no checksums. Doing so takes about a second per gigabyte.
+
+    Raises:
+        ValueError: If it is one of these.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+            if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
+                raise ValueError("it would unpack to more than its size")
+            if damaged := archive.testzip():
+                raise ValueError(f"damaged: the checksum of {damaged} differs")
+    except Exception as error:  # broken bytes raise errors of many types
+        raise ValueError(f"{path}: not a checkpoint ({first_line(error)})") from error
 
 
 def read_checkpoint(path: Path) -> Saved:

@@ -1,16 +1,19 @@
 """Trained methods by path: checkpoints, run folders, pretrained folders."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+import torch
+from hydra.errors import InstantiationException
 from torch import nn
 
 from lowlight.checkpoints.checkpoint import Saved, best_of, read_checkpoint
 from lowlight.checkpoints.pretrained import WEIGHTS, locate, read_pretrained
 from lowlight.checkpoints.recipe import build, check_recipe
-from lowlight.files import first_line
+from lowlight.checkpoints.sizes import check_size, load_weights
+from lowlight.files import read_yaml, shortened
 from lowlight.methods import Method, Supervised
 
 
@@ -55,25 +58,47 @@ def restore(saved: Saved, net: nn.Module | None = None, trust: Sequence[str] = (
         ValueError: If there is neither a recipe nor a network, the recipe is not trusted, or weights do not
             fit.
     """
-    weights = saved.weights
     if saved.recipe is not None:
         check_recipe(saved.recipe, saved.recipe_file, trust)
-        method = build(saved.recipe)
+        with _naming(saved.recipe_file):
+            if not trust:  # who trusts the recipe's author need not compare sizes
+                check_size(saved)
+            method = _built(saved.recipe)
     elif net is not None:
         method = Supervised(net)
-        weights = {key: weight for key, weight in weights.items() if key.startswith("net.")}
+        ours = {key: weight for key, weight in saved.weights.items() if key.startswith("net.")}
+        saved = saved._replace(weights=ours)
     else:
         raise ValueError(
             f"{saved.recipe_file}: holds no recipe, its method was built by hand: pass the network, "
             "load(path, net=...)"
         )
-    try:
-        (method.net if saved.net_only else method).load_state_dict(weights)
-    except RuntimeError as error:
-        whose = "network" if saved.recipe is None else "recipe"
-        problem = f"weights do not fit the {whose}: {first_line(error)}"
-        raise ValueError(f"{saved.weights_file}: {problem}") from error
+    load_weights(method.net if saved.net_only else method, saved)
     return method.eval()
+
+
+def _built(recipe: Any) -> Method:
+    """Build a method; one without weights is tried on a small image, as only its arguments can be wrong."""
+    method = build(recipe)
+    if not method.learns:
+        low = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+        if method.enhance(low).shape != low.shape:
+            raise ValueError("it does not keep the size of an image")
+    return method
+
+
+@contextmanager
+def _naming(source: Path) -> Iterator[None]:
+    """Turn whatever building a recipe raises into one line that names its file."""
+    try:
+        yield
+    except Exception as error:  # its arguments are a stranger's, and so may be the error
+        cause: BaseException = error
+        while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        said = shortened(str(cause)) or type(cause).__name__
+        named = said.startswith(str(source.parent))
+        raise ValueError(said if named else f"{source}: its recipe cannot be built: {said}") from error
 
 
 def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
@@ -103,19 +128,36 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
     Raises:
         ValueError: As by :func:`load`, or if the folder holds no run.
     """
-    run = Path(run)
-    if best_of(run).exists():
-        return load(run, trust=trust)
-    if not (run / "config.yaml").exists():
-        raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")
-    config = cast(DictConfig, OmegaConf.load(run / "config.yaml"))
-    if checkpoint := config.get("checkpoint"):
-        return load_method(checkpoint, trust)
-    if config.get("method") is None:
+    run, above = Path(run), set[Path]()
+    while not best_of(run).exists():
+        if not (run / "config.yaml").exists():
+            raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")
+        config = read_yaml(run / "config.yaml")
+        checkpoint = config.get("checkpoint")
+        if not checkpoint:
+            return _without_weights(run, config, trust)
+        if not isinstance(checkpoint, str):
+            raise ValueError(f"{run}: its config.yaml names as its checkpoint what is no path")
+        above.add(run.resolve())
+        scored = locate(checkpoint)
+        if scored.resolve() in above:
+            raise ValueError(
+                f"{run}: its config.yaml names {checkpoint} as its checkpoint, which leads back to it"
+            )
+        if not scored.is_dir() or (scored / WEIGHTS).exists():
+            return load_method(scored, trust)
+        run = scored
+    return load(run, trust=trust)
+
+
+def _without_weights(run: Path, config: Mapping[str, Any], trust: Sequence[str]) -> Method:
+    """Build the method of a run that trained nothing from its config."""
+    recipe = config.get("method")
+    if recipe is None:
         raise ValueError(f"{run}: no method here; what was scored there are images that somebody saved")
-    recipe = cast(dict[str, Any], OmegaConf.to_container(config.method))
     check_recipe(recipe, run / "config.yaml", trust)
-    method = build(recipe)
+    with _naming(run / "config.yaml"):
+        method = _built(recipe)
     if method.learns:
         raise ValueError(f"{run}: no checkpoint in it: the run was stopped before its first epoch was saved")
     return method.eval()

@@ -95,8 +95,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: no JSON ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: no JSON ({first_line(error)})") from error
     if not (isinstance(config, dict) and isinstance(config.get("recipe"), dict)):
         raise ValueError(
             f"{path}: holds no recipe; not written by lowlight.checkpoints.pretrained.save_pretrained"

@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lowlight.files import first_line
+from lowlight.files import first_line, shortened
 from lowlight.methods import Method
 
 ALLOWED: Mapping[str, type | None] = {
@@ -32,6 +32,17 @@ ALLOWED: Mapping[str, type | None] = {
 
 The modules inside ``lowlight.networks`` and ``lowlight.methods`` count as well.
 """
+
+_HYDRA_KEYS = {"_target_": str, "_partial_": bool, "_recursive_": bool, "_convert_": str, "_args_": list}
+"""Types of the keys that Hydra interprets."""
+
+_CONVERSIONS = ("none", "partial", "object", "all")
+
+_DEEPEST = 32
+"""Largest depth of a recipe; those of ``conf/method`` are at most 5 deep."""
+
+_MOST_VALUES = 10_000
+"""Most values in a recipe; those of ``conf/method`` have about 30."""
 
 
 def build(recipe: DictConfig | Mapping[str, Any]) -> Method:
@@ -81,8 +92,11 @@ def check_recipe(recipe: Any, source: Path, trust: Sequence[str] = ()) -> None:
     Raises:
         ValueError: Naming the first target that is not allowed, or what is no plain container.
     """
-    for target in _targets(recipe, source):
-        if not (_is_of(target, trust) or _is_allowed(target)):
+    if type(recipe) is not dict:
+        raise ValueError(f"{source}: its recipe is a {type(recipe).__name__}, not a mapping")
+    for _, node in walk(recipe, source):
+        target = node.get("_target_") if type(node) is dict else None
+        if target is not None and not (_is_of(target, trust) or _is_allowed(target)):
             package = target.split(".")[0]
             raise ValueError(
                 f"{source}: its recipe calls {target}, which is not trusted; if you trust its author, "
@@ -90,25 +104,52 @@ def check_recipe(recipe: Any, source: Path, trust: Sequence[str] = ()) -> None:
             )
 
 
-def _targets(node: Any, source: Path) -> Iterator[str]:
-    """Yield every target of a recipe, refusing whatever Hydra might turn into one later."""
-    if isinstance(node, str) and "${" in node:
-        raise ValueError(f"{source}: its recipe holds an interpolation, {node}; recipes are stored resolved")
-    if type(node) is dict:
-        if "_target_" in node:
-            if type(node["_target_"]) is not str:
-                raise ValueError(f"{source}: its recipe calls what is no name: {node['_target_']!r}")
-            yield node["_target_"]
-        for key, child in node.items():
-            yield from _targets(key, source)
-            yield from _targets(child, source)
-    elif type(node) is list:
-        for child in node:
-            yield from _targets(child, source)
-    elif node is not None and type(node) not in (str, int, float, bool):
-        raise ValueError(
-            f"{source}: its recipe holds a {type(node).__name__}; plain containers are allowed only"
-        )
+def walk(recipe: Any, source: Path) -> Iterator[tuple[str, Any]]:
+    """Yield each value of a recipe with the target of the node that it is an argument of, or "".
+
+    Raises:
+        ValueError: If it is nested too deeply or too large, as one that contains itself is, or holds what is
+            no plain data, or what Hydra would turn into a call later.
+    """
+    values: list[tuple[str, Any, int]] = [("", recipe, 0)]
+    for _ in range(_MOST_VALUES):
+        if not values:
+            return
+        target, node, depth = values.pop()
+        if depth > _DEEPEST:
+            raise ValueError(f"{source}: its recipe is nested more than {_DEEPEST} levels deep")
+        if type(node) is dict:
+            target = _check_keys(node, source) or target
+            values += [(target, child, depth + 1) for child in reversed(node.values())]
+        elif type(node) is list:
+            values += [(target, child, depth + 1) for child in reversed(node)]
+        else:
+            _check_value(node, source)
+        yield target, node
+    raise ValueError(f"{source}: its recipe holds more than {_MOST_VALUES:,} values")
+
+
+def _check_keys(node: Mapping[Any, Any], source: Path) -> str:
+    """Refuse keys that are no text and odd values of Hydra's own keys; return the node's target, or ""."""
+    for key, value in node.items():
+        if type(key) is not str:
+            raise ValueError(f"{source}: its recipe has a key that is no text: {key!r}")
+        _check_value(key, source)
+        kind = _HYDRA_KEYS.get(key, type(value))
+        if type(value) is not kind or (key == "_convert_" and value not in _CONVERSIONS):
+            problem = "calls what is no name" if key == "_target_" else f"has a bad {key}"
+            raise ValueError(f"{source}: its recipe {problem}: {shortened(repr(value))}")
+    return str(node.get("_target_", ""))
+
+
+def _check_value(value: Any, source: Path) -> None:
+    if value is not None and type(value) not in (str, int, float, bool):
+        kind = type(value).__name__
+        raise ValueError(f"{source}: its recipe holds a {kind}; plain containers are allowed only")
+    if isinstance(value, str) and "${" in value:
+        raise ValueError(f"{source}: its recipe holds an interpolation, {value}; recipes are stored resolved")
+    if value == "???":
+        raise ValueError(f"{source}: its recipe leaves a value open (???)")
 
 
 def _is_of(target: str, packages: Sequence[str]) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lowlight.files import printable
+
 VERDICTS = {
     "clean": "no fault found",
     "suspicious": "some images do not match their reference",
@@ -32,7 +34,7 @@ def describe(report: Mapping[str, Any], most: int | None) -> str:
         report: Result of :func:`lowlight.data.audit.audit`.
         most: Findings listed per kind, at most; ``None`` lists all.
     """
-    lines = [f"{report['root']}: {report['verdict']}, {VERDICTS[report['verdict']]}", ""]
+    lines = [f"{printable(str(report['root']))}: {report['verdict']}, {VERDICTS[report['verdict']]}", ""]
     for split, about in report["splits"].items():
         lines.append(
             f"{split:<6}{_count(about['pairs'], 'pair')} of {_count(about['scene_groups'], 'scene')}, "
@@ -53,7 +55,7 @@ def describe(report: Mapping[str, Any], most: int | None) -> str:
 
 def _named(findings: Sequence[Any], most: int | None) -> list[str]:
     """Return one line per finding, and the number of those left out."""
-    lines = [f"  {_line(finding)}" for finding in findings[:most]]
+    lines = [f"  {printable(_line(finding))}" for finding in findings[:most]]
     rest = len(findings) - len(lines)
     return lines + ([f"  and {rest} more (--all lists them)"] if rest else [])
 
@@ -75,7 +77,7 @@ def _lol(found: Mapping[str, Any]) -> str:
     text = f"LOL: {found['equal']} of {found['files']} files are identical to published ones"
     if found["changed"]:
         names = ", ".join(found["changed"][:5]) + (", ..." if len(found["changed"]) > 5 else "")
-        text += f"; {len(found['changed'])} with a published name differ: {names}"
+        text += f"; {len(found['changed'])} with a published name differ: {printable(names)}"
     return text
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import typer
 
+from lowlight.files import printable
+
 
 @contextmanager
 def errors_in_one_line(command: str, debug: bool) -> Iterator[None]:
@@ -20,5 +22,5 @@ def errors_in_one_line(command: str, debug: bool) -> Iterator[None]:
     except (OSError, ValueError) as error:
         if debug:
             raise
-        print(f"lowlight {command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"lowlight {command}: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lowlight.cli._quiet import quieten_lightning
-from lowlight.files import read_json
+from lowlight.files import printable, read_json
 from lowlight.runs.folder import FAILURE, REFUSAL
 from lowlight.sweeps.job import one_line, run_job
 
@@ -99,7 +99,8 @@ class SweepSummary(Callback):
         print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` updates it.")
         refusals = [job.folder / REFUSAL for job in jobs if (job.folder / REFUSAL).exists()]
         for record in refusals:
-            print(f"failed, beside the finished run in its folder: {read_json(record)['reason']}")
+            reason = printable(str(read_json(record)["reason"]))
+            print(f"failed, beside the finished run in its folder: {reason}")
             record.unlink()
         failures = [job.folder / FAILURE for job in jobs if job.status == "failed"]
         if refusals or any(record.stat().st_mtime >= self.started for record in failures):

@@ -7,6 +7,7 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
+from lowlight.files import printable
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,7 +33,8 @@ def compare(
         from lowlight.report.study_claims import judge
 
         page = report.compare(runs, out, pictures=pictures, device=device, trust=trust or (), judge=judge)
-    print((out / "table.md").read_text(encoding="utf-8"))
+    table = (out / "table.md").read_text(encoding="utf-8")
+    print(*map(printable, table.split("\n")), sep="\n")
     print(f"The report is {page}")
 
 

@@ -14,6 +14,7 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._sizes import read_size
+from lowlight.files import printable
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 
 
@@ -162,7 +163,7 @@ def _watched(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
 def _lines(outcome: Outcome) -> list[str]:
     """Return what is reported on a file; nothing if all went well."""
     if outcome.status == "failed":
-        return [f"failed: {outcome.reason}"]
+        return [printable(f"failed: {outcome.reason}")]
     lines = [f"note: {outcome.source}: {note}" for note in outcome.notes]
     if (video := outcome.video) is not None:
         lines.append(
@@ -171,7 +172,7 @@ def _lines(outcome: Outcome) -> list[str]:
         )
     if outcome.status == "unchanged":
         lines.append(f"unchanged: {outcome.source}: {outcome.reason}")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _print_summary(outcomes: Sequence[Outcome], out: Path, as_json: bool) -> None:

@@ -1,11 +1,12 @@
 """Score a method, or saved images of any origin, on the test images of a data set."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -17,10 +18,11 @@ from lowlight.data import PairDataModule
 from lowlight.evaluation.feature_matching import SIGMAS, Enhance, match_features, opencv, summary
 from lowlight.evaluation.predictions import find_predictions, score_files
 from lowlight.evaluation.scoring import score
-from lowlight.files import read_json, write_json, write_table, write_text
+from lowlight.files import read_json, read_yaml, write_json, write_table, write_text
 from lowlight.images import read_image
 from lowlight.methods import Method
 from lowlight.runs.folder import prepare_evaluation
+from lowlight.runs.lock import alone_in
 from lowlight.runs.profile import keep_profile
 from lowlight.runs.provenance import provenance
 from lowlight.runs.recipe import recipe
@@ -42,7 +44,7 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
 
     Raises:
         ValueError: If not exactly one of ``checkpoint``, ``predictions`` and ``method`` is given, if it is
-            unusable, or if ``output_dir`` holds a training run.
+            unusable, or if ``output_dir`` holds a training run or another process writes there.
     """
     given = [key for key in ("checkpoint", "predictions", "method") if config.get(key) is not None]
     if len(given) != 1:
@@ -64,32 +66,37 @@ def _evaluate_files(config: DictConfig) -> dict[str, Any]:
     """Score saved images; noise cannot be added before their enhancement, so features are matched without."""
     data = _test_data(config)
     files = find_predictions(config, data)
-    folder = _prepare(config)
-    metrics = score_files(files, data, folder, config.pictures)
-    about = {"method": config.name or Path(config.predictions).name, "predictions": config.predictions}
-    _finish(config, data, metrics, about, lambda _, name: read_image(files[name])[None], sigmas=(0,))
+    with _prepared(config) as folder:
+        metrics = score_files(files, data, folder, config.pictures)
+        about = {"method": config.name or Path(config.predictions).name, "predictions": config.predictions}
+        _finish(config, data, metrics, about, lambda _, name: read_image(files[name])[None], sigmas=(0,))
     return metrics
 
 
 def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
     """Score a method; the manifest also gets the facts of its training."""
     data = _test_data(config)
-    folder = _prepare(config)
-    callbacks: list[Callback] = [TestPictures(folder, config.pictures)]
-    if config.save_images:
-        callbacks.append(EnhancedImages(folder / "images", data.image_file))
-    trainer = make(config.trainer, logger=False, callbacks=callbacks)
-    keep_profile(trainer, folder)
-    metrics = score(method, data, trainer, folder)
-    if trainer.is_global_zero:
-        about = {
-            "method": config.name or method.name,
-            "parameters": method.parameter_count,
-        }
-        about |= _take_over_training(Path(config.checkpoint), folder) if config.checkpoint else UNTRAINED
-        _finish(
-            config, data, metrics, about, lambda low, _: method.enhance(low.to(method.device)).cpu(), SIGMAS
-        )
+    with _prepared(config) as folder:
+        callbacks: list[Callback] = [TestPictures(folder, config.pictures)]
+        if config.save_images:
+            callbacks.append(EnhancedImages(folder / "images", data.image_file))
+        trainer = make(config.trainer, logger=False, callbacks=callbacks)
+        keep_profile(trainer, folder)
+        metrics = score(method, data, trainer, folder)
+        if trainer.is_global_zero:
+            about = {
+                "method": config.name or method.name,
+                "parameters": method.parameter_count,
+            }
+            about |= _take_over_training(Path(config.checkpoint), folder) if config.checkpoint else UNTRAINED
+            _finish(
+                config,
+                data,
+                metrics,
+                about,
+                lambda low, _: method.enhance(low.to(method.device)).cpu(),
+                SIGMAS,
+            )
     return metrics
 
 
@@ -99,15 +106,17 @@ def _test_data(config: DictConfig) -> PairDataModule:
     return data
 
 
-def _prepare(config: DictConfig) -> Path:
-    """Prepare and return the output folder; the stored config names the source by its absolute path."""
+@contextmanager
+def _prepared(config: DictConfig) -> Iterator[Path]:
+    """Prepare and yield the output folder, alone in it; the stored config names the source absolutely."""
     if config.features:
         opencv()  # fails before anything is written
     for key in ("checkpoint", "predictions"):
         if config[key]:
             config[key] = str(locate(Path(config[key]).expanduser()).resolve())
-    rank_zero_only(prepare_evaluation)(config)
-    return Path(config.output_dir)
+    with alone_in(config.output_dir, needed=rank_zero_only.rank == 0):  # type: ignore[attr-defined]
+        rank_zero_only(prepare_evaluation)(config)
+        yield Path(config.output_dir)
 
 
 def _finish(
@@ -145,5 +154,5 @@ def _take_over_training(checkpoint: Path, folder: Path) -> dict[str, Any]:
     if "data" in known:
         facts["data_of_training"] = known["data"]
     if config.exists():
-        facts["trained_as"] = recipe(OmegaConf.to_container(OmegaConf.load(config)))  # type: ignore[arg-type]
+        facts["trained_as"] = recipe(read_yaml(config))
     return facts

@@ -1,13 +1,12 @@
 """CSV file of a run's curves."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from lowlight.files import write_table
+from lowlight.files import read_table, write_table
 
 
 class CurveLogger(Logger):
@@ -24,8 +23,7 @@ class CurveLogger(Logger):
         self.path = Path(folder) / "metrics.csv"
         self.rows: dict[int, dict[str, Any]] = {}
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                self.rows = {int(row.pop("epoch")): dict(row) for row in csv.DictReader(file)}
+            self.rows = {int(row.pop("epoch")): dict(row) for row in read_table(self.path)}
 
     @property
     def name(self) -> str:

@@ -39,7 +39,7 @@ class PatchGAN(nn.Module):
         if channels < 1 or layers < 1:
             raise ValueError(f"channels and layers must be at least 1, got {channels} and {layers}")
         self.minimum_size = 3 * 2**layers
-        widths = [channels * min(2**layer, 8) for layer in range(layers + 1)]
+        widths = [channels * 2 ** min(layer, 3) for layer in range(layers + 1)]
         judge: list[nn.Module] = [nn.Conv2d(6, channels, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         for layer in range(1, layers + 1):
             inputs, outputs, stride = widths[layer - 1], widths[layer], 2 if layer < layers else 1

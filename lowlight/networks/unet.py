@@ -80,7 +80,7 @@ class UNet(nn.Module):
         if channels < 1 or depth < 2:
             raise ValueError(f"channels must be at least 1 and depth at least 2, got {channels} and {depth}")
         self.stride = 2**depth
-        widths = [channels * min(2**level, 8) for level in range(depth)]
+        widths = [channels * 2 ** min(level, 3) for level in range(depth)]
         self.down = _encoder(widths, norm)
         self.up = _decoder(widths, norm, dropout)
         self.apply(initialise)

@@ -1,6 +1,5 @@
 """Finished run folders, read and checked to be comparable."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
-from lowlight.files import read_json
+from lowlight.files import read_json, read_table, read_yaml
 from lowlight.images import read_rgb
 
 Curve = dict[int, float]
@@ -81,7 +79,7 @@ def read_run(folder: Path) -> Run:
             raise ValueError(f"{folder}: not a finished run, it has no {name}; {REMEDY}")
     metrics = read_json(folder / "metrics.json")
     manifest = read_json(folder / "manifest.json")
-    config = _read_yaml(folder / "config.yaml")
+    config = _read_config(folder / "config.yaml")
     manifest.setdefault("method", (config.get("method") or {}).get("name", folder.name))
     per_image = _read_rows(folder / "per_image.csv", "name")
     tests = {key.removeprefix("test/"): value for key, value in metrics.items() if key.startswith("test/")}
@@ -173,24 +171,23 @@ def _numbers(values: Mapping[str, Any], path: Path) -> dict[str, float]:
         raise ValueError(f"{path}: not a number ({error}); {REMEDY}") from error
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping as plain containers; an error names the file."""
+def _read_config(path: Path) -> dict[str, Any]:
+    """Read a run's config; an error names the file and the remedy."""
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except Exception as error:  # the YAML parser's and OmegaConf's errors share no base
-        raise ValueError(f"{path}: not a readable config ({error}); {REMEDY}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: not a YAML mapping; {REMEDY}")
-    return {str(key): value for key, value in content.items()}
+        return read_yaml(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; {REMEDY}") from error
 
 
 def _read_rows(path: Path, key: str) -> list[dict[str, str]]:
     """Read the rows of a CSV file with a column ``key``."""
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if key not in (reader.fieldnames or ()):
-            raise ValueError(f"{path}: no column {key!r}; {REMEDY}")
-        return list(reader)
+    try:
+        rows = read_table(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; {REMEDY}") from error
+    if not all(key in row for row in rows):
+        raise ValueError(f"{path}: no column {key!r}; {REMEDY}")
+    return rows
 
 
 def _numbers_by(rows: Sequence[Mapping[str, str]], key: str, path: Path) -> dict[str, dict[str, float]]:

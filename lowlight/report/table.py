@@ -1,13 +1,12 @@
 """The table of scores: one row per method, as CSV for machines and as Markdown and LaTeX for readers."""
 
-import csv
-import io
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lowlight.benchmark.timing import Timing
+from lowlight.files import to_csv as as_csv
 from lowlight.metrics import METRICS, Metric
 from lowlight.metrics.pixel_classes import EXPOSURE
 from lowlight.report.entries import Entry
@@ -198,12 +197,7 @@ def footnotes(entries: Sequence[Entry], timing: Timing) -> list[str]:
 
 def to_csv(rows: Sequence[Row]) -> str:
     """Write every column with plain numbers: "inf" for infinity, an empty cell for a missing value."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(rows[0])
-    for row in rows:
-        writer.writerow([_plain(value) for value in row.values()])
-    return file.getvalue()
+    return as_csv([rows[0], *([_plain(value) for value in row.values()] for row in rows)])
 
 
 def to_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """Enhancers: methods on torch and exported networks in other runtimes, behind one interface."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from lowlight.images import check_image, pad_to_stride
 from lowlight.methods import Method
 from lowlight.networks.receptive_field import poolings
 from lowlight.networks.two_pass import TwoPass
+from lowlight.runtimes.metadata import answer, read_about
 from lowlight.runtimes.pass_memory import measure_bytes_per_pixel
 from lowlight.runtimes.runtime import torch_device
 from lowlight.runtimes.table import runtime_of
@@ -81,7 +81,8 @@ class TorchEnhancer(Enhancer):
 
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance images of shape (B, 3, H, W) in [0, 1]; the result is on the device of ``low``."""
-        return self.method.enhance(low.to(self.method.device)).to(low.device)
+        check_image(low, "low")
+        return answer(lambda low: self.method.enhance(low.to(self.method.device)).to(low), low, self.name)
 
     @cached_property
     def tiling(self) -> Tiling | None:
@@ -106,14 +107,17 @@ class ExportedEnhancer(Enhancer):
 
     Args:
         run: Maps float32 images of shape (B, 3, H, W), sides multiples of the stride, to the same shape.
-        about: The file's metadata; ``stride``, ``halo`` and ``method`` are used.
+        about: The file's metadata, from :func:`lowlight.runtimes.metadata.read_about`; ``stride``, ``halo``
+            and ``method`` are used.
+        source: The file, for messages.
     """
 
-    def __init__(self, run: Callable[[Tensor], Tensor], about: Mapping[str, Any]) -> None:
+    def __init__(self, run: Callable[[Tensor], Tensor], about: Mapping[str, Any], source: Path) -> None:
         self.run = run
         self.about = about
-        self.stride = int(about["stride"])
-        self.name = str(about["method"])
+        self.source = source
+        self.stride: int = about["stride"]
+        self.name: str = about["method"]
 
     @property
     def halo(self) -> int | None:
@@ -126,11 +130,12 @@ class ExportedEnhancer(Enhancer):
         """Run the network on images of any size; see :meth:`lowlight.methods.Method.restore`.
 
         Raises:
-            ValueError: If ``low`` breaks the image contract.
+            ValueError: If ``low`` breaks the image contract, or the network fails or returns no such image.
         """
         check_image(low, "low")
         height, width = low.shape[-2:]
-        return self.run(pad_to_stride(low, self.stride)).to(low.device)[..., :height, :width]
+        padded = pad_to_stride(low, self.stride)
+        return answer(self.run, padded, self.source).to(low.device)[..., :height, :width]
 
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance images of shape (B, 3, H, W) in [0, 1]; the result is on the device of ``low``."""
@@ -196,6 +201,4 @@ def open_exported(path: Path, device: str = "cpu") -> ExportedEnhancer:
         opened = runtime.open(path, device)
     except ImportError as error:
         raise ValueError(f"{path}: {runtime.missing(error)}") from error
-    if opened.metadata is None:
-        raise ValueError(f"{path}: not written by `lowlight export` (no metadata of ours in it)")
-    return ExportedEnhancer(opened.run, json.loads(opened.metadata))
+    return ExportedEnhancer(opened.run, read_about(opened.metadata, path), path)

@@ -32,14 +32,19 @@ def open_onnx(path: Path, device: str) -> Opened:
     options.log_severity_level = 4  # failures are raised anyway
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        metadata = session.get_modelmeta().custom_metadata_map.get(METADATA)
     except Exception as error:  # its exceptions share no base class
         raise ValueError(f"{path}: not an ONNX file that runs here ({first_line(error)})") from error
-    name = session.get_inputs()[0].name
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        counts = f"{len(inputs)} inputs and {len(outputs)} outputs"
+        raise ValueError(f"{path}: a network of {counts}, not from one image to one image")
+    name = inputs[0].name
 
     def run(low: "Tensor") -> "Tensor":
         return torch.from_numpy(session.run(None, {name: low.contiguous().cpu().numpy()})[0])
 
-    return Opened(run, session.get_modelmeta().custom_metadata_map.get(METADATA))
+    return Opened(run, metadata)
 
 
 def write_onnx(program: "ExportedProgram", path: Path, metadata: str) -> None:

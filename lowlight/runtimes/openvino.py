@@ -45,7 +45,7 @@ def open_openvino(path: Path, device: str) -> Opened:
         model = core.read_model(path)
         metadata = model.get_rt_info([METADATA]).value if model.has_rt_info([METADATA]) else None
         compiled = core.compile_model(model, device.upper(), settings)
-    except RuntimeError as error:
+    except Exception as error:  # broken bytes raise errors of many types
         raise ValueError(f"{path}: not an OpenVINO model that runs here ({first_line(error)})") from error
 
     def run(low: "Tensor") -> "Tensor":

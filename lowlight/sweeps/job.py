@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from lowlight.config import register_resolvers
-from lowlight.files import write_json, write_text
+from lowlight.files import printable, write_json, write_text
 from lowlight.runs.folder import FAILURE, OVERRIDES, REFUSAL
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def one_line(error: Exception) -> str:
     if isinstance(error, MissingMandatoryValue):
         key = error.full_key or str(error).rpartition(": ")[2]
         return f"{key} is not set; add {key}=... to the command"
-    message = next(iter(str(error).strip().splitlines()), "")
+    message = printable(next(iter(str(error).strip().splitlines()), ""))
     expected = isinstance(error, ValueError | OSError | OmegaConfBaseException)
     return message if expected else f"{type(error).__name__}: {message}"
 

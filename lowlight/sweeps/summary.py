@@ -1,6 +1,5 @@
 """Summaries of sweeps: overrides, status and objective of every job. Imports no torch."""
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any, Literal, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from lowlight.files import read_json, write_table, write_text
+from lowlight.files import printable, read_json, read_table, write_table, write_text
 from lowlight.runs.folder import FAILURE, OVERRIDES
 
 Status = Literal["done", "resumed", "unfinished", "failed"]
@@ -132,10 +131,7 @@ def _read_job(folder: Path, sweep: Path) -> Job:
 
 
 def _epochs_so_far(curves: Path) -> int:
-    if not curves.exists():
-        return 0
-    with curves.open(newline="", encoding="utf-8") as file:
-        return sum(1 for _ in csv.DictReader(file))
+    return len(read_table(curves)) if curves.exists() else 0
 
 
 def swept(jobs: Sequence[Job]) -> list[str]:
@@ -169,7 +165,7 @@ def totals(jobs: Sequence[Job]) -> str:
 
 def as_text(jobs: Sequence[Job]) -> str:
     """Format the summary as an aligned table for a terminal."""
-    table = _cells(jobs)
+    table = [[printable(cell) for cell in row] for row in _cells(jobs)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
     return "\n".join((*(line.rstrip() for line in lines), totals(jobs)))

@@ -27,6 +27,7 @@ from lowlight.files import write_json
 from lowlight.loggers.base import describe, finishing, log_best
 from lowlight.methods import Method
 from lowlight.runs.folder import LAST, prepare, resumable
+from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import check_fit, check_seed, check_validation
 from lowlight.training.learning_rate_finder import find_lr
@@ -46,8 +47,8 @@ def train(config: DictConfig) -> dict[str, Any]:
         ``find_lr``, the result of :func:`lowlight.training.learning_rate_finder.find_lr`.
 
     Raises:
-        ValueError: If the seed is bad, the data is unusable, the output folder holds another run, the method
-            learns nothing, or training stops on values that are not finite.
+        ValueError: If the seed is bad, the data is unusable, the output folder holds another run, another
+            process writes there, the method learns nothing, or training stops on values that are not finite.
     """
     check_seed(config.seed)
     pl.seed_everything(config.seed, workers=True, verbose=False)
@@ -62,16 +63,17 @@ def train(config: DictConfig) -> dict[str, Any]:
         compile_network(method)
     if config.find_lr:
         return find_lr(config, method, data)
-    rank_zero_only(prepare)(config)  # other processes use the prepared folder
-    last = _newest_whole(resumable(config))
-    started = datetime.now(UTC)
-    trainer = make_trainer(config, method)
-    try:
-        with finishing(trainer.loggers):
-            return _run(config, method, data, trainer, last, started)
-    except SIGTERMException:
-        log.warning("stopped by SIGTERM; resume=auto continues from the last complete epoch")
-        raise SystemExit(128 + signal.SIGTERM) from None
+    with alone_in(config.output_dir, needed=rank_zero_only.rank == 0):  # type: ignore[attr-defined]
+        rank_zero_only(prepare)(config)  # other processes use the prepared folder
+        last = _newest_whole(resumable(config))
+        started = datetime.now(UTC)
+        trainer = make_trainer(config, method)
+        try:
+            with finishing(trainer.loggers):
+                return _run(config, method, data, trainer, last, started)
+        except SIGTERMException:
+            log.warning("stopped by SIGTERM; resume=auto continues from the last complete epoch")
+            raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def _run(

@@ -12,7 +12,7 @@ from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.pictures import TestPictures
-from lowlight.callbacks.resuming import EpochSeed, MovedFolder
+from lowlight.callbacks.resuming import CurvesFirst, EpochSeed, MovedFolder
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.recipe import make
 from lowlight.files import first_line
@@ -32,7 +32,7 @@ def make_trainer(config: DictConfig, method: Method) -> pl.Trainer:
         plugins.append(SLURMEnvironment(auto_requeue=False))
     trainer: pl.Trainer = make(
         config.trainer,
-        callbacks=[EpochSeed(config.seed), MovedFolder(), *named.values(), Stopwatch()],
+        callbacks=[EpochSeed(config.seed), MovedFolder(), CurvesFirst(), *named.values(), Stopwatch()],
         logger=list(loggers.values()),
         plugins=plugins,
         **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),

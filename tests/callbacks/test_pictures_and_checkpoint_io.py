@@ -1,4 +1,6 @@
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -6,6 +8,7 @@ import torch
 
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.pictures import ProgressPictures
+from lowlight.checkpoints import read
 from lowlight.loggers.curves import CurveLogger
 
 
@@ -66,3 +69,62 @@ def test_a_failed_save_says_so_and_leaves_the_old_checkpoint(
     monkeypatch.undo()
     assert torch.load(path, weights_only=True) == {"a": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+class Killed(BaseException):
+    """Stand-in for a kill: nothing runs after it."""
+
+
+STEPS = [(Path, "open"), (torch, "save"), (os, "fsync"), (os, "link"), (Path, "replace"), (Path, "unlink")]
+
+
+def save_and_be_killed(path: Path, epoch: int, step: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Save a checkpoint, killed before a step, in the middle of it if it writes; return whether it was."""
+    done: list[str] = []
+
+    def stepping(name: str, original: Any) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if len(done) >= step:
+                if len(done) == step and name == "save":
+                    args[1].write(b"half")
+                done.append(name)
+                raise Killed
+            done.append(name)
+            return original(*args, **kwargs)
+
+        return run
+
+    with monkeypatch.context() as patch:
+        for owner, name in STEPS:
+            patch.setattr(owner, name, stepping(name, getattr(owner, name)))
+        try:
+            AtomicCheckpointIO().save_checkpoint({"state_dict": {}, "epoch": epoch}, path)
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no-links"])
+def test_a_kill_between_any_two_steps_of_a_save_leaves_a_whole_checkpoint(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*args: Any) -> None:
+        raise OSError(1, f"links are not supported: {args}")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    for step in range(20):
+        folder = tmp_path / str(step)
+        for epoch in range(2):
+            AtomicCheckpointIO().save_checkpoint({"state_dict": {}, "epoch": epoch}, folder / "last.ckpt")
+        killed = save_and_be_killed(folder / "last.ckpt", 2, step, monkeypatch)
+        epochs = {path.name: read(path)["epoch"] for path in folder.glob("*.ckpt")}
+        assert max(epochs.values()) >= 1
+        assert "last.ckpt" in epochs or not links
+        AtomicCheckpointIO().save_checkpoint({"state_dict": {}, "epoch": 3}, folder / "last.ckpt")
+        assert read(folder / "last.ckpt")["epoch"] == 3
+        if not killed:
+            assert step >= 6
+            assert epochs == {"last.ckpt": 2, "previous.ckpt": 1}
+            return
+    pytest.fail("a save of more than 20 steps")

@@ -1,7 +1,8 @@
 """``python -m tests.cli.killer PLACE SIGNAL EPOCH OVERRIDE...``: train, and be killed at a chosen place.
 
 Places: ``batch`` and ``validation``, after an image of an epoch; ``writing``, half of ``last.ckpt`` written;
-``renaming``, with the old ``last.ckpt`` moved away; ``test``, after a test image. Epochs count from 0.
+``renaming``, before it takes its place; ``saved``, once it has; ``test``, after a test image.
+Epochs count from 0.
 """
 
 import io
@@ -15,7 +16,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-PLACES = ("batch", "validation", "writing", "renaming", "test")
+PLACES = ("batch", "validation", "writing", "renaming", "saved", "test")
 
 
 class Killer(pl.Callback):
@@ -63,9 +64,13 @@ def main() -> None:
         save(checkpoint, file)
 
     def replace_and_reach(path: Path, target: Path) -> Path:
-        if path.name.startswith(".last.ckpt.") and place == "renaming":
-            killer.reach("renaming", torch.load(path, weights_only=True)["epoch"])
-        return replace(path, target)
+        if not path.name.startswith(".last.ckpt.") or place not in ("renaming", "saved"):
+            return replace(path, target)
+        epoch = torch.load(path, weights_only=True)["epoch"]
+        killer.reach("renaming", epoch)
+        target = replace(path, target)
+        killer.reach("saved", epoch)
+        return target
 
     train.make_trainer = with_killer
     torch.save = save_half

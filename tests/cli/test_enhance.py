@@ -50,6 +50,16 @@ def test_a_folder_is_enhanced_by_a_method_that_learns_nothing(tmp_path: Path) ->
         assert np.abs(read_rgb(tmp_path / "out" / path.name) - 255 * low**0.4).max() <= 0.51
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows allows no control characters in names")
+def test_a_name_with_control_characters_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 0)
+    (source / "a\x1b[2J\n\u202e.png").touch()
+    result = run(source, tmp_path / "absent\x1b[2J.jpg", "--out", tmp_path / "out", "--method", "gamma")
+    assert "\x1b" not in result.output
+    assert "\u202e" not in result.output
+    assert "a\\x1b[2J\\n\\u202e.png" in result.output
+
+
 def test_a_bad_file_fails_alone_and_json_says_so(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in", 2)
     (source / "zero.png").touch()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ def straight(lol: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("batch", "SIGTERM", "1"), 143),
         (("writing", "SIGKILL", "1"), -9),
         (("renaming", "SIGKILL", "1"), -9),
+        (("saved", "SIGKILL", "1"), -9),
+        (("saved", "SIGKILL", "2"), -9),
         (("test", "SIGKILL", "2"), -9),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
@@ -75,13 +78,23 @@ def test_a_killed_gan_continues_to_the_same_end(lol: Path, tmp_path: Path) -> No
     assert_same_end(tmp_path / "straight", tmp_path / "killed")
 
 
+def cut(content: bytes) -> bytes:
+    return content[:5000]
+
+
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("spoil", [cut, flipped])
 def test_a_spoilt_checkpoint_is_passed_over_for_the_one_before(
-    lol: Path, straight: Path, tmp_path: Path
+    spoil: Callable[[bytes], bytes], lol: Path, straight: Path, tmp_path: Path
 ) -> None:
     assert train(tmp_path, lol, "autoencoder", kill=("batch", "SIGKILL", "2")).returncode == -9
     spoilt = tmp_path / "run" / "last.ckpt"
-    spoilt.write_bytes(spoilt.read_bytes()[:5000])
+    spoilt.write_bytes(spoil(spoilt.read_bytes()))
     done = train(tmp_path, lol, "autoencoder")
     assert done.returncode == 0, done.stderr
     assert "skipped: " in done.stdout

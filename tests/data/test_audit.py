@@ -13,6 +13,7 @@ from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
+from lowlight.cli._audit_text import describe
 from lowlight.cli.data import app
 from lowlight.data.audit import audit, published_lol
 from lowlight.data.registration import shift
@@ -231,3 +232,12 @@ def test_the_command_tells_people_and_machines_and_its_status_tells_scripts(root
     assert nowhere.exit_code == 1
     assert nowhere.stderr.count("\n") == 1
     assert "no such folder" in nowhere.stderr
+
+
+def test_names_with_control_characters_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    root = tmp_path / "s\x1b[2J"
+    for stem in ("a\x1b[31m\n", "b"):
+        save(root, "our485", stem, darken(scenery(1, 24, 32)), scenery(1, 24, 32))
+    text = describe(audit(root), None)
+    assert "\x1b" not in text
+    assert "a\\x1b[31m\\n" in text

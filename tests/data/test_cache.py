@@ -55,6 +55,43 @@ def test_a_truncated_entry_is_built_again(tmp_path: Path, build: Builder, keep: 
     assert build.calls == 2
 
 
+def test_flipped_bytes_are_noticed_wherever_they_are(tmp_path: Path, build: Builder) -> None:
+    expected = ArrayCache(tmp_path).load("a", build)
+    (entry,) = tmp_path.iterdir()
+    whole = entry.read_bytes()
+    for place in range(len(whole)):
+        for bits in (1, 0x80):
+            entry.write_bytes(whole[:place] + bytes([whole[place] ^ bits]) + whole[place + 1 :])
+            build.calls = 0
+            assert (ArrayCache(tmp_path).load("a", build) == expected).all()
+            assert build.calls == 1
+            assert entry.read_bytes() == whole
+
+
+@pytest.mark.parametrize("place", range(10, 60))
+def test_a_header_damaged_while_it_is_used_is_rebuilt(place: int, tmp_path: Path, build: Builder) -> None:
+    cache = ArrayCache(tmp_path)
+    expected = np.array(cache.load("a", build))
+    assert (cache.load("a", build) == expected).all()
+    (entry,) = tmp_path.iterdir()
+    content = bytearray(entry.read_bytes())
+    content[place] = ord("(")
+    entry.write_bytes(content)
+    assert cache.load("a", build).shape == expected.shape
+
+
+def test_the_checksum_is_compared_once(
+    tmp_path: Path, build: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Path] = []
+    ArrayCache(tmp_path).load("a", build)
+    monkeypatch.setattr(lowlight.data.cache, "_check", compared.append)
+    cache = ArrayCache(tmp_path)
+    for _ in range(3):
+        cache.load("a", build)
+    assert len(compared) == 1
+
+
 def test_a_folder_that_cannot_be_written_costs_one_warning(
     tmp_path: Path, build: Builder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -70,10 +107,10 @@ def test_a_folder_that_cannot_be_written_costs_one_warning(
 def test_a_full_disk_costs_one_warning_and_leaves_nothing(
     tmp_path: Path, build: Builder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(file: object, array: object) -> None:
+    def fail(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     cache = ArrayCache(tmp_path)
     cache.load("a", build)
     cache.load("b", build)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from lowlight.benchmark.timing import Timing
+from lowlight.files import write_table
 from lowlight.metrics import METRICS, Metric
 from lowlight.report import table
 from lowlight.report.entries import gather
-from lowlight.report.runs import read_runs
+from lowlight.report.runs import read_run, read_runs
 from lowlight.report.table import (
     Row,
     best_texts,
@@ -81,6 +82,16 @@ def test_infinite_and_missing_values_are_written(tmp_path: Path) -> None:
     assert "| perfect | **∞** |" in markdown
     assert "| extra |" in markdown
     assert "| – |" in markdown
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_written_as_text_and_read_back(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", "=1+1", epochs=0)
+    names = ["=HYPERLINK(0)", "@a", "-1"]
+    write_table(folder / "per_image.csv", [{"name": name, "psnr": -0.5} for name in names])
+    run = read_run(folder)
+    assert run.per_image == {name: {"psnr": -0.5} for name in names}
+    rows = make_rows(gather([run]), Timing({}, rounds=3, shape=(1, 3, 64, 96), threads=1, device="cpu"))
+    assert to_csv(rows).splitlines()[1].startswith("'=1+1,21,")
 
 
 def test_a_metric_of_the_list_needs_no_other_line_in_the_tables(

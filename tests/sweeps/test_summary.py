@@ -111,3 +111,16 @@ def test_a_sweep_stands_for_its_finished_jobs(sweep: Path, tmp_path: Path) -> No
     job(tmp_path / "other" / "b-0")
     with pytest.raises(ValueError, match="no job of this sweep is finished"):
         expand([tmp_path / "other"])
+
+
+def test_hostile_names_neither_run_in_a_spreadsheet_nor_steer_a_terminal(tmp_path: Path) -> None:
+    finish(job(tmp_path / "a-0", "seed==1+1"), 20.0)
+    finish(job(tmp_path / "=b\x1b[2J", "seed=-2"), 19.0)
+    jobs = read_sweep(tmp_path)
+    write_summary(tmp_path, jobs)
+    with (tmp_path / "sweep.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["job"] for row in rows] == ["a-0", "'=b\x1b[2J"]
+    assert [row["seed"] for row in rows] == ["'=1+1", "-2"]
+    assert "\x1b" not in as_text(jobs)
+    assert "=b\\x1b[2J" in as_text(jobs)

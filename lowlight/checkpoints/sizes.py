@@ -1,0 +1,113 @@
+"""Weights and sizes from files of unknown origin, checked before memory is allocated for them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lowlight.checkpoints.checkpoint import Saved
+from lowlight.checkpoints.recipe import build, walk
+from lowlight.files import shortened
+
+LARGEST_STRIDE = 4096
+"""Largest stride of a loaded network, in pixels: images are padded to multiples of it."""
+
+_SIZED = ("torch.nn.", "lowlight.networks.", "lowlight.methods.classical.", "lowlight.methods.retinex.")
+"""Targets whose integers are sizes."""
+
+_SMALL = 2**16
+"""Integers up to this are never too large a size."""
+
+_SPARE = 2**24
+"""Values that building may allocate beyond a multiple of the file's, for discriminators and buffers."""
+
+
+class _Bound(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Raise ValueError once building allocates more values, or takes more steps, than the weights explain."""
+
+    def __init__(self, values: int, tensors: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.values = 4 * values + _SPARE
+        self.steps = 20 * tensors + 2_000
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.steps -= 1
+        if isinstance(result, Tensor) and not (func.is_view or func._schema.is_mutable):
+            self.values -= result.numel()
+        if self.values < 0 or self.steps < 0:
+            raise ValueError("it is larger than the file's weights")
+        return result
+
+
+def check_size(saved: Saved) -> None:
+    """Build a checked recipe on torch's meta device, without memory, and compare it with the weights.
+
+    Raises:
+        ValueError: If the method is larger than its weights, they do not fit, or its stride is absurd.
+    """
+    held = _held(saved.weights)
+    for target, value in walk(saved.recipe, saved.recipe_file):
+        if type(value) is int and target.startswith(_SIZED) and abs(value) > max(held, _SMALL):
+            raise ValueError(f"{target} with a size of {value:.0e} is larger than the file's weights")
+    with _Bound(held, len(saved.weights)), torch.device("meta"):
+        method = build(saved.recipe)
+    if method.stride > LARGEST_STRIDE:
+        raise ValueError(f"its stride is larger than {LARGEST_STRIDE} pixels")
+    module = method.net if saved.net_only else method
+    sizes = {id(one): one.numel() for one in module.state_dict(keep_vars=True).values() if not is_lazy(one)}
+    load_weights(module, saved, assign=True)
+    if sum(sizes.values()) > held:
+        raise ValueError(f"it needs {sum(sizes.values()):,} weights, and the file holds {held:,}")
+
+
+def load_weights(module: nn.Module, saved: Saved, *, assign: bool = False) -> None:
+    """Load weights into a method or network, once they are known to be finite and of its types.
+
+    Args:
+        module: On the CPU, or on the meta device.
+        saved: Holds the weights.
+        assign: As for :meth:`torch.nn.Module.load_state_dict`.
+
+    Raises:
+        ValueError: Naming the first tensor that is refused, or what does not fit.
+    """
+    whose = "network" if saved.recipe is None else "recipe"
+    expected = module.state_dict()
+    for name, weight in saved.weights.items():
+        if name in expected and (problem := _problem(weight, expected[name].dtype)):
+            raise ValueError(f"{saved.weights_file}: refused, {shortened(name)} {problem}")
+    try:
+        module.load_state_dict(saved.weights, assign=assign)
+    except RuntimeError as error:
+        problem = shortened(str(error).partition(":\n")[2] or str(error))
+        raise ValueError(f"{saved.weights_file}: weights do not fit the {whose}: {problem}") from error
+
+
+def _problem(weight: Tensor, expected: torch.dtype) -> str:
+    """Return why a tensor is refused as a weight of an expected type; "" if it is not."""
+    if (
+        weight.device.type != "cpu"
+        or weight.layout != torch.strided
+        or weight.is_quantized
+        or weight.is_nested
+    ):
+        return "is no plain tensor"
+    if weight.dtype != expected and not (weight.is_floating_point() and expected.is_floating_point):
+        return f"is of type {weight.dtype}, not {expected}".replace("torch.", "")
+    if weight.is_floating_point() and not weight.to(expected).isfinite().all():
+        return "holds values that are not finite"
+    return ""
+
+
+def _held(weights: Mapping[str, Tensor]) -> int:
+    """Return the number of values that a file holds, each stored one counted once."""
+    storages = {}
+    for weight in weights.values():
+        if weight.device.type == "cpu" and weight.layout == torch.strided:
+            storage = weight.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes() // weight.itemsize
+    return sum(storages.values())
