@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv",
-     ".3gp", ".ogv"}
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts", ".mxf",
+     ".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2", ".ogv"}
 )  # fmt: skip
 """File name endings, in lower case, of files that are read as videos."""
 
