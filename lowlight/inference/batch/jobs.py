@@ -100,8 +100,10 @@ def _special(path: Path) -> str | None:
     """Return what a path is if it is no file that can be read to its end, such as a pipe; else None."""
     try:
         mode = path.stat().st_mode
-    except OSError:
-        return "a link to a file that is missing" if os.path.islink(path) else None  # else its reader tells
+    except FileNotFoundError:
+        return "a link to a file that is missing" if path.is_symlink() else None
+    except OSError:  # its reader tells
+        return None
     kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
     kinds |= {stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}
     return next((f"{kind}, not a file" for test, kind in kinds.items() if test(mode)), None)
