@@ -1,6 +1,8 @@
 """`lowlight enhance`: brighten dark photographs and videos."""
 
+import codecs
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -131,17 +133,49 @@ def enhance(
     raise typer.Exit(any(outcome.status == "failed" for outcome in outcomes))
 
 
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
+"""Byte-order marks, and the encodings of lists that begin with them."""
+
+
 def _listed(paths: Sequence[Path]) -> list[Path]:
-    """Return the paths; ``-`` stands for those on standard input, one per line or separated by NUL."""
-    listed = []
-    for path in paths:
-        if str(path) == "-":
-            text = sys.stdin.buffer.read().decode(sys.getfilesystemencoding(), "surrogateescape")
-            names = text.split("\0") if "\0" in text else text.splitlines()
-            listed += [Path(name) for name in names if name]
-        else:
-            listed.append(path)
-    return listed
+    """Return the paths; ``-`` stands for those on standard input, one per line or separated by NUL.
+
+    Raises:
+        ValueError: If the list is in an encoding that cannot be told.
+    """
+    given = [_names(sys.stdin.buffer.read()) if str(path) == "-" else [str(path)] for path in paths]
+    return [Path(name) for names in given for name in names]
+
+
+def _names(content: bytes) -> list[str]:
+    """Read a list of file names: in UTF-16 or UTF-32 with a byte-order mark, else as file names are encoded.
+
+    Raises:
+        ValueError: If it looks like UTF-16 without a mark, or is none in spite of it.
+    """
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), None)
+    try:
+        text = content.decode(encoding) if encoding else os.fsdecode(content)
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"the list on standard input is no {encoding}, as it begins; write it in UTF-8"
+        ) from None
+    names = text.split("\0") if "\0" in text else text.split("\n")
+    names = names if names[-1] else names[:-1]
+    if "\0" in text:
+        parities = {place % 2 for place, letter in enumerate(text) if letter == "\0"}
+        broken = any(not name or name.strip("\r\n") != name for name in names)
+        if broken or (len(parities) == 1 and min(map(len, names)) == 1):
+            raise ValueError("the list on standard input looks like UTF-16 or is no text; write it in UTF-8")
+    elif all(name.endswith("\r") for name in names):  # as Windows ends lines
+        names = [name.removesuffix("\r") for name in names]
+    return [name for name in names if name]
 
 
 def _watched(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
@@ -170,6 +204,8 @@ def _lines(outcome: Outcome) -> list[str]:
             f"{outcome.source}: {video.frames} frames; flicker {video.flicker_in:.2f} levels, "
             f"enhanced {video.flicker_unsmoothed:.2f}, smoothed {video.flicker_out:.2f}"
         )
+    if outcome.status == "skipped" and outcome.reason != "exists":
+        lines.append(f"skipped: {outcome.reason}")
     if outcome.status == "unchanged":
         lines.append(f"unchanged: {outcome.source}: {outcome.reason}")
     return [printable(line) for line in lines]

@@ -111,6 +111,39 @@ def test_a_list_comes_on_standard_input(separator: str, tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_list_with_a_byte_order_mark_is_understood(encoding: str, end: str, tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 3)
+    names = [str(path) for path in sorted(source.iterdir())[:2]]
+    result = run(
+        "-", "--out", tmp_path / "out", "--method", "gamma", stdin=(end.join(names) + end).encode(encoding)
+    )
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+@pytest.mark.parametrize("names", ["a.png", "a.png\nb.png\n", "夜/b.png\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_list_in_an_unknown_encoding_names_no_other_files(
+    names: str, encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder_of(tmp_path / "in", 1))  # which "." names
+    result = run("-", "--out", tmp_path / "out", "--method", "gamma", stdin=names.encode(encoding))
+    assert result.exit_code == 1
+    assert "write it in UTF-8" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_listed_name_ends_at_the_line_and_nowhere_else(tmp_path: Path) -> None:
+    folder_of(tmp_path / "in", 1)
+    odd = tmp_path / "in" / "photo\u2028000.png"
+    (tmp_path / "in" / "photo 000.png").rename(odd)
+    result = run("-", "--out", tmp_path / "out", "--method", "gamma", stdin=f"{odd}\n".encode())
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [odd.name]
+
+
 def test_what_exists_is_kept_unless_asked(tmp_path: Path) -> None:
     source, out = folder_of(tmp_path / "in", 2), tmp_path / "out"
     assert run(source, "--out", out).exit_code == 0

@@ -1,5 +1,7 @@
 """Batches of files: finding inputs, naming outputs, continuing after failures."""
 
+import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +17,8 @@ from lowlight.inference.settings import Outcome, Settings
 from lowlight.inference.tiling.enhance import lasting_tile
 from lowlight.inference.video.enhance import VIDEO_SUFFIXES, enhance_video, target_suffix
 from lowlight.runtimes.enhancer import Enhancer
+
+_LINKED = "a link to a folder, which is not followed; give it by itself"
 
 
 @dataclass(frozen=True)
@@ -34,38 +38,75 @@ def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome
     """List the files to enhance: those given, and the images and videos in folders, at any depth.
 
     A file keeps its name and its path relative to the folder; ``.png`` or ``.mkv`` is appended if its format
-    cannot be written. Hidden files are skipped, and so is ``out`` if it lies in one of the folders.
+    cannot be written. Hidden files are skipped, and so is ``out`` if it lies in one of the folders. Links to
+    files are followed, those to folders only where given.
 
     Returns:
-        The jobs, each target once, and the refusals: empty folders, and files with another file's target.
+        The jobs, each target once, and the refusals: empty, unreadable or linked folders, pipes, devices,
+        broken links, and files with another file's target.
     """
     jobs: dict[Path, Job] = {}
     refused: list[Outcome] = []
     for path in paths:
-        found = list(_below(path, out)) if path.is_dir() else [path]
-        if not found:
-            refused.append(Outcome(path, out, "failed", f"{path}: no images or videos in this folder"))
+        is_folder = _is_folder(path)
+        found, problems = _below(path, out) if is_folder else ([path], {})
+        if not found and not problems:
+            problems = {path: "no images or videos in this folder"}
         for source in found:
-            target = out / _name(source.relative_to(path) if path.is_dir() else Path(source.name))
+            if reason := _special(source):
+                problems[source] = reason
+                continue
+            target = out / _name(source.relative_to(path) if is_folder else Path(source.name))
             other = jobs.get(target)
             if other is None:
                 jobs[target] = Job(source, target)
-            elif other.source.resolve() != source.resolve():
-                reason = f"{source}: would be written to {target}, as {other.source} is; give another --out"
-                refused.append(Outcome(source, target, "failed", reason))
+            elif os.path.realpath(other.source) != os.path.realpath(source):
+                problems[source] = f"would be written to {target}, as {other.source} is; give another --out"
+        for file, problem in problems.items():
+            status = "skipped" if problem == _LINKED else "failed"
+            refused.append(Outcome(file, out, status, f"{file}: {problem}"))
     return list(jobs.values()), refused
 
 
-def _below(folder: Path, out: Path) -> Iterator[Path]:
-    root, end = folder.resolve(), out.resolve()
-    earlier = end.relative_to(root) if end.is_relative_to(root) and end != root else None
-    for path in sorted(folder.rglob("*")):
-        below = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if hidden or (earlier and below.is_relative_to(earlier)):
-            continue
-        if path.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES and path.is_file():
-            yield path
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, or a folder that must not be searched: the file's own failure
+        return False
+
+
+def _below(folder: Path, out: Path) -> tuple[list[Path], dict[Path, str]]:
+    """Return the images and videos below a folder, sorted, and why folders below it are not searched."""
+    found, problems, end = [], {}, out.resolve()
+
+    def tell(error: OSError) -> None:
+        problems[Path(error.filename)] = f"cannot be searched ({error.strerror})"
+
+    for place, folders, files in os.walk(folder, onerror=tell):
+        here = Path(place)
+        links = [name for name in folders if (here / name).is_symlink()]
+        for name in links:
+            if not name.startswith("."):
+                problems[here / name] = _LINKED
+        kept = [name for name in folders if name not in links and not name.startswith(".")]
+        folders[:] = [name for name in kept if (here / name).resolve() != end]
+        suffixes = PHOTO_SUFFIXES | VIDEO_SUFFIXES
+        names = (name for name in files if not name.startswith("."))
+        found += [here / name for name in names if Path(name).suffix.lower() in suffixes]
+    return sorted(found), problems
+
+
+def _special(path: Path) -> str | None:
+    """Return what a path is if it is no file that can be read to its end, such as a pipe; else None."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "a link to a file that is missing" if path.is_symlink() else None
+    except OSError:  # its reader tells
+        return None
+    kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
+    kinds |= {stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}
+    return next((f"{kind}, not a file" for test, kind in kinds.items() if test(mode)), None)
 
 
 def _name(path: Path) -> Path:
@@ -80,16 +121,24 @@ def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) 
     Raises:
         ValueError: If there is such a job; the message names the first file.
     """
+    taken = [job.target for job in jobs if _exists(job.target)]
     for job in jobs:
-        if job.target.exists() and job.target.samefile(job.source):
+        if _exists(job.target) and _exists(job.source) and job.target.samefile(job.source):
             raise ValueError(f"{job.target}: would be written over itself; give another --out")
-    taken = [job.target for job in jobs if job.target.exists()]
     if taken and not (skip_existing or overwrite):
         raise ValueError(
             f"{taken[0]} exists"
             + (f", and {len(taken) - 1} more" if len(taken) > 1 else "")
             + "; --skip-existing does the rest, --overwrite does all"
         )
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is a file; one that cannot be asked for, its name being too long, fails alone."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def run_jobs(
@@ -101,13 +150,15 @@ def run_jobs(
 
 
 def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) -> Outcome:
-    """Run a job; an error becomes an outcome with status ``failed``."""
-    if skip_existing and job.target.exists():
+    """Run a job; any error becomes an outcome with status ``failed``, which names the file."""
+    if skip_existing and _exists(job.target):
         return Outcome(job.source, job.target, "skipped", "exists")
     try:
         return enhance(job)
-    except (OSError, ValueError, MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is one
-        message = " ".join(str(error).split()) or type(error).__name__
+    except Exception as error:  # of any reader, whose errors are not known
+        message = " ".join(str(error).split())
+        if not message or not isinstance(error, ValueError | OSError | MemoryError | RuntimeError):
+            message = f"{type(error).__name__}: {message}".removesuffix(": ")
         reason = message if str(job.source) in message else f"{job.source}: {message}"
         return Outcome(job.source, job.target, "failed", reason)
 

@@ -1,5 +1,7 @@
 """Videos enhanced frame by frame in constant memory; sound, timing and rotation are kept."""
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,27 +11,19 @@ from torch import Tensor
 
 from lowlight.files import whole
 from lowlight.inference.settings import SMOOTHING, VideoSummary
-from lowlight.inference.video.container import (
-    CONTAINERS,
-    Look,
-    Writer,
-    look_at,
-    open_footage,
-    read,
-    reason,
-    to_image,
-)
 from lowlight.inference.video.flicker import Flicker, SceneCuts, SteadyExposure, mean_luminance
+from lowlight.inference.video.reading import Look, look_at, main_video, open_footage, read, reason, to_image
+from lowlight.inference.video.writing import CONTAINERS, Writer
 
 if TYPE_CHECKING:
     from av import VideoFrame
-    from av.container import InputContainer
+    from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.stream import Stream
 
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv",
-     ".3gp", ".ogv"}
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts", ".mxf",
+     ".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2", ".ogv"}
 )  # fmt: skip
 """File name endings, in lower case, of files that are read as videos."""
 
@@ -56,12 +50,12 @@ def enhance_video(
     Frames keep their times, rotation, pixel aspect ratio and colour tags, and are processed in 8 bits. They
     are written as H.264, which needs even sides (odd ones are extended by repeating the last row or column),
     or as VP9 in WebM. Sound, subtitles, chapters and titles are copied. Of several video streams the main
-    one is used; attachments and data streams are dropped. A damaged file is enhanced as far as it can be
-    read, with a warning.
+    one is used. A damaged file is enhanced as far as it can be read. A warning names whatever is dropped or
+    changed: streams (of unknown codecs, attachments, data), transparency, interlacing, a changing size.
 
     Args:
         enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape and range.
-        source: Any video file that FFmpeg reads.
+        source: A video of a kind in VIDEO_SUFFIXES; its content decides, not its name.
         target: File to write, completely or not at all, with a suffix in ``CONTAINERS``; may be the source.
         smoothing: Time constant in seconds over which the exposure is smoothed; 0 for no smoothing.
         progress: Called after each frame with the number of frames done.
@@ -85,13 +79,14 @@ def enhance_video(
         with (
             open_footage(source) as footage,
             whole(target) as partial,
-            av.open(str(partial), "w", format=CONTAINERS[suffix]) as output,
+            _open(partial, CONTAINERS[suffix]) as output,
         ):
             writer = Writer(output, footage, look, even=suffix != ".webm")
             copied, warnings = _copy_streams(footage, writer, target)
             warnings += _changes(look, writer)
             items = read(footage, copied, warnings)
             summary = _enhance(enhance, items, writer, look, smoothing, progress or (lambda _: None))
+            warnings += writer.finish()
         return replace(summary, warnings=tuple(warnings))
     except av.error.FFmpegError as error:
         raise ValueError(f"{target}: cannot be written ({reason(error)})") from error
@@ -127,7 +122,6 @@ def _enhance(
         end = item.time + float(item.duration * writer.unit)
         frames, scenes = frames + 1, scenes + scene
         progress(frames)
-    writer.finish()
     return VideoSummary(
         frames=frames,
         width=writer.width,
@@ -140,29 +134,57 @@ def _enhance(
     )
 
 
+def _open(path: Path, form: str) -> "OutputContainer":
+    """Open a video to write in one of FFmpeg's formats; with a protocol, as a name may hold a colon."""
+    import av
+
+    return av.open(f"file:{path}", "w", format=form, metadata_errors="surrogateescape")
+
+
 def _copy_streams(
     footage: "InputContainer", writer: Writer, target: Path
 ) -> "tuple[list[Stream], list[str]]":
     """Add all sound and subtitle streams to the output; return those added, and sentences on those dropped.
 
     Raises:
-        ValueError: If the container cannot hold the sound, but Matroska may.
+        ValueError: If the container cannot hold the sound, but Matroska can.
     """
     copied: list[Stream] = []
-    lost = []
-    for stream in [*footage.streams.audio, *footage.streams.subtitles]:
-        if writer.copy(stream):
+    lost: Counter[str] = Counter()
+    for stream in footage.streams:
+        if stream.index == main_video(footage).index:
+            continue
+        context: Any = stream.codec_context
+        kind, codec = str(stream.type), context and context.name
+        if kind not in ("audio", "subtitle"):
+            kind = {"video": "another video"}.get(kind, kind)
+            lost[f"left out: {kind}, {codec}" if codec else f"left out: {kind}"] += 1
+        elif codec is None:
+            lost[f"left out: {kind} of an unknown codec"] += 1
+        elif writer.copy(stream):
             copied.append(stream)
-        elif stream.type == "audio" and target.suffix.lower() != ".mkv":
-            raise ValueError(f"{target}: cannot hold the sound, {stream.name}; write to a .mkv instead")
+        elif kind == "audio" and _fits_matroska(stream):
+            raise ValueError(f"{target}: cannot hold the sound, {codec}; write to a .mkv instead")
         else:
-            lost.append(f"left out: {stream.type}, {stream.name}, which {target.suffix} cannot hold")
-    return copied, lost
+            lost[f"left out: {kind}, {codec}, which {target.suffix} cannot hold"] += 1
+    notes = [note if count == 1 else f"{note} ({count} streams)" for note, count in lost.items()]
+    if footage.streams.audio and not any(stream.type == "audio" for stream in copied):
+        notes.append("the output is mute")
+    return copied, notes
+
+
+def _fits_matroska(stream: "Stream") -> bool:
+    with _open(Path(os.devnull), "matroska") as output:
+        try:
+            output.add_stream_from_template(stream)
+        except ValueError:
+            return False
+    return True
 
 
 def _changes(look: Look, writer: Writer) -> list[str]:
     """Return sentences on how the written frames' format differs from the source's."""
-    changes = []
+    changes = ["the transparency was dropped"] if look.has_alpha else []
     if look.bits > 8:
         changes.append(f"{look.bits} bits per value were reduced to 8")
     if (writer.width, writer.height) != (look.width, look.height):

@@ -1,5 +1,6 @@
 """Finding inputs, naming outputs, and never overwriting a source."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,58 @@ def test_a_bad_file_is_named_and_the_rest_is_done(error: Exception, tmp_path: Pa
     outcomes = list(run_jobs(jobs, work, skip_existing=True))
     assert [outcome.status for outcome in outcomes] == ["enhanced", "failed", "enhanced", "skipped"]
     assert outcomes[1].reason == f"{jobs[1].source}: disk on fire"
+
+
+@pytest.mark.parametrize(
+    "error", [AttributeError("name"), TypeError("name"), KeyError("name"), RecursionError()]
+)
+def test_whatever_a_reader_raises_is_the_failure_of_that_file(error: Exception, tmp_path: Path) -> None:
+    def work(_: Job) -> Outcome:
+        raise error
+
+    [outcome] = run_jobs([Job(tmp_path / "a.png", tmp_path / "out/a.png")], work, skip_existing=False)
+    assert outcome.status == "failed"
+    assert str(outcome.reason).startswith(f"{tmp_path / 'a.png'}: {type(error).__name__}")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_stop_is_no_failure_of_a_file(error: type[BaseException], tmp_path: Path) -> None:
+    def work(_: Job) -> Outcome:
+        raise error
+
+    with pytest.raises(error):
+        list(run_jobs([Job(tmp_path / "a.png", tmp_path / "out/a.png")], work, skip_existing=False))
+
+
+def test_pipes_and_links_are_told_and_never_waited_for(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    touch(root / "a.png", tmp_path / "other/b.png", tmp_path / "c.png")
+    os.mkfifo(root / "pipe.mp4")
+    (root / "missing.png").symlink_to("nowhere.png")
+    (root / "folder").symlink_to(tmp_path / "other")
+    (root / "loop").symlink_to(root)
+    (root / "c.png").symlink_to(tmp_path / "c.png")
+    jobs, refused = find_jobs([root, root / "pipe.mp4"], tmp_path / "out")
+    assert [job.source.name for job in jobs] == ["a.png", "c.png"]
+    told = [
+        (outcome.status, outcome.source.name, str(outcome.reason).rpartition(": ")[2]) for outcome in refused
+    ]
+    linked = "a link to a folder, which is not followed; give it by itself"
+    assert sorted(told) == [
+        ("failed", "missing.png", "a link to a file that is missing"),
+        ("failed", "pipe.mp4", "a named pipe, not a file"),
+        ("failed", "pipe.mp4", "a named pipe, not a file"),
+        ("skipped", "folder", linked),
+        ("skipped", "loop", linked),
+    ]
+    assert [job.source.name for job in find_jobs([root / "folder"], tmp_path / "out")[0]] == ["b.png"]
+
+
+def test_a_file_that_vanished_or_has_a_long_name_does_not_stop_the_others(tmp_path: Path) -> None:
+    touch(tmp_path / "out/gone.png", tmp_path / "a.png")
+    paths = [tmp_path / "gone.png", tmp_path / ("n" * 300), tmp_path / "a.png"]
+    jobs, refused = find_jobs(paths, tmp_path / "out")
+    check_targets(jobs, skip_existing=False, overwrite=True)
+    outcomes = run_jobs(jobs, lambda job: Outcome(job.source, job.target, "enhanced"), skip_existing=True)
+    assert refused == []
+    assert [outcome.status for outcome in outcomes] == ["skipped", "enhanced", "enhanced"]

@@ -313,7 +313,7 @@ def test_other_containers_become_matroska() -> None:
 MEASURE = """
 import re, sys
 from pathlib import Path
-from lowlight.inference.video import enhance_video
+from lowlight.inference.video.enhance import enhance_video
 enhance_video(lambda low: low, Path(sys.argv[1]), Path(sys.argv[2]))
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
