@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, cast, get_args
 
 from lowlight.data.pairs import FilePair, PairItem, Split, list_images, match, refuse
-from lowlight.images import SUFFIXES
+from lowlight.decoding.formats import SUFFIXES
 
 SPLITS: Mapping[str, Sequence[str]] = {
     "train": ("our485", "train"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lowlight.data.layouts import FOLDERS, SPLITS, Found, PairedFolder, holds, pair_up
 from lowlight.data.pairs import Split, list_images
-from lowlight.images import SUFFIXES
+from lowlight.decoding.formats import SUFFIXES
 
 LISTS: Mapping[str, Sequence[str]] = {
     "train": ("train.txt", "train_input.txt", "train_label.txt"),
