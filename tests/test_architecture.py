@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "lowlight"
 
 # A part may import the parts of earlier layers, and itself; those on the ground may import each other.
 ORDER = [
-    {"images", "colour", "files", "memory", "config", "losses", "schedules", "renamed"},
+    {"images", "colour", "files", "memory", "precision", "config", "losses", "schedules", "renamed"},
     {"networks", "metrics", "runs"},
     {"methods", "data"},
     {"checkpoints"},
