@@ -12,7 +12,18 @@ PACKAGE = Path(__file__).parent.parent / "lowlight"
 
 # A part may import the parts of earlier layers, and itself; those on the ground may import each other.
 ORDER = [
-    {"images", "decoding", "colour", "files", "memory", "config", "losses", "schedules", "renamed"},
+    {
+        "images",
+        "decoding",
+        "colour",
+        "files",
+        "memory",
+        "precision",
+        "config",
+        "losses",
+        "schedules",
+        "renamed",
+    },
     {"networks", "metrics", "runs"},
     {"methods", "data"},
     {"checkpoints"},

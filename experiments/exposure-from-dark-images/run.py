@@ -25,6 +25,7 @@ from lowlight.data.scenes import scene_groups
 from lowlight.images import Pair
 from lowlight.methods import TwoStages
 from lowlight.metrics.psnr import gt_mean, psnr
+from lowlight.precision import training_precision
 from lowlight.runs.provenance import provenance
 
 
@@ -59,7 +60,7 @@ def trained(pairs: list[Pair], epochs: int) -> TwoStages:
     trainer = pl.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
-        precision=config.trainer.precision,
+        precision=training_precision(config.trainer).used,
         gradient_clip_val=config.trainer.gradient_clip_val,
         logger=False,
         enable_checkpointing=False,

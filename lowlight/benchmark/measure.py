@@ -135,7 +135,7 @@ def _run(method: Method, engine: str, folder: Path, device: str) -> Run:
     if engine == "torch":
         return TorchEnhancer(method).enhance
     if engine == "bf16":
-        return partial(_in_bf16, method)
+        return TorchEnhancer(method, "bf16").enhance
     if engine == "compile":
         method = copy.deepcopy(method)
         method.net.compile()
@@ -145,11 +145,6 @@ def _run(method: Method, engine: str, folder: Path, device: str) -> Run:
     path = folder / f"{len(list(folder.iterdir()))}{runtime_named(engine).suffix}"
     export(copy.deepcopy(method).cpu(), path, engine)
     return open_exported(path, device).enhance
-
-
-def _in_bf16(method: Method, low: Tensor) -> Tensor:
-    with torch.autocast(low.device.type, torch.bfloat16):
-        return method.enhance(low)
 
 
 def _at_size(

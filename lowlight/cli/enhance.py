@@ -70,7 +70,10 @@ def enhance(
     smoothing: Annotated[
         float, typer.Option(help="Time constant of a video's exposure smoothing, in seconds; 0 for none.")
     ] = DEFAULTS.smoothing,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto uses a GPU if there is one.")] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu; auto uses CUDA if it can.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32, bf16, fp16; auto keeps results within a level of 255 of fp32.")
+    ] = "auto",
     trust: Trust = None,
     engine: Annotated[
         Engine, typer.Option(help="plain: in this process; ray: by several processes or machines.")
@@ -98,7 +101,12 @@ def enhance(
         settings = Settings(strength, fail_safe, int(max_pixels), smoothing, memory, tile)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
-        model: dict[str, Any] = {"checkpoint": checkpoint, "method": method, "trust": trust or ()}
+        model: dict[str, Any] = {
+            "checkpoint": checkpoint,
+            "method": method,
+            "trust": trust or (),
+            "precision": precision,
+        }
         if engine is Engine.ray:
             enhancer = choose(**model, device="cpu")  # fails here, once, if no worker could load it
             done = run_jobs_on_ray(

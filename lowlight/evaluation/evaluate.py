@@ -21,6 +21,7 @@ from lowlight.evaluation.scoring import score
 from lowlight.files import read_json, read_yaml, write_json, write_table, write_text
 from lowlight.images import read_image
 from lowlight.methods import Method
+from lowlight.precision import report, resolved, training_precision
 from lowlight.runs.folder import prepare_evaluation
 from lowlight.runs.lock import alone_in
 from lowlight.runs.profile import keep_profile
@@ -80,7 +81,8 @@ def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
         callbacks: list[Callback] = [TestPictures(folder, config.pictures)]
         if config.save_images:
             callbacks.append(EnhancedImages(folder / "images", data.image_file))
-        trainer = make(config.trainer, logger=False, callbacks=callbacks)
+        report(training_precision(config.trainer))
+        trainer = make(resolved(config.trainer), logger=False, callbacks=callbacks)
         keep_profile(trainer, folder)
         metrics = score(method, data, trainer, folder)
         if trainer.is_global_zero:

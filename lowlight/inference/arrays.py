@@ -19,6 +19,7 @@ from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.writing import to_pillow
 from lowlight.inference.settings import Settings
 from lowlight.methods import Method
+from lowlight.precision import AUTO
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
 
 _ROUNDING = 1e-3
@@ -27,13 +28,14 @@ _ROUNDING = 1e-3
 ImageT = TypeVar("ImageT", Image.Image, NDArray[Any], Tensor)
 
 
-def load(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> Enhancer:
+def load(path: Path | str, device: str = "cpu", trust: Sequence[str] = (), precision: str = AUTO) -> Enhancer:
     """Load a model: a checkpoint, a run folder, a pretrained folder or an exported network.
 
     Args:
         path: File or folder of the model.
-        device: Device to run on: ``cpu``, ``cuda`` or ``auto``.
+        device: Device to run on: ``cpu``, ``cuda``, ``mps``, ``xpu`` or ``auto``.
         trust: Packages beyond torch and lowlight that a recipe may call.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``, as for :func:`enhance`.
 
     Returns:
         An object with ``enhance(low)``, ``stride``, ``halo`` and ``name``; on torch it also has ``method``, a
@@ -42,7 +44,7 @@ def load(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> En
     Raises:
         ValueError: If the file is missing, broken, not a model, or calls a package that is not trusted.
     """
-    return choose(path, device=device, trust=trust)
+    return choose(path, device=device, trust=trust, precision=precision)
 
 
 def enhance(
@@ -53,6 +55,7 @@ def enhance(
     fail_safe: bool = True,
     max_memory: int | None = None,
     device: str = "auto",
+    precision: str = AUTO,
 ) -> ImageT:
     """Enhance an image and return the result as the same type.
 
@@ -67,11 +70,13 @@ def enhance(
         max_memory: Bytes that the process may hold; a Pillow image or an array that needs more is enhanced
             in tiles, a tensor always whole. By default 2 GB, or 1 GB more than the process holds already.
         device: Device to run on, unless ``model`` is loaded already.
+        precision: ``fp32``, ``bf16``, ``fp16``, or ``auto``, which keeps outputs within one level of 255 of
+            fp32's; ignored if ``model`` came from :func:`load`, which takes it, too.
 
     Raises:
         ValueError: If the image has another shape or type, or the model is unusable.
     """
-    enhancer = _enhancer(model, device)
+    enhancer = _enhancer(model, device, precision)
     settings = Settings(strength, fail_safe, max_memory=max_memory)
     if isinstance(image, Tensor):
         return _tensor(enhancer, image, strength)
@@ -81,12 +86,12 @@ def enhance(
     return _array(enhancer, np.asarray(image), settings)
 
 
-def _enhancer(model: Enhancer | Method | Path | str | None, device: str) -> Enhancer:
+def _enhancer(model: Enhancer | Method | Path | str | None, device: str, precision: str) -> Enhancer:
     if isinstance(model, Method):
-        return TorchEnhancer(model)
+        return TorchEnhancer(model, precision)
     if model is None or (isinstance(model, str) and not Path(model).exists() and model.isidentifier()):
-        return choose(method=model, device=device)
-    return choose(model, device=device) if isinstance(model, Path | str) else model
+        return choose(method=model, device=device, precision=precision)
+    return choose(model, device=device, precision=precision) if isinstance(model, Path | str) else model
 
 
 def _tensor(enhancer: Enhancer, image: Tensor, strength: float) -> Tensor:

@@ -12,6 +12,7 @@ from lowlight.checkpoints.pretrained import SHIPPED, shipped
 from lowlight.checkpoints.recipe import build
 from lowlight.config import available, config_folder, load_config
 from lowlight.methods import Method
+from lowlight.precision import AUTO
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer, load_engine, to_device
 
 DEFAULT = "coarse_to_fine"
@@ -23,6 +24,7 @@ def choose(
     method: str | None = None,
     device: str = "auto",
     trust: Sequence[str] = (),
+    precision: str = AUTO,
 ) -> Enhancer:
     """Return the enhancer of a checkpoint or of a method's name.
 
@@ -30,8 +32,9 @@ def choose(
         checkpoint: A run folder, a checkpoint, a pretrained folder or an exported network.
         method: Name of a method that needs no training, such as ``gamma``; :data:`DEFAULT` if neither is
             given.
-        device: Device to run on: ``cpu``, ``cuda``, or ``auto`` for a GPU if there is one.
+        device: Device to run on: ``cpu``, ``cuda``, ``mps``, ``xpu``, or ``auto`` for a CUDA device if any.
         trust: Packages beyond torch and lowlight that the checkpoint may call.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``; see :func:`lowlight.precision.inference_dtype`.
 
     Raises:
         ValueError: If both are given, or the one given is unusable.
@@ -39,8 +42,8 @@ def choose(
     if checkpoint is not None:
         if method is not None:
             raise ValueError("give --checkpoint or --method, not both")
-        return load_engine(checkpoint, device, trust)
-    return TorchEnhancer(ready(method or DEFAULT, device))
+        return load_engine(checkpoint, device, trust, precision)
+    return TorchEnhancer(ready(method or DEFAULT, device), precision)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lowlight.images import check_image, pad_to_stride
 from lowlight.methods import Method
 from lowlight.networks.receptive_field import poolings
 from lowlight.networks.two_pass import TwoPass
+from lowlight.precision import AUTO, inference_dtype
 from lowlight.runtimes.metadata import answer, read_about
 from lowlight.runtimes.pass_memory import measure_bytes_per_pixel
 from lowlight.runtimes.runtime import torch_device
@@ -67,10 +69,16 @@ class TorchEnhancer(Enhancer):
 
     Args:
         method: Any method.
+        precision: ``fp32``; ``bf16`` or ``fp16`` by autocast; or ``auto``; see
+            :func:`lowlight.precision.inference_dtype`.
+
+    Raises:
+        ValueError: If there is no such precision.
     """
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: Method, precision: str = AUTO) -> None:
         self.method = method
+        self.dtype = inference_dtype(precision, method.device.type)
         self.stride = method.stride
         self.name = method.name
 
@@ -82,21 +90,31 @@ class TorchEnhancer(Enhancer):
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance images of shape (B, 3, H, W) in [0, 1]; the result is on the device of ``low``."""
         check_image(low, "low")
-        return answer(lambda low: self.method.enhance(low.to(self.method.device)).to(low), low, self.name)
+        with self.autocast():
+            return answer(lambda low: self.method.enhance(low.to(self.method.device)).to(low), low, self.name)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context in which the network runs."""
+        if self.dtype is None:
+            return nullcontext()
+        return torch.autocast(self.method.device.type, self.dtype)
 
     @cached_property
     def tiling(self) -> Tiling | None:
         """How the network's large images are enhanced in tiles; None if it sees the whole image."""
         net = self.method.net
         if isinstance(net, TwoPass):
-            return None if net.window_halo is None else sharing_scene(self.method, net, net.window_halo)
+            halo = net.window_halo
+            return None if halo is None else sharing_scene(self.method, net, halo, self.autocast)
         if self.halo is None and poolings(net):
             return sharing_pooled_statistics(self.enhance, net)
         return super().tiling
 
     @cached_property
     def bytes_per_pixel(self) -> float:
-        """Peak memory of a pass per pixel in bytes, with a reserve, measured once per method."""
+        """Peak memory of a pass per pixel in bytes, with a reserve; fp32's is measured once per method."""
+        if self.dtype is not None:
+            return measure_bytes_per_pixel(self.enhance, self.stride)
         if self.method.bytes_per_pixel is None:
             self.method.bytes_per_pixel = measure_bytes_per_pixel(self.enhance, self.stride)
         return self.method.bytes_per_pixel
@@ -142,25 +160,32 @@ class ExportedEnhancer(Enhancer):
         return self.restore(low).clamp(0, 1)
 
 
-def load_engine(path: Path | str, device: str = "cpu", trust: Sequence[str] = ()) -> Enhancer:
+def load_engine(
+    path: Path | str, device: str = "cpu", trust: Sequence[str] = (), precision: str = AUTO
+) -> Enhancer:
     """Load a method or an exported network.
 
     Args:
         path: A checkpoint, a run folder, a folder of :func:`lowlight.save_pretrained`, or an exported file:
             ``.onnx``, ``.xml`` (OpenVINO, with its ``.bin`` beside it) or ``.pt2`` (torch.export).
-        device: Device to run on: ``cpu``; ``cuda`` for torch and ONNX, ``gpu`` for OpenVINO; ``auto`` for a
-            CUDA device if the runtime can use one, else the CPU.
+        device: Device to run on: ``cpu``; ``cuda`` for torch and ONNX, ``mps`` or ``xpu`` for torch, ``gpu``
+            for OpenVINO; ``auto`` for a CUDA device if the runtime can use one, else the CPU.
         trust: Packages beyond torch and lowlight that a recipe may call, such as ``["mypackage"]``. A
             ``.pt2`` file can run code when it is opened, so it needs ``["torch.export"]``.
+        precision: As for :class:`TorchEnhancer`; an exported network has its own.
 
     Raises:
-        ValueError: If there is no such model, it is not trusted, the device is unavailable, or the package
-            that runs it is not installed.
+        ValueError: If there is no such model, it is not trusted, the device is unavailable, the package
+            that runs it is not installed, or an exported network is asked for another precision.
     """
     path = Path(path)
     runtime = runtime_of(path.suffix)
     if runtime is None or path.is_dir():
-        return TorchEnhancer(to_device(load_method(path, trust), device))
+        return TorchEnhancer(to_device(load_method(path, trust), device), precision)
+    if precision not in (AUTO, "fp32"):
+        raise ValueError(
+            f"{path}: an exported network has a precision of its own; {precision} needs the checkpoint"
+        )
     if runtime.trust is not None and runtime.trust not in trust:
         raise ValueError(
             f"{path}: a {runtime.trust} file can run code when it is opened; if you trust its author, "
@@ -176,7 +201,10 @@ def to_device(method: Method, device: str) -> Method:
         ValueError: If the device is unavailable.
     """
     try:
-        return method.to(torch_device(device))
+        place = torch.device(torch_device(device))
+        if place.type == "meta":
+            raise RuntimeError("it computes nothing")
+        return method.to(place)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         raise ValueError(f"device {device!r} is not available ({first_line(error)})") from error
 

@@ -74,8 +74,13 @@ def sharing_pooled_statistics(enhance: Enhance, net: nn.Module) -> Tiling:
     return Tiling(POOLED_HALO, sharing)
 
 
-def sharing_scene(method: Method, net: TwoPass, halo: int) -> Tiling:
-    """Return the tiling of a method whose network works in two passes: windows share the first one."""
+def sharing_scene(
+    method: Method, net: TwoPass, halo: int, autocast: Callable[[], AbstractContextManager[object]]
+) -> Tiling:
+    """Return the tiling of a method whose network works in two passes, each under the given autocast.
+
+    Windows share the result of the first pass.
+    """
     stride = net.stride
 
     def windows(image: WholeImage) -> Iterator[tuple[Tensor, Window, Window]]:
@@ -96,11 +101,13 @@ def sharing_scene(method: Method, net: TwoPass, halo: int) -> Tiling:
                     sides, padded.shape[-2:], (image.height, image.width), strict=True
                 )
             )
-            restored = net.restore(padded, scene, rows, columns)[..., : low.shape[-2], : low.shape[-1]]
-            return restored.clamp(0, 1).to(low.device)
+            with autocast():
+                restored = net.restore(padded, scene, rows, columns)[..., : low.shape[-2], : low.shape[-1]]
+            return restored.clamp(0, 1).to(low)
 
         with evaluating(method.net):
-            scene = net.scene_of_windows(windows(image))
+            with autocast():
+                scene = net.scene_of_windows(windows(image))
             yield enhance
 
     return Tiling(halo, sharing)

@@ -17,6 +17,7 @@ from lowlight.checkpoints.recipe import make
 from lowlight.data import PairDataModule
 from lowlight.files import write_table
 from lowlight.methods import Method
+from lowlight.precision import resolved
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def find_lr(config: DictConfig, method: Method, data: PairDataModule) -> dict[st
         )
     with TemporaryDirectory() as scratch:
         trainer: pl.Trainer = make(
-            config.trainer,
+            resolved(config.trainer),
             callbacks=[EpochSeed(config.seed)],
             logger=False,
             enable_checkpointing=False,

@@ -26,6 +26,7 @@ from lowlight.evaluation.scoring import score
 from lowlight.files import write_json
 from lowlight.loggers.base import describe, finishing, log_best
 from lowlight.methods import Method
+from lowlight.precision import Precision, report, training_precision
 from lowlight.runs.folder import LAST, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
@@ -57,6 +58,7 @@ def train(config: DictConfig) -> dict[str, Any]:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     check_fit(config, method)
+    report(precision := training_precision(config.trainer))
     data.setup("fit")  # reports bad images before the output folder is touched
     check_validation(config, validates=len(data.datasets["val"]) > 0)
     if config.compile:
@@ -70,7 +72,7 @@ def train(config: DictConfig) -> dict[str, Any]:
         trainer = make_trainer(config, method)
         try:
             with finishing(trainer.loggers):
-                return _run(config, method, data, trainer, last, started)
+                return _run(config, method, data, trainer, last, started, precision)
         except SIGTERMException:
             log.warning("stopped by SIGTERM; resume=auto continues from the last complete epoch")
             raise SystemExit(128 + signal.SIGTERM) from None
@@ -83,6 +85,7 @@ def _run(
     trainer: pl.Trainer,
     last: Path | None,
     started: datetime,
+    precision: Precision,
 ) -> dict[str, Any]:
     """Fit, test the best checkpoint and write the results."""
     folder = Path(config.output_dir)
@@ -101,6 +104,7 @@ def _run(
     method.load_state_dict(best["state_dict"])
     metrics = score(method, data, make_tester(config, trainer), folder)
     about = _about_training(config, folder)
+    precisions = about.pop("precisions") or [trainer.precision]
     about["sittings"] = max(about["sittings"], 2 if last else 1)  # a resumed run that only tests counts, too
     metrics[config.objective.metric] = about.pop("objective")
     if trainer.is_global_zero:
@@ -111,6 +115,7 @@ def _run(
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **about,
+            "precision": {"asked": precision.asked, "used": precisions, "why": precision.why},
             "best_epoch": best["epoch"] + 1,
             "parameters": method.parameter_count,
             "threads": torch.get_num_threads(),
@@ -180,6 +185,7 @@ def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:
         "waiting_share": round(stopwatch.get("waiting", 0) / stopwatch["seconds"], 4),
         "validation_share": round(stopwatch.get("validating", 0) / stopwatch["seconds"], 4),
         "sittings": stopwatch["sittings"],
+        "precisions": stopwatch.get("precisions"),
         "epochs": epochs,
         "max_epochs": most,
         "stopped": stopped,

@@ -17,6 +17,7 @@ from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.recipe import make
 from lowlight.files import first_line
 from lowlight.methods import Method
+from lowlight.precision import resolved
 from lowlight.runs.profile import keep_profile
 
 _DONE_BY_THE_METHOD = {"gradient_clip_val": None, "accumulate_grad_batches": 1}
@@ -31,7 +32,7 @@ def make_trainer(config: DictConfig, method: Method) -> pl.Trainer:
     if SLURMEnvironment.detect():  # Lightning's requeueing would resume within an epoch, from another file
         plugins.append(SLURMEnvironment(auto_requeue=False))
     trainer: pl.Trainer = make(
-        config.trainer,
+        resolved(config.trainer),
         callbacks=[EpochSeed(config.seed), MovedFolder(), CurvesFirst(), *named.values(), Stopwatch()],
         logger=list(loggers.values()),
         plugins=plugins,
@@ -47,7 +48,7 @@ def make_tester(config: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
     if not isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
         return trainer
     tests = [callback for callback in trainer.callbacks if isinstance(callback, TestPictures)]  # type: ignore[attr-defined]
-    one = OmegaConf.merge(config.trainer, {"devices": 1, "strategy": "auto", "num_nodes": 1})
+    one = OmegaConf.merge(resolved(config.trainer), {"devices": 1, "strategy": "auto", "num_nodes": 1})
     tester: pl.Trainer = make(one, callbacks=tests, logger=trainer.loggers)
     return tester
 

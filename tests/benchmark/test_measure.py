@@ -13,6 +13,7 @@ from lowlight.benchmark import measure as measuring
 from lowlight.benchmark.measure import benchmark
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.benchmark import app
+from lowlight.runtimes.enhancer import TorchEnhancer
 from tests.tiny import tiny
 
 
@@ -58,12 +59,13 @@ def test_multiply_accumulates_are_counted_by_hand() -> None:
 def test_what_fails_while_it_runs_is_told_of_and_the_rest_measured(
     models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(method: object, low: torch.Tensor) -> torch.Tensor:
-        if low.shape[-1] > 32:
-            raise RuntimeError("out of memory\nlong trace")
-        return low
+    class Failing(TorchEnhancer):
+        def enhance(self, low: torch.Tensor) -> torch.Tensor:
+            if self.dtype is torch.bfloat16 and low.shape[-1] > 32:
+                raise RuntimeError("out of memory\nlong trace")
+            return low
 
-    monkeypatch.setattr(measuring, "_in_bf16", fail)
+    monkeypatch.setattr(measuring, "TorchEnhancer", Failing)
     result = benchmark(models[:1], sizes=[(32, 32), (48, 32)], engines=["torch", "bf16"], rounds=2)
     assert [(row["engine"], row["width"]) for row in result["rows"]] == [("torch", 32), ("torch", 48)]
     assert result["failed"] == [{"model": models[0], "engine": "bf16", "reason": "out of memory"}]

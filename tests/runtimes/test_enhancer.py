@@ -7,11 +7,14 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import lowlight
 from lowlight.checkpoints.pretrained import save_pretrained
+from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.methods import Supervised
 from lowlight.runtimes.enhancer import TorchEnhancer, load_engine
 from tests.checkpoints.test_load import Payload
@@ -144,3 +147,42 @@ def test_a_torch_export_file_which_can_run_code_is_opened_on_trust_only(tmp_path
     with pytest.raises((ValueError, pickle.UnpicklingError)):
         load_engine(path, trust=["torch.export"])
     assert (tmp_path / "harm").exists()  # torch does run the code, hence the need for trust
+
+
+@pytest.mark.parametrize(("precision", "levels"), [("bf16", 8), ("fp16", 2)])
+def test_a_lower_precision_is_close_whole_and_in_tiles(precision: str, levels: int) -> None:
+    method = tiny("coarse_to_fine").eval()
+    low = torch.rand(1, 3, 40, 48) / 4
+    exact = TorchEnhancer(method).enhance(low)
+    assert exact.equal(TorchEnhancer(method, "fp32").enhance(low))
+    enhancer = TorchEnhancer(method, precision)
+    enhanced = enhancer.enhance(low)
+    assert enhanced.dtype == torch.float32
+    assert 0 < (enhanced - exact).abs().max() * 255 < levels
+    pixels = (low[0].permute(1, 2, 0) * 65535).numpy().astype(np.uint16)
+    whole, tiles, in_fp32 = (
+        enhance_array(one, pixels, tile=side).astype(float) / 257
+        for one, side in ((enhancer, None), (enhancer, 16), (TorchEnhancer(method), 16))
+    )
+    assert np.abs(whole - tiles).max() < levels
+    assert np.abs(in_fp32 - tiles).max() > 0  # the windows are computed in the precision asked for
+
+
+def test_the_precision_is_checked_where_a_model_is_chosen(tmp_path: Path) -> None:
+    low = torch.rand(1, 3, 16, 16) / 8
+    exact, lower = (lowlight.enhance(low, "coarse_to_fine", precision=name) for name in ("auto", "bf16"))
+    assert 0 < (exact - lower).abs().max() < 0.05
+    with pytest.raises(ValueError, match="precision 'int8' is none of auto, fp32, bf16, fp16"):
+        lowlight.enhance(low, precision="int8")
+    (tmp_path / "net.onnx").touch()
+    with pytest.raises(ValueError, match=r"net\.onnx: an exported network has a precision of its own"):
+        load_engine(tmp_path / "net.onnx", precision="bf16")
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", "meta", "toaster"])
+def test_a_device_that_is_not_here_is_refused_in_one_line(device: str) -> None:
+    if device == torch.accelerator.current_accelerator(check_available=True):
+        pytest.skip("this device is here")
+    with pytest.raises(ValueError, match=f"device '{device}' is not available") as caught:
+        lowlight.enhance(torch.rand(1, 3, 8, 8), device=device)
+    assert "\n" not in str(caught.value)
