@@ -66,6 +66,7 @@ layers: .venv/.dev
 	@$(BIN)/python -m tests.test_architecture
 
 docs: .venv/.dev
+	$(BIN)/python docs/generate.py
 	$(BIN)/python -m sphinx -W -n --keep-going -q -b html docs docs/_build/html
 	@echo "the site: docs/_build/html/index.html"
 

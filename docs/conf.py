@@ -12,8 +12,9 @@ author = "The lowlight authors"
 copyright = author  # noqa: A001
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated", "links"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "api", "links"]
 exclude_patterns = ["_build"]
+smartquotes = False  # settings and code must stay as they are typed
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 
 myst_heading_anchors = 3
@@ -32,7 +33,11 @@ nitpicky = True
 nitpick_ignore_regex = [
     # What other packages document; a name of lowlight's must resolve.
     (r"py:.*", r"(?!lowlight\b)\w+(\.\w+)+"),
-    (r"py:(class|exc|data|obj)", r"\w+|.*[^\w.].*"),  # unqualified parts of annotations
+    # What is imported for annotations only, which Sphinx cannot see through.
+    (
+        r"py:class",
+        r"ExportedProgram|FFmpegError|(In|Out)putContainer|Packet|Stream|Tensor|Video(Frame|Stream)",
+    ),
     (r"py:.*", r"lowlight\..*\._\w+"),  # private
     (r"py:class", r"lowlight\..*\.[A-Z]\w*T"),  # type variables
 ]

@@ -1,4 +1,4 @@
-"""Enhance the photographs of a folder, and say which ones were left as they are.
+"""Enhance the photographs of a folder, and print which were not dark enough to change.
 
 python examples/enhance_folder.py photographs bright
 
@@ -22,8 +22,10 @@ def main(source: Path, target: Path) -> None:
             continue
         with Image.open(path) as dark:
             bright = lowlight.enhance(dark, model, strength=0.9)
-            bright.save(target / path.name)
-            print(f"{path.name}: mean {mean(dark):.2f} -> {mean(bright):.2f}")
+            profile = bright.info.get("icc_profile")
+            bright.save(target / path.name, quality=95, exif=dark.getexif(), icc_profile=profile)
+            change = "unchanged" if bright is dark else f"mean {mean(dark):.2f} -> {mean(bright):.2f}"
+            print(f"{path.name}: {change}")
 
 
 def mean(image: Image.Image) -> float:

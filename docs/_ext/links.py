@@ -9,10 +9,8 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.ext.napoleon import GoogleDocstring
 from sphinx.util import logging
 
-REPOSITORY = "https://github.com/lowlight-ml/lowlight"
 ROOT = Path(__file__).resolve().parents[2]
 
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(\.\./([^)#\s]+)(#[^)\s]*)?\)")
@@ -21,8 +19,9 @@ _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(\.\./([^)#\s]+)(#[^)\s]*)?\)")
 log = logging.getLogger(__name__)
 
 
-def link_to_repository(_app: Sphinx, page: str, source: list[str]) -> None:
+def link_to_repository(app: Sphinx, page: str, source: list[str]) -> None:
     """Turn relative links to files outside ``docs/`` into addresses; warn where the file is missing."""
+    repository = app.config.html_theme_options["source_repository"].rstrip("/")
 
     def address(link: re.Match[str]) -> str:
         text, path, anchor = link[1], link[2], link[3] or ""
@@ -30,7 +29,7 @@ def link_to_repository(_app: Sphinx, page: str, source: list[str]) -> None:
         if not target.exists():
             log.warning("link to a missing file: %s", path, location=page)
         kind = "tree" if target.is_dir() else "blob"
-        return f"[{text}]({REPOSITORY}/{kind}/main/{path}{anchor})"
+        return f"[{text}]({repository}/{kind}/main/{path}{anchor})"
 
     source[0] = _LINK.sub(address, source[0])
 
@@ -69,7 +68,9 @@ def _imported(target: str) -> tuple[str, Any]:
         module = ".".join(parts[:cut])
         try:
             found: Any = importlib.import_module(module)
-        except ModuleNotFoundError:
+        except ModuleNotFoundError as error:
+            if error.name != module and not module.startswith(f"{error.name}."):  # a package it imports
+                raise
             continue
         for part in parts[cut:]:
             found = getattr(found, part, None)
@@ -77,10 +78,15 @@ def _imported(target: str) -> tuple[str, Any]:
     return "", None
 
 
+def keep_sentence(_app: Sphinx, what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+    """Begin a constant's docstring with an empty comment, as Napoleon takes "a: b" for a type."""
+    if what in ("data", "attribute", "property"):
+        lines[:0] = ["..", ""]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
-    # A constant's docstring is a sentence, in which a colon introduces no type.
-    GoogleDocstring._parse_attribute_docstring = GoogleDocstring._consume_to_end
-    app.connect("source-read", link_to_repository, priority=900)  # after the generated sections
+    app.connect("autodoc-process-docstring", keep_sentence, priority=400)  # before Napoleon's 500
+    app.connect("source-read", link_to_repository)
     app.connect("missing-reference", resolve_public_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
-from PIL import Image
+from PIL import ExifTags, Image
 from pytorch_lightning import Trainer
 
 import lowlight.images
@@ -29,7 +29,7 @@ from lowlight.inference.photos.photo import from_pillow
 from lowlight.methods import Method
 from lowlight.runtimes.enhancer import load_engine
 from lowlight.runtimes.export import export
-from tests.docs.pages import ROOT, calls, write_files
+from tests.docs.pages import ROOT, calls, commands, write_files
 
 PAGE = ROOT / "docs" / "extend.md"
 
@@ -102,7 +102,7 @@ def test_the_method_with_a_step_of_its_own_trains(
 
 
 def test_the_loss_sees_the_dark_image(additions: Path) -> None:
-    loss = import_module("mine.smooth").brightness
+    loss = import_module("mine.brightness").brightness
     low, high = torch.full((1, 3, 4, 4), 0.1), torch.rand(1, 3, 4, 4)
     assert torch.isclose(losses.apply_loss(loss, low, high, low), torch.tensor(0.16))
 
@@ -161,23 +161,42 @@ def test_the_example_script_enhances_a_folder(
     script = import_module("enhance_folder")
     script.main(lol / "eval15" / "low", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["7.png", "8.png"]
-    for before, after in re.findall(r"mean ([\d.]+) -> ([\d.]+)", capsys.readouterr().out):
-        assert float(after) > float(before)
+    changes = re.findall(r"mean ([\d.]+) -> ([\d.]+)", capsys.readouterr().out)
+    assert len(changes) == 2
+    assert all(float(after) > float(before) for before, after in changes)
+
+
+def test_the_example_script_keeps_what_a_jpeg_holds_and_names_what_it_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    exif, profile = Image.Exif(), b"a profile"
+    exif[ExifTags.Base.Make] = "a camera"
+    for name, level in {"dark": 9, "bright": 200}.items():
+        Image.new("RGB", (32, 24), (level,) * 3).save(
+            tmp_path / f"{name}.jpg", exif=exif, icc_profile=profile
+        )
+    import_module("enhance_folder").main(tmp_path, tmp_path / "out")
+    for name in ("dark", "bright"):
+        with Image.open(tmp_path / "out" / f"{name}.jpg") as file:
+            assert file.getexif()[ExifTags.Base.Make] == "a camera"
+            assert file.info["icc_profile"] == profile
+    assert [line for line in capsys.readouterr().out.splitlines() if "unchanged" in line] == [
+        "bright.jpg: unchanged"
+    ]
 
 
 @pytest.mark.slow
 def test_the_example_methods_commands_train_and_enhance(lol: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(ROOT / "examples" / "own_method", tmp_path / "own_method")
     shutil.copy(lol / "eval15" / "low" / "7.png", folder / "dark.jpg")
+    (python_path,) = [words[1] for words in commands(folder / "README.md") if words[0] == "export"]
     small = ["trainer=debug", f"data.root={lol}", "data=lol", "data.patch_size=16", "data.batch_size=2"]
+    # as the console script: unlike with -m, the current folder is no place for modules
+    script = "import sys; sys.path[:1] = sys.argv.pop(1).split(); from lowlight.cli import main; main()"
+    environment = os.environ | dict([python_path.split("=")]) | {"OMP_NUM_THREADS": "1"}
     for verb, arguments in calls(folder / "README.md"):
-        command = [
-            sys.executable,
-            "-m",
-            f"lowlight.cli.{verb}",
-            *arguments,
-            *(small if verb == "train" else []),
-        ]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-c", script, str(ROOT), verb, *arguments]
+        command += small if verb == "train" else []
         subprocess.run(command, cwd=folder, env=environment, check=True)
     assert (folder / "bright" / "dark.jpg").exists()
