@@ -24,8 +24,8 @@ from lowlight import losses
 from lowlight.checkpoints import build, load
 from lowlight.config import load_config
 from lowlight.data import PairDataModule
+from lowlight.decoding.photo import from_pillow
 from lowlight.inference.photos import writing
-from lowlight.inference.photos.photo import from_pillow
 from lowlight.methods import Method
 from lowlight.runtimes.enhancer import load_engine
 from lowlight.runtimes.export import export
