@@ -5,10 +5,12 @@ import io
 import json
 import math
 import os
+import re
 import threading
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +25,10 @@ _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that change the direction of the text after them."""
+
+
+_PARTIAL = re.compile(r"\.\d+-\d+\.partial$")
+"""Ending of the hidden files of :func:`whole`."""
 
 
 @contextmanager
@@ -41,6 +47,20 @@ def whole(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_leftovers(folders: Iterable[Path], older_than: float = 3600.0) -> None:
+    """Remove the hidden files that processes killed inside :func:`whole` left in folders.
+
+    Args:
+        folders: Folders, not searched any deeper.
+        older_than: Seconds since a file was last written; a running process may still be writing others.
+    """
+    for folder in folders:
+        for partial in folder.glob(".*.partial") if folder.is_dir() else ():
+            with suppress(OSError):
+                if _PARTIAL.search(partial.name) and time.time() - partial.stat().st_mtime > older_than:
+                    partial.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

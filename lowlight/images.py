@@ -89,11 +89,17 @@ def write_image(image: Tensor, path: Path | str) -> None:
     """Write an image of shape (3, H, W), clamped and rounded to 8 bits, whole or not at all.
 
     The suffix of the path determines the format.
+
+    Raises:
+        ValueError: If no image format has that suffix.
     """
     path = Path(path)
+    image_format = Image.registered_extensions().get(path.suffix.lower())
+    if image_format is None:
+        raise ValueError(f"{path}: no image format has the suffix {path.suffix!r}; write a .png")
     picture = Image.fromarray(to_uint8(image).movedim(-3, -1).cpu().numpy())
     with whole(path) as partial:
-        picture.save(partial, format=Image.registered_extensions()[path.suffix.lower()])
+        picture.save(partial, format=image_format)
 
 
 def check_image(image: Tensor, role: str = "image") -> None:

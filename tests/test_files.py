@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lowlight.files import first_line, printable, read_table, whole, write_table
+from lowlight.files import first_line, printable, read_table, remove_leftovers, whole, write_table
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
@@ -121,3 +121,15 @@ def test_a_damaged_table_is_named(content: bytes, tmp_path: Path) -> None:
 )
 def test_control_characters_do_not_reach_a_terminal(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    old, fresh, foreign = (
+        tmp_path / name for name in (".a.mp4.12-34.partial", ".b.mp4.12-34.partial", ".lol.zip.partial")
+    )
+    for path in (old, fresh, foreign):
+        path.touch()
+    for path in (old, foreign):
+        os.utime(path, (0, 0))
+    remove_leftovers([tmp_path, tmp_path / "missing"])
+    assert sorted(tmp_path.iterdir()) == sorted([fresh, foreign])

@@ -83,3 +83,9 @@ def test_a_truncated_file_is_named(tmp_path: Path) -> None:
 def test_the_contract_is_checked(bad: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="low must be RGB float"):
         check_image(bad, "low")
+
+
+def test_a_suffix_without_a_format_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a\.xyz: no image format has the suffix '\.xyz'"):
+        write_image(torch.zeros(3, 2, 2), tmp_path / "a.xyz")
+    assert not list(tmp_path.iterdir())

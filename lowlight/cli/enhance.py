@@ -16,7 +16,7 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._sizes import read_size
-from lowlight.files import printable
+from lowlight.files import printable, remove_leftovers
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 
 
@@ -101,6 +101,7 @@ def enhance(
         settings = Settings(strength, fail_safe, int(max_pixels), smoothing, memory, tile)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
+        remove_leftovers({job.target.parent for job in jobs})
         model: dict[str, Any] = {
             "checkpoint": checkpoint,
             "method": method,

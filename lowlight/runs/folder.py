@@ -5,14 +5,12 @@ Imports no torch, so that a finished run is recognised at once.
 
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from lowlight.files import read_json, write_text
 from lowlight.runs.recipe import difference, recipe
-
-Resume = Literal["never", "auto", "restart"]
 
 OVERRIDES = "overrides.yaml"
 """Overrides of the finished run; Hydra's own file holds those of the latest job, even of a refused one."""
@@ -70,8 +68,9 @@ def prepare(config: DictConfig) -> None:
         _remove_run(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for partial in folder.glob(".*.partial"):  # left by a process killed while writing
-            partial.unlink()
+        for pattern in (".*.partial", ".*.ckpt.[0-9]*"):  # left by a killed process; the second by 0.1.0
+            for partial in folder.glob(pattern):
+                partial.unlink(missing_ok=True)
         (folder / FAILURE).unlink(missing_ok=True)  # of an earlier attempt
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     except OSError as error:

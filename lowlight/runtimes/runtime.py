@@ -48,7 +48,7 @@ class Runtime:
     def missing(self, error: ImportError) -> str:
         """Name a missing package and the command that installs it."""
         package = f"lowlight[{self.extra}]" if self.extra else "lowlight"
-        return f"{error.name} is not installed: pip install '{package}'"
+        return f"{error.name or self.name} is not installed: pip install '{package}'"
 
 
 def torch_device(device: str) -> str:
