@@ -5,12 +5,13 @@ import io
 import json
 import math
 import os
+import platform
 import re
 import threading
-import time
 import unicodedata
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +28,10 @@ _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 """Characters that change the direction of the text after them."""
 
 
-_PARTIAL = re.compile(r"\.\d+-\d+\.partial$")
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+"""This machine, in the names of hidden files."""
+
+_PARTIAL = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-\d+\.partial$")
 """Ending of the hidden files of :func:`whole`."""
 
 
@@ -39,7 +43,7 @@ def whole(path: Path) -> Iterator[Path]:
     the hidden file. Its name holds process and thread, so that several writers of one file do not mix.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    end = f".{os.getpid()}-{threading.get_native_id()}.partial"
+    end = f".{_HOST}-{os.getpid()}-{threading.get_native_id()}.partial"
     name = os.fsencode(f".{path.name}")[: _LONGEST_NAME - len(end)].decode(errors="ignore")
     partial = path.with_name(name + end)
     try:
@@ -49,18 +53,31 @@ def whole(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def remove_leftovers(folders: Iterable[Path], older_than: float = 3600.0) -> None:
-    """Remove the hidden files that processes killed inside :func:`whole` left in folders.
+def remove_leftovers(folders: Iterable[Path]) -> None:
+    """Remove the hidden files that processes of this machine, killed inside :func:`whole`, left in folders.
+
+    Files of running processes, and of other machines that share the disk, are kept.
 
     Args:
         folders: Folders, not searched any deeper.
-        older_than: Seconds since a file was last written; a running process may still be writing others.
     """
     for folder in folders:
         for partial in folder.glob(".*.partial") if folder.is_dir() else ():
-            with suppress(OSError):
-                if _PARTIAL.search(partial.name) and time.time() - partial.stat().st_mtime > older_than:
-                    partial.unlink()
+            found = _PARTIAL.search(partial.name)
+            if found and found["host"] == _HOST and not _is_running(int(found["process"])):
+                partial.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # where signal 0 is Ctrl-C
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

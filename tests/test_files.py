@@ -1,5 +1,7 @@
 import csv
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -124,12 +126,14 @@ def test_control_characters_do_not_reach_a_terminal(text: str, shown: str) -> No
 
 
 def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    old, fresh, foreign = (
-        tmp_path / name for name in (".a.mp4.12-34.partial", ".b.mp4.12-34.partial", ".lol.zip.partial")
-    )
-    for path in (old, fresh, foreign):
+    imports = "from pathlib import Path; import os; from lowlight.files import whole"
+    code = f"{imports}\nwith whole(Path('a.mp4')) as p: p.touch(); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    (left,) = tmp_path.iterdir()
+    kept = [tmp_path / ".lol.zip.partial", tmp_path / left.name.replace(".mp4.", ".mp4.0")]
+    for path in kept:
         path.touch()
-    for path in (old, foreign):
-        os.utime(path, (0, 0))
-    remove_leftovers([tmp_path, tmp_path / "missing"])
-    assert sorted(tmp_path.iterdir()) == sorted([fresh, foreign])
+    with whole(tmp_path / "b.mp4") as running:
+        running.touch()
+        remove_leftovers([tmp_path, tmp_path / "missing"])
+        assert sorted(tmp_path.iterdir()) == sorted([*kept, running])

@@ -86,6 +86,7 @@ def keep_sentence(_app: Sphinx, what: str, _name: str, _obj: Any, _options: Any,
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", keep_sentence, priority=400)  # before Napoleon's 500
     app.connect("source-read", link_to_repository)
     app.connect("missing-reference", resolve_public_name)
