@@ -239,8 +239,9 @@ def experiments() -> str:
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", r"\|") for cell in row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("| --- |", "|---|")
+    cells = [[cell.replace("|", r"\|") for cell in row] for row in (head, *rows)]
+    first, *rest = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([first, "|---" * len(head) + "|", *rest])
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
