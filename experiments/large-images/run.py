@@ -21,6 +21,7 @@ from PIL import Image
 from lowlight.checkpoints.load import load
 from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
+from lowlight.images import read_rgb
 from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.runtimes.enhancer import TorchEnhancer
 
@@ -124,7 +125,7 @@ def measure(arguments: argparse.Namespace, checkpoints: dict[str, str]) -> dict[
     pixels = picture(1500, 1000, np.uint16)
     photograph = {"made": pixels}
     for path in arguments.photograph:
-        photograph[path.name] = np.asarray(Image.open(path).convert("RGB"), np.uint16) * 257
+        photograph[path.name] = read_rgb(path).astype(np.uint16) * 257
     return {
         "large": [
             in_own_process(name, megapixels, arguments)

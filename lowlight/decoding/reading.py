@@ -103,12 +103,18 @@ def _naming(path: Path, max_pixels: int, remedy: str) -> Iterator[None]:
     except MemoryError:
         raise ValueError(f"{path}: larger than the memory that is left") from None
     except Exception as error:
-        text = " ".join(str(error).split())[:300] or type(error).__name__
+        text = _printable(str(error)) or type(error).__name__
         if isinstance(error, OSError) and error.errno:
             text = error.strerror or text  # of the system, not of a decoder
         elif not isinstance(error, ValueError):
             text = f"broken ({text})"
         raise ValueError(f"{path}: {text}") from error
+
+
+def _printable(text: str) -> str:
+    """Return a text that may hold a file's bytes as one line of at most 200 printable characters."""
+    line = " ".join(text.split())[:200]
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _begin(path: Path, file: BinaryIO) -> tuple[Exif | None, bool]:
@@ -221,7 +227,7 @@ def _left_out(image: Image.Image) -> tuple[str, ...]:
     resources = image.info.get("photoshop")
     has_iptc = isinstance(resources, dict) and _IPTC in resources
     return (("IPTC data is left out",) if has_iptc else ()) + (
-        (f"texts of the PNG file are left out: {', '.join(texts)[:100]}",) if texts else ()
+        (f"texts of the PNG file are left out: {_printable(', '.join(texts))}",) if texts else ()
     )
 
 

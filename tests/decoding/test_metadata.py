@@ -84,9 +84,9 @@ def test_what_is_left_out_is_noted(photo: Photo, tmp_path: Path) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     texts = PngInfo()
-    texts.add_text("Title", "Night")
+    texts.add_text("Title\x1b[2J", "Night")
     Image.fromarray(DARK).save(tmp_path / "in.png", pnginfo=texts)
-    assert read_photo(tmp_path / "in.png").notes == ("texts of the PNG file are left out: Title",)
+    assert read_photo(tmp_path / "in.png").notes == ("texts of the PNG file are left out: Title?[2J",)
     Image.fromarray(DARK).save(tmp_path / "in.jpg", xmp=b'<x hdrgm:Version="1.0"/>')
     gain = read_photo(tmp_path / "in.jpg")
     assert "gain map is left out" in gain.notes[0]
