@@ -1,5 +1,6 @@
 """Layouts of paired sets in folders, as published copies have them."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
@@ -21,7 +22,7 @@ SPLITS: Mapping[str, Sequence[str]] = {
 FOLDERS: Sequence[Sequence[str]] = (("low", "high"), ("low", "normal"), ("input", "gt"), ("input", "target"))
 """Folder names of dark images and references, case-insensitive."""
 
-_SEARCHED = 300  # folders, at most, that are searched for another root
+_SEARCHED = 100  # folders, at most, that are searched for another root
 
 
 class UnknownLayoutError(ValueError):
@@ -83,7 +84,7 @@ class Layout(ABC):
         """Return whether the folder has a pair in this layout."""
         try:
             found = [self._find(split) for split in get_args(Split)]
-        except ValueError:
+        except (OSError, ValueError):
             return False
         return any(one and one.pairs for one in found)
 
@@ -209,8 +210,10 @@ def subfolders(folder: Path, path: str) -> list[Path]:
     """Return the folders at a relative path below a folder; upper and lower case are equal."""
     places = [folder] if folder.is_dir() else []
     for part in path.lower().split("/"):
-        inside = [below for place in places for below in sorted(place.iterdir())]
-        places = [below for below in inside if below.name.lower() == part and below.is_dir()]
+        inside = [
+            place / name for place in places for name in sorted(os.listdir(place)) if name.lower() == part
+        ]
+        places = [below for below in inside if below.is_dir()]
     return places
 
 
@@ -246,7 +249,8 @@ def _other_choice(layout: Layout) -> str:
     """Return a hint at the sub-folders, or at the data sets by name, that can be read instead."""
     root, named = layout.root, named_layouts()
     first = _folders(root)
-    below = [first, [inside for folder in first for inside in _folders(folder)][:_SEARCHED]]
+    second = [inside for folder in first for inside in _folders(folder)][:_SEARCHED]
+    below = [[folder for folder in folders if _folders(folder)] for folders in (first, second)]
     choices: list[str] = []
     for folders in below:
         choices = choices or [f"data.root={folder}" for folder in folders if layout.at(folder).readable()]
@@ -262,9 +266,13 @@ def _other_choice(layout: Layout) -> str:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, without hidden ones."""
-    inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in inside if path.is_dir() and not path.name.startswith(".")][:_SEARCHED]
+    """Return the folders in a folder, without hidden ones; none if it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [one.name for one in entries if one.is_dir() and not one.name.startswith(".")]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names)][:_SEARCHED]
 
 
 def _places(root: Path, path: str) -> list[Path]:
