@@ -5,9 +5,12 @@ BIN := .venv/bin
 # make study [ROOT=<folder of pairs, LOL's layout or alike>] [OUT=<folder>] [ARGS="<Hydra overrides>"]
 ROOT :=
 ARGS :=
-OUT := outputs/study$(if $(ROOT),-$(shell basename "$(ROOT)"))
+# A text as one word of the shell; a text between single quotes of Hydra's. Both may hold quotes.
+shell_word = '$(subst ','\'',$(1))'
+hydra_text = $(subst ',\',$(1))
+OUT := outputs/study$(if $(ROOT),-$(shell basename $(call shell_word,$(ROOT))))
 EXPERIMENT := $(if $(ROOT),lol_cpu,study)
-DATA := $(if $(ROOT),data=lol 'data.root="$(ROOT)"')
+DATA := $(if $(ROOT),data=lol $(call shell_word,data.root='$(call hydra_text,$(ROOT))'))
 LEARNT := mirnet autoencoder gan
 CLASSICAL := identity gamma histogram
 
@@ -39,19 +42,19 @@ install: .venv/.dev
 	@touch $@
 
 study: .venv/.core
-	@set -e; \
+	@set -e; out=$(call shell_word,$(call hydra_text,$(OUT))); \
 	for method in $(LEARNT); do \
-		$(BIN)/lowlight train experiment=$(EXPERIMENT)/$$method $(DATA) resume=auto "output_dir='$(OUT)/$$method'" $(ARGS); \
+		$(BIN)/lowlight train experiment=$(EXPERIMENT)/$$method $(DATA) resume=auto "output_dir='$$out/$$method'" $(ARGS); \
 	done; \
 	for method in $(CLASSICAL); do \
-		$(BIN)/lowlight evaluate method=$$method $(DATA) trainer=cpu resume=auto "output_dir='$(OUT)/$$method'" $(filter data.%,$(ARGS)); \
+		$(BIN)/lowlight evaluate method=$$method $(DATA) trainer=cpu resume=auto "output_dir='$$out/$$method'" $(filter data.%,$(ARGS)); \
 	done
-	@if [ ! -f "$(OUT)/report/index.html" ] || \
-		[ -n "$$(find "$(OUT)"/*/manifest.json -newer "$(OUT)/report/index.html")" ]; then \
-		set -- ; for method in $(LEARNT) $(CLASSICAL); do set -- "$$@" "$(OUT)/$$method"; done; \
-		$(BIN)/lowlight compare "$$@" --out "$(OUT)/report"; \
+	@out=$(call shell_word,$(OUT)); if [ ! -f "$$out/report/index.html" ] || \
+		[ -n "$$(find "$$out"/*/manifest.json -newer "$$out/report/index.html")" ]; then \
+		set -- ; for method in $(LEARNT) $(CLASSICAL); do set -- "$$@" "$$out/$$method"; done; \
+		$(BIN)/lowlight compare "$$@" --out "$$out/report"; \
 	fi
-	@echo "the report: $(OUT)/report/index.html"
+	@echo "the report:" $(call shell_word,$(OUT)/report/index.html)
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m "not slow and not gpu and not browser"

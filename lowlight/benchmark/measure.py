@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -231,6 +232,7 @@ def _training(method: Method, batch: int, side: int, steps: int = 6) -> dict[str
         enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=[times],
+        plugins=[LightningEnvironment()],  # one process, whatever tasks a SLURM job around it announces
     )
     method.train()
     loader: DataLoader[Pair] = DataLoader(pairs, batch_size=batch)  # type: ignore[arg-type]

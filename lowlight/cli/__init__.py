@@ -4,6 +4,8 @@ import os
 import sys
 from importlib import import_module
 
+from lowlight.cli._streams import keep_streams
+
 VERBS = {
     "train": "train a method, then test its best checkpoint (Hydra overrides; -m sweeps)",
     "evaluate": "score a checkpoint, saved images or a classical method (Hydra overrides)",
@@ -24,6 +26,7 @@ def main() -> None:
     The Hydra verbs replace this process by their own script: Lightning launches the other processes of a
     distributed run by repeating the command line, which Hydra must be able to parse.
     """
+    keep_streams()
     verb, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     if verb in HYDRA_VERBS:
         sys.stdout.flush()

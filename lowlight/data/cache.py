@@ -26,10 +26,14 @@ _LENGTH = 4
 """Bytes of the checksum, a CRC-32."""
 
 
-def default_cache_dir() -> Path:
-    """Return lowlight's folder in ``$XDG_CACHE_HOME``, ``%LOCALAPPDATA%`` or ``~/.cache``."""
+def default_cache_dir() -> Path | None:
+    """Return lowlight's folder in ``$XDG_CACHE_HOME``, ``%LOCALAPPDATA%`` or ``~/.cache``; None if none."""
     base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "lowlight"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "lowlight"
+    except RuntimeError:  # neither $HOME nor an entry of the user
+        logger.warning("no home folder to cache images in: they are decoded every epoch; set data.cache_dir")
+        return None
 
 
 def _check(path: Path) -> None:

@@ -20,6 +20,7 @@ from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
 from lowlight.data.synthetic import DarkenedPhotographs
+from lowlight.data.workers import usable_workers
 from lowlight.images import Batch, Pair
 
 
@@ -103,10 +104,10 @@ class PairDataModule(pl.LightningDataModule):
         self.mixup = mixup
         self.val_fraction = val_fraction
         self.eval_size = eval_size
-        self.num_workers = num_workers
+        self.num_workers = usable_workers(num_workers)
         self.seed = seed
-        folder = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
-        self.cache = ArrayCache(folder if cache else None)
+        folder = (Path(cache_dir).expanduser() if cache_dir else default_cache_dir()) if cache else None
+        self.cache = ArrayCache(folder)
         self.datasets: dict[Split, PairDataset] = {}
         self._scenes: dict[Split, int] = {}
         self._leak: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,11 @@ class FilePair:
         return read_rgb(self.low), read_rgb(self.high)
 
 
+def stem_of(path: Path) -> str:
+    """Return a file's name without its suffix in Unicode's normal form C: accents are written either way."""
+    return unicodedata.normalize("NFC", path.stem)
+
+
 def shared_prefix(stems: Iterable[str]) -> str:
     """Return the prefix shared by all names of a folder, as in LOL-v2: ``low`` of ``low00001``, ``low00002``.
 
@@ -110,7 +116,7 @@ def shared_prefix(stems: Iterable[str]) -> str:
 def _by_stem(paths: Sequence[Path], prefix: str = "") -> dict[str, list[Path]]:
     stems = defaultdict(list)
     for path in paths:
-        stems[path.stem.removeprefix(prefix)].append(path)
+        stems[stem_of(path).removeprefix(prefix)].append(path)
     return stems
 
 

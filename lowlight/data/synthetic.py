@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lowlight.colour import linear_to_srgb, srgb_to_linear
-from lowlight.data.pairs import PairItem, Split, file_state, list_images, refuse
+from lowlight.data.pairs import PairItem, Split, file_state, list_images, refuse, stem_of
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
 
@@ -221,9 +221,9 @@ class DarkenedPhotographs:
                 read_size(path)
             except ValueError as error:
                 problems.append(str(error))
-            if path.stem in photos:
-                problems.append(f"{path.name} has the stem of {photos[path.stem].name}")
-            photos.setdefault(path.stem, path)
+            if (stem := stem_of(path)) in photos:
+                problems.append(f"{path.name} has the stem of {photos[stem].name}")
+            photos.setdefault(stem, path)
         if problems:
             refuse(self.root, problems, "Replace, rename or remove these files.")
         if len(photos) < 2:
@@ -235,7 +235,7 @@ class DarkenedPhotographs:
 
     def _views(self, photo: Path, scene: str, name: str, views: int) -> list[PairItem]:
         width, height = read_size(photo)
-        seed = int.from_bytes(hashlib.sha256(f"{self.seed}/{photo.stem}".encode()).digest()[:8])
+        seed = int.from_bytes(hashlib.sha256(f"{self.seed}/{stem_of(photo)}".encode()).digest()[:8])
         generator = np.random.default_rng(seed)
         items: list[PairItem] = []
         for view in range(views):
@@ -244,7 +244,7 @@ class DarkenedPhotographs:
                 exposure = exp(generator.uniform(log(self.exposure_range[0]), log(self.exposure_range[1])))
                 items.append(
                     DarkenedView(
-                        name=f"{name}/{photo.stem}-{view:02d}-{len(items) % self.exposures}",
+                        name=f"{name}/{stem_of(photo)}-{view:02d}-{len(items) % self.exposures}",
                         scene=scene,
                         photo=photo,
                         box=box,

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
@@ -82,7 +84,9 @@ def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
         if config.save_images:
             callbacks.append(EnhancedImages(folder / "images", data.image_file))
         report(training_precision(config.trainer))
-        trainer = make(resolved(config.trainer), logger=False, callbacks=callbacks)
+        trainer = make(
+            resolved(config.trainer), logger=False, callbacks=callbacks, plugins=alone(config.trainer)
+        )
         keep_profile(trainer, folder)
         metrics = score(method, data, trainer, folder)
         if trainer.is_global_zero:
@@ -100,6 +104,15 @@ def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
                 SIGMAS,
             )
     return metrics
+
+
+def alone(trainer: DictConfig) -> list[Any]:
+    """Return the plugin by which Lightning runs one process on one device, whatever tasks SLURM announces.
+
+    The variables of a SLURM job reach every command in it, also one that is not started once per task.
+    """
+    is_single = str(trainer.get("devices")) == "1" and str(trainer.get("num_nodes", 1)) == "1"
+    return [LightningEnvironment()] if SLURMEnvironment.detect() and is_single else []
 
 
 def _test_data(config: DictConfig) -> PairDataModule:

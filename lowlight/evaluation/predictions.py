@@ -1,6 +1,7 @@
 """Saved images: paired with the test images, and scored."""
 
 import logging
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,10 @@ def score_files(
     return summarise(means, scores.per_image(), data, folder)
 
 
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
 def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path]:
     """Pair saved images with the test images by stem; with several sets, each has a folder of its own.
 
@@ -73,9 +78,10 @@ def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path
     found: dict[str, list[Path]] = {}
     for place in [root] if len(data.sets) == 1 else [root / name for name in data.sets]:
         for path in list_images(place) if place.is_dir() else []:
-            found.setdefault(str(path.relative_to(root).with_suffix("")), []).append(path)
+            found.setdefault(_normal(str(path.relative_to(root).with_suffix(""))), []).append(path)
     wanted = {
-        item.name: data.image_file(item.name).removesuffix(".png") for item in data.datasets["test"].items
+        item.name: _normal(data.image_file(item.name).removesuffix(".png"))
+        for item in data.datasets["test"].items
     }
     problems = [f"{stem} is missing" for stem in wanted.values() if stem not in found]
     problems += [

@@ -21,11 +21,14 @@ log = logging.getLogger(__name__)
 register_resolvers()  # in whatever process a launcher runs the job
 
 
-def run_job(task: Callable[[DictConfig], float | None], config: DictConfig) -> float | None:
+def run_job(
+    task: Callable[[DictConfig], float | None], config: DictConfig, *, debug: bool = False
+) -> float | None:
     """Call a verb's function as a job of a sweep.
 
     Any failure is written to ``failed.json`` and the sweep continues: every sweeper accepts None as a value,
-    Optuna's as a failed trial. A finished run already in the folder stays finished.
+    Optuna's as a failed trial. A finished run already in the folder stays finished. With ``debug`` the error
+    is raised too, once it is recorded.
 
     Returns:
         The objective; None if the job failed or did not measure it.
@@ -39,6 +42,8 @@ def run_job(task: Callable[[DictConfig], float | None], config: DictConfig) -> f
     except Exception as error:
         log.error("failed: %s", one_line(error))
         _record(error, config)
+        if debug:
+            raise
         return None
     (folder / FAILURE).unlink(missing_ok=True)
     if (hydras := folder / ".hydra" / OVERRIDES).exists():

@@ -15,6 +15,7 @@ from lowlight.callbacks.pictures import TestPictures
 from lowlight.callbacks.resuming import CurvesFirst, EpochSeed, MovedFolder
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.recipe import make
+from lowlight.evaluation.evaluate import alone
 from lowlight.files import first_line
 from lowlight.methods import Method
 from lowlight.precision import resolved
@@ -48,8 +49,8 @@ def make_tester(config: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
     if not isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
         return trainer
     tests = [callback for callback in trainer.callbacks if isinstance(callback, TestPictures)]  # type: ignore[attr-defined]
-    one = OmegaConf.merge(resolved(config.trainer), {"devices": 1, "strategy": "auto", "num_nodes": 1})
-    tester: pl.Trainer = make(one, callbacks=tests, logger=trainer.loggers)
+    one: Any = OmegaConf.merge(resolved(config.trainer), {"devices": 1, "strategy": "auto", "num_nodes": 1})
+    tester: pl.Trainer = make(one, callbacks=tests, logger=trainer.loggers, plugins=alone(one))
     return tester
 
 

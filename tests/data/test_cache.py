@@ -153,3 +153,16 @@ def test_threads_read_headers_one_at_a_time(
     monkeypatch.setattr(lowlight.data.cache, "open_memmap", watched)
     with ThreadPoolExecutor(4) as pool:
         assert len(list(pool.map(lambda _: cache.load("a", build), range(16)))) == 16
+
+
+def test_without_a_home_nothing_is_stored_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, build: Builder
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert default_cache_dir() is None
+    assert "set data.cache_dir" in caplog.text
+    assert ArrayCache(default_cache_dir()).load("a", build).size == 24

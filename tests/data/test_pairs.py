@@ -102,6 +102,14 @@ def test_numbers_after_a_prefix_pair_by_number(numbers: set[int]) -> None:
     assert problems == []
 
 
+def test_accents_pair_in_either_form_of_unicode() -> None:
+    composed, decomposed = "caf\u00e9 1", "cafe\u0301 1"
+    pairs, problems = match([Path(f"low/{composed}.png")], [Path(f"high/{decomposed}.png")])
+    assert (list(pairs), problems) == ([composed], [])
+    _, problems = match([Path(f"low/{name}.png") for name in (composed, decomposed)], [Path("high/x.png")])
+    assert any("have the same stem" in problem for problem in problems)
+
+
 def test_five_culprits_are_named_and_the_others_counted() -> None:
     with pytest.raises(ValueError, match=r"^LOL: a; b; c; d; e; and 2 more\. Mend them\.$"):
         refuse("LOL", list("abcdefg"), "Mend them.")

@@ -218,3 +218,16 @@ def test_another_evaluation_replaces_the_images_of_the_one_before(lol: Path, tmp
     run(lol, tmp_path / "out", "method=gamma", "save_images=true")
     run(lol, tmp_path / "out", "method=identity")
     assert not (tmp_path / "out" / "images").exists()
+
+
+def test_the_tasks_of_a_slurm_job_do_not_concern_a_single_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_JOB_NAME", "night")
+    with pytest.raises(RuntimeError, match="ntasks"):
+        pl.Trainer(devices=1, accelerator="cpu", logger=False)
+    one, several = (OmegaConf.create({"devices": number, "num_nodes": 1}) for number in (1, 2))
+    trainer = pl.Trainer(devices=1, accelerator="cpu", logger=False, plugins=alone(one))
+    assert trainer.world_size == 1
+    assert alone(several) == []
+    monkeypatch.delenv("SLURM_NTASKS")
+    assert alone(one) == []

@@ -44,6 +44,17 @@ def test_a_failed_job_leaves_its_reason_and_lets_the_sweep_go_on(
     assert not (tmp_path / "failed.json").exists()
 
 
+def test_debugging_raises_the_error_and_keeps_the_records(tmp_path: Path) -> None:
+    def fail(_: DictConfig) -> float:
+        raise ValueError("no such folder")
+
+    with pytest.raises(ValueError, match="no such folder"):
+        run_job(fail, config(tmp_path), debug=True)
+    assert json.loads((tmp_path / "failed.json").read_text())["reason"] == "no such folder"
+    assert run_job(lambda _: 20.0, config(tmp_path), debug=True) == 20.0
+    assert not (tmp_path / "failed.json").exists()
+
+
 def test_an_objective_never_measured_is_none(tmp_path: Path) -> None:
     assert run_job(lambda _: float("nan"), config(tmp_path)) is None
 
