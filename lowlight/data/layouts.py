@@ -211,7 +211,10 @@ def subfolders(folder: Path, path: str) -> list[Path]:
     places = [folder] if folder.is_dir() else []
     for part in path.lower().split("/"):
         inside = [
-            place / name for place in places for name in sorted(os.listdir(place)) if name.lower() == part
+            place / name
+            for place in places
+            for name in sorted(os.listdir(place))  # noqa: PTH208  # names alone: folders may hold many files
+            if name.lower() == part
         ]
         places = [below for below in inside if below.is_dir()]
     return places

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's shared 
 
 
 @pytest.fixture
-def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Soft and hard limit of open files, as the process sees and sets them."""
     import resource
 
     values = [10**6, 10**6]
     monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(values))
     monkeypatch.setattr(resource, "setrlimit", lambda _, new: values.__setitem__(slice(None), new))
-    yield values
+    return values
 
 
 def test_as_many_as_wanted_run_where_they_can(limits: list[int], tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
+from omegaconf import OmegaConf
 from PIL import Image
 
 from lowlight.checkpoints.load import load_run
@@ -14,6 +16,7 @@ from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
+from lowlight.evaluation.evaluate import alone
 from tests.conftest import photograph
 
 
