@@ -72,7 +72,7 @@ def recomputing(net: MIRNet) -> MIRNet:
 
 def forward(net: nn.Module, low: Tensor, bf16: bool = False) -> Callable[[], Tensor]:
     def run() -> Tensor:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with torch.inference_mode(), torch.autocast(low.device.type, torch.bfloat16, enabled=bf16):
             return net(low)
 
     return run
@@ -89,20 +89,37 @@ def step(net: nn.Module, low: Tensor) -> Callable[[], None]:
     return run
 
 
+def peak(run: Callable[[], object]) -> int:
+    """Return the peak memory of a call in bytes, on the GPU if there is one in use."""
+    if not torch.cuda.is_initialized():
+        return taken_by(run)
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    run()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def wait() -> None:
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
 def measure(variants: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, float]]:
-    memory = {name: taken_by(run) for name, run in variants.items()}  # also the warm-up
+    memory = {name: peak(run) for name, run in variants.items()}  # also the warm-up
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, run in variants.items():
+            wait()
             start = time.perf_counter()
             run()
+            wait()
             seconds[name].append(time.perf_counter() - start)
     first = next(iter(seconds.values()))
     rows = {}
     for name, own in seconds.items():
         ratios = [a / b for a, b in zip(first, own, strict=True)]
         rows[name] = {
-            "seconds": round(statistics.median(own), 3),
+            "seconds": round(statistics.median(own), 5),
             "times_faster": round(statistics.median(ratios), 2),
             "from": round(min(ratios), 2),
             "to": round(max(ratios), 2),
@@ -118,14 +135,15 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=128, help="side of the two training crops in pixels")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--channels", type=int, default=64, help="network width; 64 as published")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--compile", action="store_true", help="also measure torch.compile")
     parser.add_argument("--training-only", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    net = MIRNet(arguments.channels)
+    net = MIRNet(arguments.channels).to(arguments.device)
     plain, fast = plainly(net), channels_last(net)
-    low = torch.rand(1, 3, arguments.side, arguments.side)
+    low = torch.rand(1, 3, arguments.side, arguments.side, device=arguments.device)
     last = low.contiguous(memory_format=torch.channels_last)
     difference = float((forward(plain, low)() - forward(fast, last)()).abs().max())
     print(f"greatest difference {difference:.1e}", flush=True)
@@ -137,7 +155,7 @@ def main() -> None:
     if arguments.compile:
         compiled = torch.compile(channels_last(net))
         variants["ours, compiled, bf16"] = forward(compiled, last, bf16=True)
-    crops = torch.rand(2, 3, arguments.crop, arguments.crop)
+    crops = torch.rand(2, 3, arguments.crop, arguments.crop, device=arguments.device)
     crops_last = crops.contiguous(memory_format=torch.channels_last)
     training = {
         "plain": step(plain, crops),

@@ -31,8 +31,8 @@ from lowlight.runtimes.enhancer import TorchEnhancer, open_exported, to_device
 from lowlight.runtimes.runtime import torch_device
 from lowlight.runtimes.table import RUNTIMES, runtime_named
 
-ENGINES = ("torch", "bf16", "compile", *(runtime.name for runtime in RUNTIMES))
-"""Engines: torch in float32, in bfloat16 autocast, compiled; and the formats a method is exported to."""
+ENGINES = ("torch", "bf16", "fp16", "compile", *(runtime.name for runtime in RUNTIMES))
+"""Engines: torch in float32, in autocast, compiled; and the formats a method is exported to."""
 
 NOISY = 0.1
 """Relative interquartile range of a constant workload above which a machine is called noisy."""
@@ -135,8 +135,8 @@ def _run(method: Method, engine: str, folder: Path, device: str) -> Run:
     """Return a method's ``enhance`` in an engine."""
     if engine == "torch":
         return TorchEnhancer(method).enhance
-    if engine == "bf16":
-        return TorchEnhancer(method, "bf16").enhance
+    if engine in ("bf16", "fp16"):
+        return TorchEnhancer(method, engine).enhance
     if engine == "compile":
         method = copy.deepcopy(method)
         method.net.compile()
