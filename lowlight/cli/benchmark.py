@@ -31,7 +31,9 @@ def benchmark(
     ] = None,
     engine: Annotated[
         list[str] | None,
-        typer.Option(help=f"torch, bf16, fp16, compile, {_EXPORTED}; repeatable.", show_default="torch"),
+        typer.Option(
+            help=f"torch, bf16, fp16, compile, {_EXPORTED}, int8; repeatable.", show_default="torch"
+        ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=2, help="Timings per method.")] = 10,
     train: Annotated[

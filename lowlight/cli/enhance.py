@@ -72,8 +72,21 @@ def enhance(
     ] = DEFAULTS.smoothing,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu; auto uses CUDA if it can.")] = "auto",
     precision: Annotated[
-        str, typer.Option(help="auto, fp32, bf16, fp16; auto keeps results within a level of 255 of fp32.")
+        str, typer.Option(help="auto, fp32, bf16, fp16, int8; auto keeps within a level of 255 of fp32.")
     ] = "auto",
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help="What computes the network: torch, openvino, onnx.", show_default="torch; openvino for int8"
+        ),
+    ] = None,
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Dark photographs, or folders of them, that int8 is calibrated on; repeatable.",
+            show_default="16 of those given",
+        ),
+    ] = None,
     trust: Trust = None,
     engine: Annotated[
         Engine, typer.Option(help="plain: in this process; ray: by several processes or machines.")
@@ -92,6 +105,10 @@ def enhance(
     Outputs keep their names, and their paths below a given folder. A file that cannot be read is reported,
     and the rest are processed. The exit status is 1 if any file failed.
     """
+    if runtime or precision == "int8":
+        # torch's waiting threads would take the cores from the runtime's; this is read when torch is imported
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
     from lowlight.inference.batch.jobs import check_targets, enhance_job, find_jobs, run_jobs
     from lowlight.inference.batch.ray import run_jobs_on_ray
     from lowlight.inference.load import choose
@@ -107,6 +124,8 @@ def enhance(
             "method": method,
             "trust": trust or (),
             "precision": precision,
+            "runtime": runtime,
+            "calibrate": calibrate or [job.source for job in jobs if not job.is_video],
         }
         if engine is Engine.ray:
             enhancer = choose(**model, device="cpu")  # fails here, once, if no worker could load it
@@ -129,6 +148,8 @@ def enhance(
             "(trained on LOL, for research only).",
             file=sys.stderr,
         )
+    if enhancer.note:
+        print(enhancer.note, file=sys.stderr)
     for outcome in outcomes:
         print(*_lines(outcome), sep="\n", file=sys.stderr)
     try:

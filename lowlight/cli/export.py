@@ -40,6 +40,14 @@ def export(
     tolerance: Annotated[
         float, typer.Option(help="Largest accepted difference of an output value to torch's.")
     ] = 1e-4,
+    int8: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PHOTOS",
+            help="Compute in 8-bit integers (openvino), calibrated on these dark photographs or folders.",
+            show_default=False,
+        ),
+    ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store weights in 16 bits (pretrained only).")] = False,
     trust: Trust = None,
     debug: Debug = False,
@@ -50,12 +58,15 @@ def export(
     both. A pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
     """
     from lowlight.checkpoints.load import load_method
+    from lowlight.inference.calibration import calibration_photographs
     from lowlight.runs.folder import commit_of
     from lowlight.runtimes import export as exporting  # imports torch, which --help need not wait for
 
     with errors_in_one_line("export", debug):
         method = load_method(source, trust or ())
         commit = commit_of(source)
+        if int8 and kind == PRETRAINED:
+            raise ValueError("--int8 is for --format openvino")
         if kind == PRETRAINED:
             differences = exporting.export_pretrained(
                 method, out, half=half, tolerance=tolerance, commit=commit
@@ -63,7 +74,10 @@ def export(
         elif half:
             raise ValueError("--half is for --format pretrained")
         else:
-            differences = exporting.export(method, out, kind, tolerance=tolerance, commit=commit)
+            photographs = calibration_photographs(int8) if int8 else None
+            differences = exporting.export(
+                method, out, kind, tolerance=tolerance, commit=commit, calibrate=photographs
+            )
     for shape, difference in differences.items():
         print(f"{shape}: differs from torch by at most {difference:.1e}")
     companion = None if kind == PRETRAINED else runtime_named(kind).companion

@@ -28,14 +28,25 @@ _ROUNDING = 1e-3
 ImageT = TypeVar("ImageT", Image.Image, NDArray[Any], Tensor)
 
 
-def load(path: Path | str, device: str = "cpu", trust: Sequence[str] = (), precision: str = AUTO) -> Enhancer:
+def load(
+    path: Path | str,
+    device: str = "cpu",
+    trust: Sequence[str] = (),
+    precision: str = AUTO,
+    runtime: str | None = None,
+    calibrate: Sequence[Path] = (),
+) -> Enhancer:
     """Load a model: a checkpoint, a run folder, a pretrained folder or an exported network.
 
     Args:
         path: File or folder of the model.
         device: Device to run on: ``cpu``, ``cuda``, ``mps``, ``xpu`` or ``auto``.
         trust: Packages beyond torch and lowlight that a recipe may call.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``, as for :func:`enhance`.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``, as for :func:`enhance`; or ``int8``, 8-bit
+            integers in OpenVINO, whose ``note`` says how far results are from those of ``fp32``.
+        runtime: What computes the network: ``torch``, ``openvino`` or ``onnx``, the latter two after an
+            export of seconds; by default ``torch``, and ``openvino`` for ``int8``.
+        calibrate: Dark photographs, or folders of them, that ``int8`` is calibrated on.
 
     Returns:
         An object with ``enhance(low)``, ``stride``, ``halo`` and ``name``; on torch it also has ``method``, a
@@ -44,7 +55,7 @@ def load(path: Path | str, device: str = "cpu", trust: Sequence[str] = (), preci
     Raises:
         ValueError: If the file is missing, broken, not a model, or calls a package that is not trusted.
     """
-    return choose(path, device=device, trust=trust, precision=precision)
+    return choose(path, device=device, trust=trust, precision=precision, runtime=runtime, calibrate=calibrate)
 
 
 def enhance(

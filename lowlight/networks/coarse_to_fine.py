@@ -70,6 +70,7 @@ class CoarseToFine(nn.Module):
 
     Attributes:
         stride: Sides of the input must be multiples of this many pixels, ``2**len(fine_channels)``.
+        parts: Submodules that take most of the time; compiled, or run by other runtimes, one by one.
 
     Raises:
         ValueError: If a U-Net has no level, or the grid cannot be halved from level to level.
@@ -78,6 +79,8 @@ class CoarseToFine(nn.Module):
         Ronneberger et al., 2015, "U-Net"; He et al., 2016, "Deep residual learning for image recognition";
         Perez et al., 2018, "FiLM" (the modulation, here around one). The division into two stages is ours.
     """
+
+    parts = ("coarse", "fine")
 
     def __init__(
         self,
@@ -112,8 +115,8 @@ class CoarseToFine(nn.Module):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile both U-Nets with ``torch.compile``; training calls them one by one."""
-        self.coarse.compile(*args, **kwargs)
-        self.fine.compile(*args, **kwargs)
+        for part in self.parts:
+            self.get_submodule(part).compile(*args, **kwargs)
 
     def scene(self, low: Tensor) -> Scene:
         """Predict the exposure of whole images of shape (B, 3, H, W) in [0, 1], of any size."""

@@ -30,10 +30,12 @@ class Enhancer(ABC):
     Attributes:
         stride: Sides are padded to multiples of this many pixels inside :meth:`enhance`.
         name: Name in messages and summaries.
+        note: A sentence for the user on how its results differ from the method's; None if they do not.
     """
 
     stride: int
     name: str
+    note: str | None = None
 
     @property
     @abstractmethod

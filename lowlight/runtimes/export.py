@@ -5,18 +5,19 @@ import logging
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from lowlight import __version__
 from lowlight.checkpoints.load import from_pretrained
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.files import first_line
-from lowlight.images import CONTRACT
+from lowlight.images import CONTRACT, pad_to_stride
 from lowlight.methods import Method
 from lowlight.runtimes.enhancer import ExportedEnhancer, open_exported
 from lowlight.runtimes.runtime import Runtime
@@ -26,7 +27,13 @@ _ANSI = re.compile("\x1b\\[[0-9;]*m")
 
 
 def export(
-    method: Method, out: Path | str, kind: str, *, tolerance: float = 1e-4, commit: str | None = None
+    method: Method,
+    out: Path | str,
+    kind: str,
+    *,
+    tolerance: float = 1e-4,
+    commit: str | None = None,
+    calibrate: Sequence[Tensor] | None = None,
 ) -> dict[str, float]:
     """Write the image network, for any height, width and batch size, and compare it with torch's.
 
@@ -41,13 +48,16 @@ def export(
         kind: Name of one of :data:`lowlight.runtimes.table.RUNTIMES`, such as ``onnx``.
         tolerance: Largest accepted difference of an output value to torch's.
         commit: Commit of lowlight that trained the method, for the metadata.
+        calibrate: Dark photographs of shape (1, 3, H, W) in [0, 1]; if given, the file computes in 8-bit
+            integers, with ranges chosen on these, and no difference is too large.
 
     Returns:
         Largest difference of the raw outputs, keyed by the images' shape, such as ``2x3x37x53``.
 
     Raises:
         ValueError: If the suffix does not fit, a package is missing, the network cannot be exported or
-            fails on some size, or a difference exceeds the tolerance; nothing is then written.
+            fails on some size, a difference exceeds the tolerance, or the format has no 8-bit integers;
+            nothing is then written.
     """
     out = Path(out)
     runtime = runtime_named(kind)
@@ -66,27 +76,35 @@ def export(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         partial = Path(folder) / out.name
-        with _errors_in_one_line(f"{method.name} cannot be exported to {kind}", runtime):
-            runtime.write(trace(method.eval()), partial, json.dumps(about))
-        with _errors_in_one_line(f"{method.name}, exported to {kind}, fails", runtime):
+        with errors_in_one_line(f"{method.name} cannot be exported to {kind}", runtime):
+            side = method.stride if method.stride > 1 else 16
+            program = trace(method.eval().net, torch.rand(2, 3, 2 * side, 3 * side))
+            inputs = None
+            if calibrate is not None:
+                inputs = [pad_to_stride(image, method.stride).numpy() for image in calibrate]
+            runtime.save(program, partial, json.dumps(about), inputs)
+        with errors_in_one_line(f"{method.name}, exported to {kind}, fails", runtime):
             differences = compare(method, open_exported(partial))
-        _check(differences, tolerance, f"{method.name}, exported to {kind},")
+        if calibrate is None:
+            _check(differences, tolerance, f"{method.name}, exported to {kind},")
         for path in sorted(Path(folder).iterdir()):  # .bin before .xml
             path.replace(out.parent / path.name)
     return differences
 
 
-def trace(method: Method) -> ExportedProgram:
-    """Trace the network for any batch size and any multiple of its stride."""
+def trace(net: nn.Module, example: Tensor) -> ExportedProgram:
+    """Trace a network for any batch size, height and width that suit it.
+
+    Args:
+        net: The network, in evaluation mode.
+        example: An input; a side or batch of one would become a constant.
+    """
     from torch.utils._sympy.numbers import int_oo
     from torch.utils._sympy.value_ranges import ValueRanges
 
-    stride = method.stride
-    side = stride if stride > 1 else 16
-    low = torch.rand(2, 3, 2 * side, 3 * side)  # a dimension of size 1 would become a constant
     with torch.no_grad():
         dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-        program = torch.export.export(method.net, (low,), dynamic_shapes=(dynamic,))
+        program = torch.export.export(net, (example,), dynamic_shapes=(dynamic,))
     # torch infers from the example that the smallest feature map has more than one pixel; whether one pixel
     # works is what `compare` finds out.
     for symbol in program.range_constraints:
@@ -152,7 +170,7 @@ def compare(method: Method, engine: ExportedEnhancer | Method) -> dict[str, floa
 
 
 @contextmanager
-def _errors_in_one_line(what: str, runtime: Runtime) -> Iterator[None]:
+def errors_in_one_line(what: str, runtime: Runtime) -> Iterator[None]:
     """Turn an exporter's error, of any type and length, into one line; suppress its warnings."""
     logging.disable(logging.WARNING)
     try:

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # the command line lists the formats without waiting for torch
+    from collections.abc import Sequence
+
     from torch import Tensor
     from torch.export import ExportedProgram
+
+    from lowlight.runtimes.int8 import Array
 
 METADATA = "lowlight"
 """Key of the JSON metadata in an exported file."""
@@ -34,6 +38,7 @@ class Runtime:
         write: Writes a traced network with its metadata.
         extra: Extra of lowlight that installs the packages; None if torch suffices.
         companion: File name ending of a second file, written beside the first one; None if there is none.
+        write_int8: Writes it in 8-bit integers, whose ranges suit the given inputs; None if it cannot.
         trust: Name that must be trusted before a file is opened, which may run code; None if it cannot.
     """
 
@@ -43,7 +48,23 @@ class Runtime:
     write: "Callable[[ExportedProgram, Path, str], None]"
     extra: str | None = None
     companion: str | None = None
+    write_int8: "Callable[[ExportedProgram, Path, str, Sequence[Array]], None] | None" = None
     trust: str | None = None
+
+    def save(
+        self, program: "ExportedProgram", path: Path, metadata: str, inputs: "Sequence[Array] | None" = None
+    ) -> None:
+        """Write a traced network: in 32-bit floats, or in 8-bit integers if inputs are given.
+
+        Raises:
+            ValueError: If the format has no 8-bit integers.
+        """
+        if inputs is None:
+            self.write(program, path, metadata)
+        elif self.write_int8 is None:
+            raise ValueError(f"{self.name} computes in no 8-bit integers here; openvino does")
+        else:
+            self.write_int8(program, path, metadata, inputs)
 
     def missing(self, error: ImportError) -> str:
         """Name a missing package and the command that installs it."""

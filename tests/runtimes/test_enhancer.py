@@ -172,8 +172,8 @@ def test_the_precision_is_checked_where_a_model_is_chosen(tmp_path: Path) -> Non
     low = torch.rand(1, 3, 16, 16) / 8
     exact, lower = (lowlight.enhance(low, "coarse_to_fine", precision=name) for name in ("auto", "bf16"))
     assert 0 < (exact - lower).abs().max() < 0.05
-    with pytest.raises(ValueError, match="precision 'int8' is none of auto, fp32, bf16, fp16"):
-        lowlight.enhance(low, precision="int8")
+    with pytest.raises(ValueError, match="precision 'int4' is none of auto, fp32, bf16, fp16"):
+        lowlight.enhance(low, precision="int4")
     (tmp_path / "net.onnx").touch()
     with pytest.raises(ValueError, match=r"net\.onnx: an exported network has a precision of its own"):
         load_engine(tmp_path / "net.onnx", precision="bf16")

@@ -67,7 +67,7 @@ def test_names_and_suffixes_stand_once_and_are_offered_by_the_commands() -> None
     assert (
         len({runtime.name for runtime in RUNTIMES}) == len({one.suffix for one in RUNTIMES}) == len(RUNTIMES)
     )
-    assert ("torch", "bf16", "fp16", "compile", *(runtime.name for runtime in RUNTIMES)) == ENGINES
+    assert ("torch", "bf16", "fp16", "compile", *(runtime.name for runtime in RUNTIMES), "int8") == ENGINES
     text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "300"}).output
     for runtime in RUNTIMES:
         assert runtime.name in text
