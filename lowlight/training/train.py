@@ -32,7 +32,12 @@ from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import check_fit, check_seed, check_validation
 from lowlight.training.learning_rate_finder import find_lr
-from lowlight.training.trainer import compile_network, make_tester, make_trainer
+from lowlight.training.trainer import (
+    code_generator_errors_in_one_line,
+    compile_network,
+    make_tester,
+    make_trainer,
+)
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +97,8 @@ def _run(
     describe(trainer.loggers, config, method)
     log.info("training %s in %s%s", config.method.name, folder, f", from {last.name}" if last else "")
     try:
-        trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
+        with code_generator_errors_in_one_line(config):
+            trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     except ProcessRaisedException as error:

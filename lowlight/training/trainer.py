@@ -1,5 +1,8 @@
 """Trainers built from a config."""
 
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -67,3 +70,25 @@ def compile_network(method: Method) -> None:
             f"compile=true: {first_line(error)}; install a C++ compiler (g++), or train with compile=false"
         ) from error
     method.net.compile()
+
+
+@contextmanager
+def code_generator_errors_in_one_line(config: DictConfig) -> Iterator[None]:
+    """Turn an error of the code that ``torch.compile`` generates into one line.
+
+    torch 2.13 generates code that fails for coarse_to_fine's backward pass in bfloat16 on CPUs, for instance.
+
+    Raises:
+        ValueError: In place of any error that occurs in generated code or in its generator.
+    """
+    try:
+        yield
+    except Exception as error:
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        if not config.compile or not any("torchinductor_" in file or "_inductor" in file for file in files):
+            raise
+        raise ValueError(
+            f"compile=true: the code that torch generates for {config.method.name} fails in "
+            f"{resolved(config.trainer).get('precision') or '32-true'} ({first_line(error)}); "
+            "train with compile=false, or in another trainer.precision"
+        ) from error

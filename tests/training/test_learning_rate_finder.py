@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -13,6 +14,7 @@ from lowlight.checkpoints.load import load
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
 from lowlight.training.learning_rate_finder import steepest
+from lowlight.training.trainer import code_generator_errors_in_one_line
 from tests.tiny_runs import checkpoint, manifest, run
 
 
@@ -88,6 +90,24 @@ def test_a_missing_compiler_is_told_before_anything_is_written(lol: Path, tmp_pa
     ):
         run("autoencoder", lol, tmp_path, "compile=true")
     assert not list(tmp_path.iterdir())
+
+
+def test_generated_code_that_fails_is_told_in_one_line() -> None:
+    """Whatever fails in generated code, not elsewhere, is put down to compiling."""
+    config = load_config(["method=autoencoder", "compile=true", "trainer.precision=bf16-mixed"])
+    generated = compile("def kernel(): return buf6", "/tmp/torchinductor_me/ab/cab.py", "exec")
+    space: dict[str, Any] = {}
+    exec(generated, space)
+    with (
+        pytest.raises(ValueError, match=r"compile=true: .* autoencoder fails in bf16-mixed \(.*buf6"),
+        code_generator_errors_in_one_line(config),
+    ):
+        space["kernel"]()
+    with pytest.raises(NameError), code_generator_errors_in_one_line(config):
+        raise NameError("mine")
+    config.compile = False
+    with pytest.raises(NameError), code_generator_errors_in_one_line(config):
+        space["kernel"]()
 
 
 @pytest.mark.slow
