@@ -1,6 +1,7 @@
 """``lowlight benchmark``: speed, memory and size of methods."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,6 +56,9 @@ def benchmark(
     against time.
     """
     with errors_in_one_line("benchmark", debug):
+        if any(runtime.name in (engine or ()) for runtime in RUNTIMES) or "int8" in (engine or ()):
+            # torch's waiting threads would take the cores from the runtimes'; read when torch is imported
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         import torch  # --help need not wait for it
 
         from lowlight.benchmark import benchmark as measure

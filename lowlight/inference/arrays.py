@@ -34,7 +34,7 @@ def load(
     trust: Sequence[str] = (),
     precision: str = AUTO,
     runtime: str | None = None,
-    calibrate: Sequence[Path] = (),
+    calibrate: Sequence[Path | str] = (),
 ) -> Enhancer:
     """Load a model: a checkpoint, a run folder, a pretrained folder or an exported network.
 

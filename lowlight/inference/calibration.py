@@ -16,7 +16,7 @@ LONGEST = 640
 """Longest side that they are scaled down to, in pixels."""
 
 
-def calibration_photographs(paths: Iterable[Path], count: int = COUNT) -> list[Tensor]:
+def calibration_photographs(paths: Iterable[Path | str], count: int = COUNT) -> list[Tensor]:
     """Read up to ``count`` photographs, evenly spaced among those given; what cannot be read is left out.
 
     Args:
@@ -31,7 +31,7 @@ def calibration_photographs(paths: Iterable[Path], count: int = COUNT) -> list[T
     """
     files = [
         file
-        for path in paths
+        for path in map(Path, paths)
         for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
         if file.suffix.lower() in PHOTO_SUFFIXES
     ]

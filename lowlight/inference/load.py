@@ -32,7 +32,7 @@ def choose(
     trust: Sequence[str] = (),
     precision: str = AUTO,
     runtime: str | None = None,
-    calibrate: Sequence[Path] = (),
+    calibrate: Sequence[Path | str] = (),
 ) -> Enhancer:
     """Return the enhancer of a checkpoint or of a method's name.
 

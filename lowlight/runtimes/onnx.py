@@ -29,6 +29,7 @@ def open_onnx(path: Path, device: str) -> Opened:
         raise ValueError(f"{path}: this onnxruntime does not run on {device!r}; try cpu, or onnxruntime-gpu")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # failures are raised anyway
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[provider])

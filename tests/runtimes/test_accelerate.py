@@ -81,7 +81,7 @@ def test_calibration_takes_some_of_many_photographs_and_scales_them_down(photogr
     Image.new("RGB", (2 * LONGEST, LONGEST)).save(large)
     broken = photographs.parent / "broken.jpg"
     broken.write_bytes(b"no picture")
-    (image,) = calibration_photographs([large, broken])
+    (image,) = calibration_photographs([str(large), broken])
     assert image.shape == (1, 3, LONGEST // 2, LONGEST)
     with pytest.raises(ValueError, match="need dark photographs to be calibrated on: --calibrate"):
         calibration_photographs([broken])
