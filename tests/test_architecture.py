@@ -23,6 +23,7 @@ ORDER = [
         "losses",
         "schedules",
         "renamed",
+        "spelling",
     },
     {"networks", "metrics", "runs"},
     {"methods", "data"},
