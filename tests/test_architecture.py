@@ -23,6 +23,7 @@ ORDER = [
         "losses",
         "schedules",
         "renamed",
+        "arguments",
         "spelling",
     },
     {"networks", "metrics", "runs"},

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
+from lowlight.arguments import check_arguments
 from lowlight.callbacks.pictures import EnhancedImages, TestPictures
 from lowlight.checkpoints.load import load_method
 from lowlight.checkpoints.pretrained import locate
@@ -46,9 +47,11 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
         The content of ``metrics.json``.
 
     Raises:
-        ValueError: If not exactly one of ``checkpoint``, ``predictions`` and ``method`` is given, if it is
-            unusable, or if ``output_dir`` holds a training run or another process writes there.
+        ValueError: If a setting has a value of the wrong type, if not exactly one of ``checkpoint``,
+            ``predictions`` and ``method`` is given, if it is unusable, or if ``output_dir`` holds a training
+            run or another process writes there.
     """
+    check_arguments(config)
     given = [key for key in ("checkpoint", "predictions", "method") if config.get(key) is not None]
     if len(given) != 1:
         raise ValueError(

@@ -18,6 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.multiprocessing.spawn import ProcessRaisedException
 
+from lowlight.arguments import check_arguments
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.checkpoint import best_of, read
 from lowlight.checkpoints.recipe import build, make
@@ -30,7 +31,7 @@ from lowlight.precision import Precision, report, training_precision
 from lowlight.runs.folder import LAST, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
-from lowlight.training.checks import check_fit, check_seed, check_validation
+from lowlight.training.checks import check_fit, check_objective, check_seed, check_validation
 from lowlight.training.learning_rate_finder import find_lr
 from lowlight.training.trainer import compile_network, make_tester, make_trainer
 
@@ -48,9 +49,11 @@ def train(config: DictConfig) -> dict[str, Any]:
         ``find_lr``, the result of :func:`lowlight.training.learning_rate_finder.find_lr`.
 
     Raises:
-        ValueError: If the seed is bad, the data is unusable, the output folder holds another run, another
-            process writes there, the method learns nothing, or training stops on values that are not finite.
+        ValueError: If a setting has a value of the wrong type, the data is unusable, the output folder holds
+            another run, another process writes there, the method learns nothing, or training stops on values
+            that are not finite.
     """
+    check_arguments(config)
     check_seed(config.seed)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     method, data = build(config.method), make(config.data)
@@ -58,6 +61,7 @@ def train(config: DictConfig) -> dict[str, Any]:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     check_fit(config, method)
+    check_objective(config, method)
     report(precision := training_precision(config.trainer))
     data.setup("fit")  # reports bad images before the output folder is touched
     check_validation(config, validates=len(data.datasets["val"]) > 0)
