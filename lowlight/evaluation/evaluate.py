@@ -14,6 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lowlight.arguments import check_arguments
 from lowlight.callbacks.pictures import EnhancedImages, TestPictures
+from lowlight.callbacks.progress import bar
 from lowlight.checkpoints.load import load_method
 from lowlight.checkpoints.pretrained import locate
 from lowlight.checkpoints.recipe import build, make
@@ -83,7 +84,7 @@ def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
     """Score a method; the manifest also gets the facts of its training."""
     data = _test_data(config)
     with _prepared(config) as folder:
-        callbacks: list[Callback] = [TestPictures(folder, config.pictures)]
+        callbacks: list[Callback] = [TestPictures(folder, config.pictures), *bar(config.trainer)]
         if config.save_images:
             callbacks.append(EnhancedImages(folder / "images", data.image_file))
         report(training_precision(config.trainer))

@@ -28,7 +28,7 @@ from lowlight.files import write_json
 from lowlight.loggers.base import describe, finishing, log_best
 from lowlight.methods import Method
 from lowlight.precision import Precision, report, training_precision
-from lowlight.runs.folder import LAST, prepare, resumable
+from lowlight.runs.folder import BEST, LAST, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import check_fit, check_objective, check_seed, check_validation
@@ -104,6 +104,13 @@ def _run(
         raise
     if trainer.interrupted:
         raise KeyboardInterrupt
+    try:
+        data.setup("test")
+    except ValueError as error:
+        raise ValueError(
+            f"trained, but not tested: {error} (or score it elsewhere: lowlight evaluate checkpoint={folder} "
+            f"data=...); {BEST} enhances: lowlight enhance dark.jpg --out bright --checkpoint {folder}"
+        ) from error
     best = read(best_of(folder))
     method.load_state_dict(best["state_dict"])
     metrics = score(method, data, make_tester(config, trainer), folder)
