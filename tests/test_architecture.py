@@ -23,6 +23,8 @@ ORDER = [
         "losses",
         "schedules",
         "renamed",
+        "arguments",
+        "spelling",
     },
     {"networks", "metrics", "runs"},
     {"methods", "data"},

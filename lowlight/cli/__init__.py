@@ -41,7 +41,17 @@ def main() -> None:
     elif verb in ("--help", "-h"):
         print(_help())
     else:
-        sys.exit(f"lowlight: no verb {verb!r}; choose one of {', '.join(VERBS)} (lowlight --help)")
+        sys.exit(f"lowlight: {_about(verb)}")
+
+
+def _about(word: str) -> str:
+    """Say what was meant by a first argument that is no verb."""
+    from lowlight.spelling import did_you_mean
+
+    if "=" in word:
+        return f"settings belong to a verb: lowlight train {word} ..."
+    meant = did_you_mean(word, VERBS) or f"; choose one of {', '.join(VERBS)} (lowlight --help)"
+    return f"no verb {word!r}{meant}"
 
 
 def _help() -> str:

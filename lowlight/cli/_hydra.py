@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -108,46 +107,6 @@ class SweepSummary(Callback):
         failures = [job.folder / FAILURE for job in jobs if job.status == "failed"]
         if refusals or any(record.stat().st_mtime >= self.started for record in failures):
             sys.exit(1)
-
-
-def check_overrides(verb: str, arguments: Sequence[str]) -> None:
-    """Exit with Hydra's error, and with the argument that works, where a value must be quoted.
-
-    Values are paths above all: parentheses, equals signs, quotes and letters beyond ASCII are no part of
-    unquoted ones, and a comma separates the values of a sweep.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    is_sweep = any(argument in ("-m", "--multirun") for argument in arguments)
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or key.startswith("-"):
-            continue
-        try:
-            override = OverridesParser.create().parse_override(argument)
-            problem = (
-                "" if is_sweep or not override.is_sweep_override() else f"{argument} lists values to sweep"
-            )
-        except HydraException as error:
-            problem = str(error).strip()
-        if problem:
-            if value.startswith("[") and value.endswith("]"):
-                value = f"[{','.join(_quoted(one.strip()) for one in value[1:-1].split(','))}]"
-            else:
-                value = _quoted(value)
-            works = _in_shell(f"{key}={value}")
-            sys.exit(f"error: {problem}\nTo give the text as it is, quote it: lowlight {verb} {works} ...")
-
-
-def _quoted(value: str) -> str:
-    """Return a value in Hydra's quotes, in which only quotes and the backslashes before them are special."""
-    return "'" + re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value)) + "'"
-
-
-def _in_shell(argument: str) -> str:
-    """Return an argument in the shell's quotes: double ones, as it holds single ones, where they suffice."""
-    return shlex.quote(argument) if "!" in argument else '"' + re.sub(r'(["$`\\])', r"\\\1", argument) + '"'
 
 
 def require_plugins(arguments: Sequence[str]) -> None:

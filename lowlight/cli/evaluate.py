@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import hydra
 from omegaconf import DictConfig
 
-from lowlight.cli._hydra import check_overrides, require_plugins, run
+from lowlight.cli._hydra import require_plugins, run
+from lowlight.cli._overrides import check_overrides
 from lowlight.cli._streams import keep_streams
 from lowlight.config import config_folder
 
@@ -46,8 +47,8 @@ def app(config: DictConfig) -> float | None:
 def main() -> None:
     """Run the command."""
     keep_streams()
-    check_overrides("evaluate", sys.argv[1:])
     require_plugins(sys.argv[1:])
+    check_overrides("evaluate", sys.argv[1:])
     app()
 
 

@@ -12,7 +12,9 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
+from lowlight.arguments import check_arguments
 from lowlight.callbacks.pictures import EnhancedImages, TestPictures
+from lowlight.callbacks.progress import bar
 from lowlight.checkpoints.load import load_method
 from lowlight.checkpoints.pretrained import locate
 from lowlight.checkpoints.recipe import build, make
@@ -46,9 +48,11 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
         The content of ``metrics.json``.
 
     Raises:
-        ValueError: If not exactly one of ``checkpoint``, ``predictions`` and ``method`` is given, if it is
-            unusable, or if ``output_dir`` holds a training run or another process writes there.
+        ValueError: If a setting has a value of the wrong type, if not exactly one of ``checkpoint``,
+            ``predictions`` and ``method`` is given, if it is unusable, or if ``output_dir`` holds a training
+            run or another process writes there.
     """
+    check_arguments(config)
     given = [key for key in ("checkpoint", "predictions", "method") if config.get(key) is not None]
     if len(given) != 1:
         raise ValueError(
@@ -80,7 +84,7 @@ def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
     """Score a method; the manifest also gets the facts of its training."""
     data = _test_data(config)
     with _prepared(config) as folder:
-        callbacks: list[Callback] = [TestPictures(folder, config.pictures)]
+        callbacks: list[Callback] = [TestPictures(folder, config.pictures), *bar(config.trainer)]
         if config.save_images:
             callbacks.append(EnhancedImages(folder / "images", data.image_file))
         report(training_precision(config.trainer))

@@ -43,9 +43,22 @@ REFUSAL = "refused.json"
 
 _WEIGHTS = (BEST, LAST, PREVIOUS)
 
+_KEPT = (
+    "metrics.csv",
+    "metrics.json",
+    "per_image.csv",
+    "features.json",
+    "features.csv",
+    "manifest.json",
+)
+"""Files that would be lost: a run whose first epoch has ended holds one of them, or a checkpoint."""
+
 
 def prepare(config: DictConfig) -> None:
     """Prepare the output folder for a run and store the config in it.
+
+    A start that ended before its first epoch, by a wrong setting for example, is no run: whatever
+    ``resume`` says, the folder it left is used as a new one.
 
     Args:
         config: Config of the run; ``output_dir`` and ``resume`` are read.
@@ -56,16 +69,19 @@ def prepare(config: DictConfig) -> None:
     folder = Path(config.output_dir)
     if config.resume not in ("never", "auto", "restart"):
         raise ValueError(f"resume={config.resume} is none of never, auto, restart")
-    exists = (folder / "config.yaml").exists()
-    if exists and config.resume == "never":
-        raise ValueError(
-            f"{folder} already holds a run: resume=auto continues it, resume=restart replaces it, "
-            "or choose another output_dir (in a sweep, hydra.sweep.dir)"
-        )
-    if exists and config.resume == "auto":
-        _refuse_other_recipe(config, folder)
-    if exists and config.resume == "restart":
-        _remove_run(folder)
+    if (folder / "config.yaml").exists():
+        if config.resume == "restart":
+            _remove_run(folder)
+        elif _is_failed_start(folder):
+            if config.resume == "never" or _difference(config, folder):
+                (folder / WANDB_ID).unlink(missing_ok=True)  # this attempt is another run
+        elif config.resume == "never":
+            raise ValueError(
+                f"{folder} already holds a run: resume=auto continues it, resume=restart replaces it, "
+                "or choose another output_dir (in a sweep, hydra.sweep.dir)"
+            )
+        else:
+            _refuse_other_recipe(config, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for pattern in (".*.partial", ".*.ckpt.[0-9]*"):  # left by a killed process; the second by 0.1.0
@@ -116,8 +132,7 @@ def _remove_run(folder: Path) -> None:
     Raises:
         ValueError: If the config in it was not written by lowlight.
     """
-    there = OmegaConf.load(folder / "config.yaml")
-    if not isinstance(there, DictConfig) or not {"output_dir", "data", "method"} <= there.keys():
+    if not _wrote_config(folder):
         raise ValueError(
             f"{folder} holds a config.yaml that no run of lowlight wrote; choose another output_dir"
         )
@@ -127,16 +142,36 @@ def _remove_run(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
-    there, here = (
-        recipe(OmegaConf.to_container(one, resolve=True))  # type: ignore[arg-type]
-        for one in (OmegaConf.load(folder / "config.yaml"), config)
+def _is_failed_start(folder: Path) -> bool:
+    """Return whether a folder with a config holds nothing else of a run: neither checkpoint nor result."""
+    return (
+        _wrote_config(folder)
+        and not any(folder.glob("*.ckpt"))
+        and not any((folder / name).exists() for name in _KEPT)
     )
-    if differs := difference(there, here):
+
+
+def _wrote_config(folder: Path) -> bool:
+    """Return whether lowlight wrote the ``config.yaml`` of a folder."""
+    config = OmegaConf.load(folder / "config.yaml")
+    return isinstance(config, DictConfig) and {"output_dir", "data", "method"} <= config.keys()
+
+
+def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
+    if differs := _difference(config, folder):
         raise ValueError(
             f"{folder} holds a run of another recipe: {differs}; choose another output_dir, or replace that "
             "run by resume=restart"
         )
+
+
+def _difference(config: DictConfig, folder: Path) -> str:
+    """Name the first setting in which the config in a folder differs from this one, or nothing."""
+    there, here = (
+        recipe(OmegaConf.to_container(one, resolve=True))  # type: ignore[arg-type]
+        for one in (OmegaConf.load(folder / "config.yaml"), config)
+    )
+    return difference(there, here)
 
 
 def commit_of(source: Path) -> str | None:

@@ -7,7 +7,9 @@ from typing import Any
 from omegaconf import DictConfig
 
 from lowlight.methods import Method
+from lowlight.metrics import METRICS
 from lowlight.runs.folder import BEST
+from lowlight.spelling import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,23 @@ def check_fit(config: DictConfig, method: Method) -> None:
             patch,
             stride,
             stride * -(-patch // stride),
+        )
+
+
+def check_objective(config: DictConfig, method: Method) -> None:
+    """Refuse an objective that no validation logs, where nothing but lowlight and Lightning logs.
+
+    Raises:
+        ValueError: Naming the scores that there are.
+    """
+    metric = config.objective.metric
+    scores = [key for one in METRICS if one.key in method.val_scores.measures for key in one.keys]
+    known = ["val/loss", *(f"val/{key}" for key in scores)]
+    targets = [type(method).__module__, *(str(one._target_) for one in (config.callbacks or {}).values())]
+    ours = all(target.split(".")[0] in ("lowlight", "pytorch_lightning") for target in targets)
+    if ours and metric not in known and not metric.startswith("train/"):
+        raise ValueError(
+            f"objective.metric={metric} is none of {', '.join(known)}{did_you_mean(metric, known)}"
         )
 
 

@@ -18,6 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.multiprocessing.spawn import ProcessRaisedException
 
+from lowlight.arguments import check_arguments
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.checkpoint import best_of, read
 from lowlight.checkpoints.recipe import build, make
@@ -27,10 +28,10 @@ from lowlight.files import write_json
 from lowlight.loggers.base import describe, finishing, log_best
 from lowlight.methods import Method
 from lowlight.precision import Precision, report, training_precision
-from lowlight.runs.folder import LAST, prepare, resumable
+from lowlight.runs.folder import BEST, LAST, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
-from lowlight.training.checks import check_fit, check_seed, check_validation
+from lowlight.training.checks import check_fit, check_objective, check_seed, check_validation
 from lowlight.training.learning_rate_finder import find_lr
 from lowlight.training.trainer import (
     code_generator_errors_in_one_line,
@@ -53,9 +54,11 @@ def train(config: DictConfig) -> dict[str, Any]:
         ``find_lr``, the result of :func:`lowlight.training.learning_rate_finder.find_lr`.
 
     Raises:
-        ValueError: If the seed is bad, the data is unusable, the output folder holds another run, another
-            process writes there, the method learns nothing, or training stops on values that are not finite.
+        ValueError: If a setting has a value of the wrong type, the data is unusable, the output folder holds
+            another run, another process writes there, the method learns nothing, or training stops on values
+            that are not finite.
     """
+    check_arguments(config)
     check_seed(config.seed)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     method, data = build(config.method), make(config.data)
@@ -63,6 +66,7 @@ def train(config: DictConfig) -> dict[str, Any]:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     check_fit(config, method)
+    check_objective(config, method)
     report(precision := training_precision(config.trainer))
     data.setup("fit")  # reports bad images before the output folder is touched
     check_validation(config, validates=len(data.datasets["val"]) > 0)
@@ -106,6 +110,13 @@ def _run(
         raise
     if trainer.interrupted:
         raise KeyboardInterrupt
+    try:
+        data.setup("test")
+    except ValueError as error:
+        raise ValueError(
+            f"trained, but not tested: {error} (or score it elsewhere: lowlight evaluate checkpoint={folder} "
+            f"data=...); {BEST} enhances: lowlight enhance dark.jpg --out bright --checkpoint {folder}"
+        ) from error
     best = read(best_of(folder))
     method.load_state_dict(best["state_dict"])
     metrics = score(method, data, make_tester(config, trainer), folder)

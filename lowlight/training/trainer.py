@@ -15,6 +15,7 @@ from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.pictures import TestPictures
+from lowlight.callbacks.progress import bar
 from lowlight.callbacks.resuming import CurvesFirst, EpochSeed, MovedFolder
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.recipe import make
@@ -37,7 +38,14 @@ def make_trainer(config: DictConfig, method: Method) -> pl.Trainer:
         plugins.append(SLURMEnvironment(auto_requeue=False))
     trainer: pl.Trainer = make(
         resolved(config.trainer),
-        callbacks=[EpochSeed(config.seed), MovedFolder(), CurvesFirst(), *named.values(), Stopwatch()],
+        callbacks=[
+            EpochSeed(config.seed),
+            MovedFolder(),
+            CurvesFirst(),
+            *named.values(),
+            Stopwatch(),
+            *bar(config.trainer, named.values()),
+        ],
         logger=list(loggers.values()),
         plugins=plugins,
         **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),
@@ -51,8 +59,9 @@ def make_tester(config: DictConfig, trainer: pl.Trainer) -> pl.Trainer:
     """Return the trainer of the test: the run's own, or one of this process if spawned processes ran it."""
     if not isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
         return trainer
-    tests = [callback for callback in trainer.callbacks if isinstance(callback, TestPictures)]  # type: ignore[attr-defined]
+    tests: list[Callback] = [callback for callback in trainer.callbacks if isinstance(callback, TestPictures)]  # type: ignore[attr-defined]
     one: Any = OmegaConf.merge(resolved(config.trainer), {"devices": 1, "strategy": "auto", "num_nodes": 1})
+    tests += bar(config.trainer)
     tester: pl.Trainer = make(one, callbacks=tests, logger=trainer.loggers, plugins=alone(one))
     return tester
 

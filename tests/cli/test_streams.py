@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lowlight.cli._hydra import check_overrides
+from lowlight.cli._overrides import check_overrides
 from tests.cli.commands import ROOT
 
 TALK = """
@@ -86,7 +86,7 @@ def test_the_parts_of_a_list_are_quoted_one_by_one() -> None:
         ["output_dir='ev/(x)'"],
         ["-m", "seed=0,1"],
         ["--config-dir=a(b)"],
-        ["+a={b: 1}", "~c"],
+        ["+a={b: 1}", "~find_lr"],
     ],
 )
 def test_what_hydra_understands_is_let_through(arguments: list[str]) -> None:

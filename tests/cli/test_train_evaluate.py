@@ -109,20 +109,6 @@ def test_an_output_folder_that_cannot_be_made_is_told_in_one_line(verb: str, tmp
     assert done.stderr == "error: cannot write to output_dir=file/run (Not a directory); choose another\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["train", "method=mirnett"], "Could not find 'method/mirnett'"),
-        (["train", "sead=1"], "Key 'sead' is not in struct"),
-    ],
-)
-def test_hydras_own_messages_stay(arguments: list[str], message: str, tmp_path: Path) -> None:
-    done = lowlight(*arguments, folder=tmp_path)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["autoencoder", "gan"])
 def test_two_processes_score_as_one(name: str, lol: Path, tmp_path: Path) -> None:

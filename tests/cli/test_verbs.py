@@ -26,9 +26,22 @@ def test_the_program_lists_its_verbs_and_refuses_others(tmp_path: Path) -> None:
     helped = run("--help", folder=tmp_path)
     assert helped.returncode == 0
     assert all(f"\n  {verb} " in helped.stdout for verb in VERBS)
-    wrong = run("trian", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("trian", "no verb 'trian'; did you mean train?"),
+        ("Evaluate", "no verb 'Evaluate'; did you mean evaluate?"),
+        ("xyzzy", "no verb 'xyzzy'; choose one of train, evaluate, "),
+        ("method=gan", "settings belong to a verb: lowlight train method=gan ..."),
+    ],
+)
+def test_another_first_word_is_told_the_verb_that_was_meant(word: str, told: str, tmp_path: Path) -> None:
+    wrong = run(word, folder=tmp_path)
     assert wrong.returncode == 1
-    assert "no verb 'trian'" in wrong.stderr
+    assert wrong.stderr.startswith(f"lowlight: {told}")
+    assert wrong.stderr.count("\n") == 1
 
 
 def test_no_help_waits_for_torch() -> None:

@@ -1,6 +1,8 @@
 """The page's tables and sliders, driven in headless Chromium."""
 
+import base64
 import html
+import io
 import json
 import re
 import subprocess
@@ -8,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from tests.chromium import chromium
+from tests.chromium import Page, chromium
 
 pytestmark = pytest.mark.browser
 
@@ -128,3 +131,67 @@ def test_nothing_overflows(report: Path, tmp_path: Path, width: int) -> None:
     assert told["inner"] == width
     assert told["page"] <= told["inner"]
     assert told["wide"] == []
+
+
+PLACE = """
+(() => {
+  const region = document.querySelector(".scroll");
+  const box = region.getBoundingClientRect();
+  const more = region.scrollWidth - region.clientWidth;
+  return {right: box.right, bottom: box.bottom + scrollY, more};
+})()
+"""
+
+LABELS = """
+[...document.querySelectorAll(".scroll")].flatMap((region) => {
+  region.scrollLeft = 1e4;
+  return [...region.querySelectorAll("tbody tr")].map((row) => {
+    const top = (cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return range.getClientRects()[0].top;
+    };
+    const [label, value] = row.cells;
+    const moved = label.getBoundingClientRect().left - region.getBoundingClientRect().left;
+    return [moved, top(label) - top(value)];
+  });
+})
+"""
+
+
+def shade(page: Page) -> int:
+    """Return the darkest grey level at the right of the first table, below its last row's text."""
+    place = page.run(PLACE)
+    seen = page.send("Page.captureScreenshot", format="png")["data"]
+    with Image.open(io.BytesIO(base64.b64decode(seen))) as shot:
+        right, bottom = int(place["right"]), int(place["bottom"])
+        edge = shot.convert("L").crop((right - 4, bottom - 6, right, bottom - 3))
+        darkest: int = edge.getextrema()[0]  # type: ignore[assignment]
+    return darkest
+
+
+def test_a_table_that_goes_on_to_the_right_is_shaded_there_until_its_end(
+    report: Path, tmp_path: Path
+) -> None:
+    with Page((report / "index.html").as_uri(), tmp_path, width=390) as page:
+        page.wait("document.readyState === 'complete'")
+        page.send("Emulation.setScrollbarsHidden", hidden=True)  # as on a telephone
+        page.resize(389, 900)
+        assert page.run(PLACE)["more"] > 0
+        assert shade(page) < 210
+        page.run("document.querySelector('.scroll').scrollLeft = 1e4")
+        assert shade(page) > 250
+        page.resize(1280, 900)
+        assert page.run(PLACE)["more"] == 0
+        assert shade(page) > 250
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_each_label_stands_with_its_row_however_far_it_is_scrolled(
+    report: Path, tmp_path: Path, width: int
+) -> None:
+    with Page((report / "index.html").as_uri(), tmp_path, width=width) as page:
+        page.wait("document.readyState === 'complete'")
+        places = page.run(LABELS)
+    assert len(places) > 10
+    assert all(abs(left) < 1 and abs(down) < 4 for left, down in places), places

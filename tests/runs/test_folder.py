@@ -24,11 +24,56 @@ def config(folder: Path, resume: str = "never", **changes: Any) -> DictConfig:
     return OmegaConf.merge(OmegaConf.create(values), changes)  # type: ignore[return-value]
 
 
+def train_an_epoch(run: DictConfig) -> None:
+    """Prepare a folder and leave in it what an epoch leaves."""
+    prepare(run)
+    (Path(run.output_dir) / "last.ckpt").touch()
+
+
 def test_a_run_starts_in_a_new_folder_and_is_not_overwritten(tmp_path: Path) -> None:
-    prepare(config(tmp_path / "run"))
+    train_an_epoch(config(tmp_path / "run"))
     assert (tmp_path / "run" / "config.yaml").exists()
     with pytest.raises(ValueError, match="already holds a run: resume=auto continues it"):
         prepare(config(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("resume", ["never", "auto"])
+def test_a_start_that_failed_before_its_first_epoch_is_no_run(resume: str, tmp_path: Path) -> None:
+    prepare(config(tmp_path, resume))
+    for name in (".last.ckpt.123-4.partial", "failed.json", "train.log", "wandb_id.txt"):
+        (tmp_path / name).touch()
+    prepare(config(tmp_path, resume, seed=1))
+    assert OmegaConf.load(tmp_path / "config.yaml").seed == 1
+    assert not (tmp_path / "wandb_id.txt").exists()  # of a run of other settings
+
+
+RESULTS = ("metrics.csv", "metrics.json", "per_image.csv", "features.json", "features.csv", "manifest.json")
+
+
+@pytest.mark.parametrize("resume", ["never", "auto"])
+@pytest.mark.parametrize("trace", ["last.ckpt", "previous.ckpt", "epoch=3.ckpt", *RESULTS])
+def test_whatever_an_epoch_or_a_test_leaves_is_kept(trace: str, resume: str, tmp_path: Path) -> None:
+    prepare(config(tmp_path, resume))
+    (tmp_path / trace).write_text("{}")
+    with pytest.raises(ValueError, match="holds a run"):
+        prepare(config(tmp_path, resume, seed=1))
+    assert OmegaConf.load(tmp_path / "config.yaml").seed == 0
+    assert (tmp_path / trace).read_text() == "{}"
+
+
+def test_a_start_killed_in_its_first_epoch_goes_on_in_its_wandb_run(tmp_path: Path) -> None:
+    prepare(config(tmp_path, "auto"))
+    (tmp_path / "wandb_id.txt").touch()
+    prepare(config(tmp_path, "auto"))
+    assert (tmp_path / "wandb_id.txt").exists()
+
+
+@pytest.mark.parametrize("resume", ["never", "auto"])
+def test_a_strangers_config_is_never_taken_for_a_failed_start(resume: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("mine: 1\n")
+    with pytest.raises(ValueError, match="holds a run"):
+        prepare(config(tmp_path, resume))
+    assert (tmp_path / "config.yaml").read_text() == "mine: 1\n"
 
 
 def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
@@ -48,7 +93,7 @@ def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
 
 
 def test_a_run_that_begins_again_has_not_failed_yet(tmp_path: Path) -> None:
-    prepare(config(tmp_path, "auto"))
+    train_an_epoch(config(tmp_path, "auto"))
     (tmp_path / "failed.json").touch()
     with pytest.raises(ValueError, match="another recipe"):
         prepare(config(tmp_path, "auto", seed=1))
@@ -72,7 +117,7 @@ def test_a_strangers_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
 
 
 def test_another_recipe_is_refused_by_its_first_difference(tmp_path: Path) -> None:
-    prepare(config(tmp_path, "auto"))
+    train_an_epoch(config(tmp_path, "auto"))
     with pytest.raises(ValueError, match=r"another recipe: data\.batch_size is 4 there and 8 here"):
         prepare(config(tmp_path, "auto", data={"batch_size": 8}))
     prepare(config(tmp_path, "auto", data={"num_workers": 2}))
@@ -122,7 +167,7 @@ def test_where_a_run_lies_and_how_its_data_is_spelt_do_not_matter(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     first = config(Path("a"), "auto", data={"root": "LOL"}, callbacks={"dirpath": "a"})
-    prepare(first)
+    train_an_epoch(first)
     (tmp_path / "a").rename(tmp_path / "b")
     prepare(config(Path("b"), "auto", data={"root": f"{tmp_path}/LOL/"}, callbacks={"dirpath": "b"}))
     with pytest.raises(ValueError, match=r"data\.root"):

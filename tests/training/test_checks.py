@@ -4,7 +4,7 @@ import pytest
 
 from lowlight.config import load_config
 from lowlight.methods import GAN
-from lowlight.training.checks import check_fit
+from lowlight.training.checks import check_fit, check_objective
 from tests.tiny import tiny
 
 
@@ -29,3 +29,13 @@ def test_crops_that_the_networks_stride_does_not_divide_are_warned_of(
 ) -> None:
     check_fit(load_config(["method=autoencoder", f"data.patch_size={side}"]), tiny("autoencoder"))
     assert ("data.patch_size=96" in caplog.text) is told
+
+
+def test_an_objective_that_nothing_logs_is_refused_before_an_epoch_is_spent() -> None:
+    method = tiny("autoencoder")
+    for metric in ("val/psnr", "val/exposure/f1", "val/loss", "train/psnr"):
+        check_objective(load_config([f"objective.metric={metric}"]), method)
+    own = ["+callbacks.mine._target_=mine.Logs", "objective.metric=val/mine"]
+    check_objective(load_config(own), method)
+    with pytest.raises(ValueError, match=r"val/pnsr is none of .*; did you mean val/psnr\?"):
+        check_objective(load_config(["objective.metric=val/pnsr"]), method)

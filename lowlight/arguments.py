@@ -1,0 +1,166 @@
+"""Settings of a config, checked against the annotations of the arguments that they become."""
+
+import inspect
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from lowlight.files import first_line
+from lowlight.spelling import did_you_mean
+
+_OWN: Mapping[str, Any] = {
+    "resume": Literal["never", "auto", "restart"],
+    "compile": bool,
+    "find_lr": bool,
+    "objective.metric": str,
+    "objective.mode": Literal["max", "min"],
+    "pictures": int,
+    "save_images": bool,
+    "features": bool,
+}
+"""Kinds of the settings that are no arguments of a class or function."""
+
+_ALSO = {"trainer.precision": "auto"}
+"""Values that lowlight replaces before the class sees them."""
+
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
+
+_WRITTEN = {"True": "true", "False": "false", "None": "null"}
+
+_LISTS = (list, tuple, set, Sequence, Collection, Iterable)
+
+
+def check_arguments(config: DictConfig) -> None:
+    """Refuse values that the annotated arguments of a config's targets, or lowlight itself, cannot take.
+
+    Annotations that are not made of plain values are taken to allow everything, and text may be given as a
+    number. The targets are imported: check only configs of the user's own.
+
+    Args:
+        config: A composed config.
+
+    Raises:
+        ValueError: Naming the first such setting, and what it must be; or an unknown argument.
+    """
+    plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=False))
+    for key, kind in _OWN.items():
+        above, _, last = key.rpartition(".")
+        values = plain.get(above) if above else plain
+        if isinstance(values, dict) and last in values:
+            _check(key, values[last], kind)
+    for path, node in _calls(plain):
+        section = OmegaConf.select(config, path)
+        _check_call(path, {key: value for key, value in node.items() if not _follows(section, key)})
+
+
+def _follows(section: Any, key: str) -> bool:
+    """Return whether a setting has the value of another one, which is checked where it is set."""
+    return isinstance(section, DictConfig) and OmegaConf.is_interpolation(section, key)
+
+
+def _calls(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each mapping with a target, and its dotted key."""
+    if isinstance(node, dict):
+        if isinstance(node.get("_target_"), str):
+            yield path, node
+        for key, child in node.items():
+            if path or key != "hydra":
+                yield from _calls(child, f"{path}.{key}" if path else str(key))
+
+
+def _check_call(path: str, node: Mapping[str, Any]) -> None:
+    try:
+        target = get_object(node["_target_"])
+    except Exception as error:  # whatever importing it raises
+        raise ValueError(
+            f"{path}._target_={node['_target_']} cannot be imported: {first_line(error).rstrip(':')}"
+        ) from error
+    function: Any = target.__init__ if inspect.isclass(target) else target
+    try:
+        parameters = inspect.signature(target).parameters
+        kinds = get_type_hints(function)
+    except (TypeError, ValueError, NameError, AttributeError):
+        return
+    takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    for key, value in node.items():
+        if key.startswith("_") or (path, key) == ("method", "name"):
+            continue
+        if key in parameters:
+            default = parameters[key].default
+            _check(f"{path}.{key}", value, kinds.get(key, Any), default)
+        elif not takes_any:
+            meant = did_you_mean(key, parameters, f"{path}.{{}}")
+            raise ValueError(f"{path}.{key}: {node['_target_']} has no argument {key!r}{meant}")
+
+
+def _check(key: str, value: Any, kind: Any, default: Any = inspect.Parameter.empty) -> None:
+    if _fits(value, kind) or value in ("???", _ALSO.get(key, "???")) or value is default is None:
+        return
+    given = f"{key}={_WRITTEN.get(repr(value), value)}"
+    if choices := [str(one) for one in _choices(kind)]:
+        unique = list(dict.fromkeys(choices))
+        raise ValueError(f"{given} is none of {', '.join(unique)}{did_you_mean(str(value), unique, '{}')}")
+    words = " or ".join(dict.fromkeys(_described(kind)))
+    is_example = type(default) in (int, float) and _fits(default, kind)
+    raise ValueError(f"{given} must be {words}" + (f", such as {default:g}" if is_example else ""))
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Return whether an annotation allows a value of a config."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if isinstance(value, dict) and "_target_" in value:
+        return True  # stands for whatever it makes
+    if origin in (Union, UnionType):
+        return any(_fits(value, part) for part in parts)
+    if origin is Annotated:
+        return _fits(value, parts[0])
+    if origin is Literal:
+        return any(value == part and isinstance(value, bool) is isinstance(part, bool) for part in parts)
+    if kind in (None, NoneType):
+        return value is None
+    if kind is bool:
+        return isinstance(value, bool) or value in (0, 1)
+    if kind is int:
+        return type(value) is int or (isinstance(value, float) and value.is_integer())
+    if kind is float:
+        return type(value) in (int, float)
+    if kind in (str, Path):
+        return isinstance(value, str | int | float)
+    if (origin or kind) in _LISTS:
+        return isinstance(value, list) and _elements_fit(value, parts)
+    if (origin or kind) in (dict, Mapping):
+        return isinstance(value, dict)
+    return getattr(kind, "__name__", "") != "Tensor"  # which no plain value is; of others, nothing is known
+
+
+def _elements_fit(values: Sequence[Any], parts: Sequence[Any]) -> bool:
+    if len(parts) == 1 or parts[1:] == (...,):
+        return all(_fits(value, parts[0]) for value in values)
+    return not parts or (len(parts) == len(values) and all(map(_fits, values, parts)))
+
+
+def _choices(kind: Any) -> list[Any]:
+    """Return the values of an annotation that is made of literals, or none."""
+    parts = get_args(kind)
+    if get_origin(kind) is Literal:
+        return list(parts)
+    if get_origin(kind) not in (Union, UnionType):
+        return []
+    lists = [_choices(part) for part in parts if part is not NoneType]
+    return [choice for one in lists for choice in one] if all(lists) else []
+
+
+def _described(kind: Any) -> list[str]:
+    """Say in words which plain values an annotation allows."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType, Annotated):
+        return [word for part in parts for word in _described(part)]
+    if origin is Literal:
+        return [str(part) for part in parts]
+    if (origin or kind) in _LISTS:
+        return [f"a list of {len(parts)}" if parts[1:] and ... not in parts else "a list"]
+    return [_WORDS[kind]] if kind in _WORDS else ["a mapping"] if (origin or kind) in (dict, Mapping) else []

@@ -1,0 +1,312 @@
+"""Overrides that Hydra cannot parse or compose, each told in one line with the one that it can."""
+
+import os
+import re
+import shlex
+import sys
+from argparse import ArgumentError, Namespace
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lowlight.config import config_folder, register_resolvers
+from lowlight.files import first_line
+from lowlight.runs.recipe import flatten
+from lowlight.spelling import did_you_mean, nearest
+
+
+def check_overrides(verb: str, arguments: Sequence[str]) -> None:
+    """Exit with one line on the first argument that Hydra would refuse, and with what was meant.
+
+    HYDRA_FULL_ERROR=1 leaves everything to Hydra, for its traceback; so does what is not understood here.
+
+    Args:
+        verb: ``train`` or ``evaluate``, the name of the primary config.
+        arguments: The command line after the verb.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        return
+    options = _options(verb, arguments)
+    if options is None or options.config_path or options.experimental_rerun:
+        return
+    if options.config_dir and not Path(options.config_dir).is_dir():
+        return
+    loader = _loader(options)
+    overrides = [_parsed(verb, argument, options.multirun, loader) for argument in options.overrides]
+    for composed in _variants(overrides, loader):
+        if problem := _problem(options.config_name or verb, composed, loader):
+            sys.exit(f"error: {problem}")
+
+
+def _options(verb: str, arguments: Sequence[str]) -> Namespace | None:
+    """Parse Hydra's own options, refusing others; None if Hydra is to say what is wrong."""
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    known = list(parser._option_string_actions)
+    try:
+        options, unknown = parser.parse_known_args(list(arguments))
+    except ArgumentError:
+        unknown = [one for one in arguments if re.match(r"-\w\w", one) and one not in known]
+        options = None
+    for given in unknown:
+        if given.startswith("-"):
+            after = [*arguments, ""][arguments.index(given) + 1] if given in arguments else ""
+            sys.exit(f"error: {_about_option(verb, given, after, known)}")
+    if unknown:
+        sys.exit(f"error: {unknown[0]} stands behind an option: put -m and other options before all settings")
+    return options
+
+
+def _about_option(verb: str, given: str, after: str, options: Sequence[str]) -> str:
+    """Say what was meant by an option that Hydra does not have.
+
+    Args:
+        verb: The verb.
+        given: The option, perhaps with its value: ``--method`` or ``--method=mirnet``.
+        after: The argument after it.
+        options: Hydra's options.
+    """
+    option, _, value = given.partition("=")
+    if not value and not after.startswith("-") and "=" not in after:
+        value = after
+    word = option.lstrip("-").replace("-", "_")
+    settings = nearest(word, _settings(_compose(verb, (), _loader())))
+    if word not in {part for name in settings for part in (name, name.rpartition(".")[2])}:
+        owners = [other for other in _other_verbs(verb) if option in _options_of(other)]
+        if owners:
+            return (
+                f"{option} is an option of lowlight {', '.join(owners)}; settings of {verb} are written as "
+                f"name=value (lowlight {verb} --cfg job lists them)"
+            )
+        if meant := did_you_mean(option, options):
+            return f"no option {option}{meant}"
+    works = " or ".join(f"{name}={value or '...'}" for name in settings) or "name=value"
+    return f"{given} is no option: settings are written without dashes, {works}"
+
+
+def _other_verbs(verb: str) -> list[str]:
+    from lowlight.cli import HYDRA_VERBS, VERBS
+
+    return [other for other in VERBS if other != verb and other not in HYDRA_VERBS]
+
+
+def _options_of(verb: str) -> set[str]:
+    """Return the options of a verb that is a Typer app, its subcommands' too."""
+    from typer.main import get_command
+
+    command = get_command(import_module(f"lowlight.cli.{verb}").app)
+    commands = [command, *getattr(command, "commands", {}).values()]
+    return {option for one in commands for parameter in one.params for option in parameter.opts}
+
+
+def _parsed(verb: str, argument: str, is_sweep: bool, loader: ConfigLoader) -> Override:
+    """Parse an override, or exit with the argument that works.
+
+    Values are paths above all: parentheses, equals signs, quotes and letters beyond ASCII are no part of
+    unquoted ones, and a comma separates the values of a sweep.
+    """
+    key, equals, value = argument.partition("=")
+    try:
+        override = OverridesParser.create().parse_override(argument)
+        override.config_loader = loader  # which lists the choices of a glob
+        problem = "" if is_sweep or not override.is_sweep_override() else f"{argument} lists values to sweep"
+    except HydraException as error:
+        if not equals:
+            sys.exit(f"error: {_about_word(verb, argument)}")
+        problem = str(error).strip()
+    if problem:
+        if value.startswith("[") and value.endswith("]"):
+            value = f"[{','.join(_quoted(one.strip()) for one in value[1:-1].split(','))}]"
+        else:
+            value = _quoted(value)
+        works = _in_shell(f"{key}={value}")
+        sys.exit(f"error: {problem}\nTo give the text as it is, quote it: lowlight {verb} {works} ...")
+    return override
+
+
+def _about_word(verb: str, word: str) -> str:
+    """Say what was meant by an argument that is neither an option nor an override."""
+    loader = _loader()
+    choices = [f"{group}={name}" for group in loader.list_groups("") for name in _choices(loader, group)]
+    meant = nearest(word, [choice.partition("=")[2] for choice in choices])
+    meant = [choice for choice in choices if choice.partition("=")[2] in meant]
+    meant = meant or [f"{key}=..." for key in nearest(word, _settings(_compose(verb, (), loader)))]
+    example = f"; did you mean {' or '.join(meant[:2])}?" if meant else ", such as method=mirnet"
+    return f"{word!r} sets nothing: settings are written as name=value, without spaces{example}"
+
+
+def _quoted(value: str) -> str:
+    """Return a value in Hydra's quotes, in which only quotes and the backslashes before them are special."""
+    return "'" + re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value)) + "'"
+
+
+def _in_shell(argument: str) -> str:
+    """Return an argument in the shell's quotes: double ones, as it holds single ones, where they suffice."""
+    return shlex.quote(argument) if "!" in argument else '"' + re.sub(r'(["$`\\])', r"\\\1", argument) + '"'
+
+
+def _problem(name: str, overrides: Sequence[Override], loader: ConfigLoader) -> str:
+    """Compose a config; return what is wrong with it in one line, or nothing if that is Hydra's to say."""
+    try:
+        _compose(name, overrides, loader)
+    except MissingConfigException as error:
+        return _about_choice(str(error.missing_cfg_file), overrides, loader)
+    except HydraException as error:
+        if found := re.match(r"Could not (?:override|delete(?: from config\.)?) '([^'=]+)", str(error)):
+            return _about_key(name, found[1], overrides, loader)
+        if found := re.match("Could not append to config. An item is already at '(.+)'", str(error)):
+            return f"{found[1]} is there already: write {found[1]}=... without +"
+        if isinstance(error.__cause__, OmegaConfBaseException):
+            given = re.match("Error merging override (.+)", str(error))
+            return (f"{given[1]}: " if given else "") + first_line(error.__cause__)
+    return ""
+
+
+def _about_choice(missing: str, overrides: Sequence[Override], loader: ConfigLoader) -> str:
+    """Say what was meant by a choice that its group does not have.
+
+    Args:
+        missing: Group and choice, such as ``method/mirnt``.
+        overrides: The command line.
+        loader: Knows the choices.
+    """
+    group, _, choice = missing.rpartition("/")
+    form = f"{group}={{}}"
+    for override in overrides:
+        if missing.startswith(f"{override.key_or_group}/"):
+            group, choice = override.key_or_group, missing.removeprefix(f"{override.key_or_group}/")
+            form = (override.input_line or "").replace(choice, "{}")
+    choices = _choices(loader, group) if group else []
+    if not choices:
+        return ""
+    meant = did_you_mean(choice, choices, form)
+    return f"{group} has no choice {choice!r}" + (meant or f"; choose one of {', '.join(choices)}")
+
+
+def _about_key(name: str, key: str, overrides: Sequence[Override], loader: ConfigLoader) -> str:
+    """Say what was meant by a setting that the config does not have."""
+    (given, *_), others = (
+        [one for one in overrides if (one.key_or_group == key) is is_it] for is_it in (True, False)
+    )
+    line = given.input_line or key
+    sign, value = "~" if given.is_delete() else "", line.partition("=")[2]
+    form = f"{sign}{{}}" + (f"={value}" if value else "")
+    if "/" in key:
+        group = key.rpartition("/")[0]
+        known = [f"{group}/{one}" for one in loader.list_groups(group)]
+        return f"no group {key!r}" + (did_you_mean(key, known, form) or f"; there are {', '.join(known)}")
+    try:
+        known = _settings(_compose(name, others, loader), with_hydra=key.startswith("hydra"))
+    except HydraException:  # another one is wrong as well
+        others, known = [], _settings(_compose(name, (), loader))
+    if key in known:
+        return f"{line}: {key} is null, as if it were deleted"
+    known += [group for group in loader.list_groups("") if group != "hydra"]
+    elsewhere: dict[str, list[str]] = {}
+    if not nearest(key, known, least=0.8):
+        elsewhere = _of_other_choices(name, key, others, loader)
+    meant = nearest(key, [*known, *elsewhere])
+    if meant and meant[0] in elsewhere:
+        group = f"{meant[0].partition('.')[0]}={'|'.join(elsewhere[meant[0]])}"
+        if meant[0] == key:
+            return f"no setting {key!r} here; it goes with {group}"
+        return f"no setting {key!r}; did you mean {form.replace('{}', meant[0])}, with {group}?"
+    advice = f" (lowlight {name} --cfg job lists them" + (f"; +{line} adds a new one)" if value else ")")
+    return f"no setting {key!r}" + (did_you_mean(key, known, form) or advice)
+
+
+def _of_other_choices(
+    name: str, key: str, overrides: Sequence[Override], loader: ConfigLoader
+) -> dict[str, list[str]]:
+    """Return the settings that a key's group has under other choices, each with those choices."""
+    group = key.partition(".")[0]
+    others = [
+        one for one in overrides if one.key_or_group != group and not one.key_or_group.startswith(f"{group}.")
+    ]
+    found: dict[str, list[str]] = {}
+    for choice in _choices(loader, group) if group in loader.list_groups("") else []:
+        (override,) = OverridesParser.create().parse_overrides([f"{group}={choice}"])
+        try:
+            settings = _settings(_compose(name, [*others, override], loader))
+        except HydraException:
+            continue
+        for setting in settings:
+            found.setdefault(setting, []).append(choice)
+    return found
+
+
+def _variants(overrides: Sequence[Override], loader: ConfigLoader) -> Iterator[list[Override]]:
+    """Yield the overrides with the first value of each sweep, then with each further choice of a group."""
+    values = [_values(override) for override in overrides]
+    yield [one[0] for one in values if one]
+    for index, choices in enumerate(values):
+        if choices[1:] and loader.get_group_options(choices[0].key_or_group):
+            for choice in choices[1:]:
+                yield [choice if at == index else one[0] for at, one in enumerate(values) if one]
+
+
+def _values(override: Override) -> list[Override]:
+    """Return the values of a sweep as overrides of one value each; none of a sweep that lists no values."""
+    if not override.is_sweep_override():
+        return [override]
+    if not override.is_discrete_sweep():
+        return []
+    key = (override.input_line or "").partition("=")[0]
+    return OverridesParser.create().parse_overrides(
+        [f"{key}={value}" for value in override.sweep_string_iterator()]
+    )
+
+
+def _choices(loader: ConfigLoader, group: str) -> list[str]:
+    """Return the choices of a group, those in its folders with their path below it."""
+    nested = [
+        f"{folder}/{name}"
+        for folder in loader.get_group_options(group, ObjectType.GROUP)
+        for name in _choices(loader, f"{group}/{folder}")
+    ]
+    return [name for name in loader.get_group_options(group) if not name.startswith("_")] + nested
+
+
+def _loader(options: Namespace | None = None) -> ConfigLoader:
+    """Return Hydra's loader of our configs and of those in ``--config-dir``."""
+    version.setbase("1.3")
+    register_resolvers()
+    path = create_config_search_path(f"file://{config_folder()}")
+    if options is not None and options.config_dir:
+        path.prepend(
+            "command-line",
+            f"file://{Path(options.config_dir).absolute()}",
+            SearchPathQuery(provider="schema"),
+        )
+    return ConfigLoaderImpl(path)
+
+
+def _compose(name: str, overrides: Sequence[Override], loader: ConfigLoader) -> DictConfig:
+    JobRuntime.instance().set("name", name)
+    lines = [override.input_line or "" for override in overrides]
+    return loader.load_configuration(name, lines, RunMode.RUN, from_shell=False)
+
+
+def _settings(config: DictConfig, with_hydra: bool = False) -> list[str]:
+    """Return the dotted keys of a config and of its inner nodes, without those that follow another."""
+    plain = cast(dict[str, Any], OmegaConf.to_container(config))
+    if not with_hydra:
+        plain.pop("hydra", None)
+    leaves = [key for key, value in flatten(plain).items() if not str(value).startswith("${")]
+    inner = {key[:at] for key in leaves for at, letter in enumerate(key) if letter == "."}
+    return [*leaves, *sorted(inner)]
