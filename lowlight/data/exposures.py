@@ -1,12 +1,13 @@
 """The layout of sets with several exposures per reference, such as SICE."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from lowlight.data.layouts import Found, Layout, UnknownLayoutError, subfolders
-from lowlight.data.pairs import FilePair, Split, list_images
+from lowlight.data.layouts import Found, Layout, UnknownLayoutError, plain, subfolders
+from lowlight.data.pairs import FilePair, Split, list_images, stem_of
 
 
 class ExposureFolders(Layout):
@@ -54,25 +55,27 @@ class ExposureFolders(Layout):
         """Return the split that the root itself is, if any."""
         if not subfolders(self.root, self.references):
             return None
-        name = self.root.resolve().name.lower()
-        named = (key for key, names in self.splits.items() if name in [one.lower() for one in names])
+        name = plain(self.root.resolve().name)
+        named = (key for key, names in self.splits.items() if name in map(plain, names))
         return next(named, "train")
 
     def _read(self, place: Path) -> Found:
         label = subfolders(place, self.references)[0]
         scenes = {
-            path.name: path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")
+            unicodedata.normalize("NFC", path.name): path
+            for path in place.iterdir()
+            if path.is_dir() and not path.name.startswith(".")
         }
-        del scenes[label.name]
+        del scenes[unicodedata.normalize("NFC", label.name)]
         references: dict[str, Path] = {}
         problems = []
         for path in list_images(label):
-            references.setdefault(path.stem, path)
-            if references[path.stem] != path:
+            references.setdefault(stem_of(path), path)
+            if references[stem_of(path)] != path:
                 problems.append(
-                    f"{label.name}/{references[path.stem].name} and {path.name} have the same stem"
+                    f"{label.name}/{references[stem_of(path)].name} and {path.name} have the same stem"
                 )
-            if path.stem not in scenes:
+            if stem_of(path) not in scenes:
                 problems.append(f"{label.name}/{path.name} has no folder {path.stem} of exposures")
         pairs = []
         for name in sorted(scenes, key=_by_number):

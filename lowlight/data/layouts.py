@@ -1,6 +1,8 @@
 """Layouts of paired sets in folders, as published copies have them."""
 
 import os
+import re
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
@@ -9,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
-from lowlight.data.pairs import FilePair, PairItem, Split, list_images, match, refuse
+from lowlight.data.pairs import FilePair, PairItem, Split, list_images, match, refuse, stem_of
 from lowlight.decoding.formats import SUFFIXES
 
 SPLITS: Mapping[str, Sequence[str]] = {
@@ -196,25 +198,33 @@ def pair_up(
         place: Folder of the split.
         low: Folder of dark images.
         high: Folder of references.
-        chosen: Stems, or a condition on a stem; by default all.
+        chosen: Stems in Unicode's normal form C, or a condition on such a stem; by default all.
     """
     images = {side: list_images(side) for side in (low, high)}
     empty = [f"no image in {side}" for side in (low, high) if not images[side]]
     is_chosen = chosen if callable(chosen) else lambda stem: chosen is None or stem in chosen
-    kept = [[path for path in paths if is_chosen(path.stem)] for paths in images.values()]
+    kept = [[path for path in paths if is_chosen(stem_of(path))] for paths in images.values()]
     pairs, unmatched = match(*kept)
     return Found(place, [FilePair(stem, *pair) for stem, pair in pairs.items()], unmatched, empty)
 
 
+def plain(name: str) -> str:
+    """Return a folder's name without what copies of a set write differently.
+
+    That is case, spaces, hyphens, underscores and Unicode's normal form.
+    """
+    return re.sub(r"[ _-]", "", unicodedata.normalize("NFC", name).lower()) or name
+
+
 def subfolders(folder: Path, path: str) -> list[Path]:
-    """Return the folders at a relative path below a folder; upper and lower case are equal."""
+    """Return the folders at a relative path below a folder; names are compared by :func:`plain`."""
     places = [folder] if folder.is_dir() else []
-    for part in path.lower().split("/"):
+    for part in map(plain, path.split("/")):
         inside = [
             place / name
             for place in places
             for name in sorted(os.listdir(place))  # noqa: PTH208  # names alone: folders may hold many files
-            if name.lower() == part
+            if plain(name) == part
         ]
         places = [below for below in inside if below.is_dir()]
     return places
@@ -281,7 +291,7 @@ def _folders(folder: Path) -> list[Path]:
 def _places(root: Path, path: str) -> list[Path]:
     """Return the folders at a path below a root, or below its parent if the root is the path's beginning."""
     first, _, rest = path.partition("/")
-    is_inside = rest and root.resolve().name.lower() == first
+    is_inside = rest and plain(root.resolve().name) == plain(first)
     return subfolders(root, path) + (subfolders(root, rest) if is_inside else [])
 
 

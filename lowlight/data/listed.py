@@ -1,12 +1,13 @@
 """The layout of paired sets whose splits are lists of names, such as MIT-Adobe FiveK."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lowlight.data.layouts import FOLDERS, SPLITS, Found, PairedFolder, holds, pair_up
-from lowlight.data.pairs import Split, list_images
+from lowlight.data.pairs import Split, list_images, stem_of
 from lowlight.decoding.formats import SUFFIXES
 
 LISTS: Mapping[str, Sequence[str]] = {
@@ -63,7 +64,7 @@ class ListedPairs(PairedFolder):
             return None
         listed = {stem: file.name for file in files for stem in _listed(file)}
         found = pair_up(self.root, low, high, listed)
-        there = {pair.low.stem for pair in found.pairs} | {path.stem for path in list_images(low)}
+        there = {stem_of(pair.low) for pair in found.pairs} | {stem_of(path) for path in list_images(low)}
         missing = [
             f"{listed[stem]} lists {stem}, which is not in {low.name}" for stem in listed if stem not in there
         ]
@@ -81,4 +82,5 @@ def _listed(file: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{file}: not a readable list of images ({error})") from error
     names = [Path(line) for line in lines if line]
-    return [name.stem if name.suffix.lower() in SUFFIXES else name.name for name in names]
+    stems = (name.stem if name.suffix.lower() in SUFFIXES else name.name for name in names)
+    return [unicodedata.normalize("NFC", stem) for stem in stems]

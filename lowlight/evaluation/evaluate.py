@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor, nn
 
 from lowlight.arguments import check_arguments
 from lowlight.callbacks.pictures import EnhancedImages, TestPictures
@@ -31,6 +33,7 @@ from lowlight.runs.lock import alone_in
 from lowlight.runs.profile import keep_profile
 from lowlight.runs.provenance import provenance
 from lowlight.runs.recipe import recipe
+from lowlight.runtimes.metadata import answer
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +52,8 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
 
     Raises:
         ValueError: If a setting has a value of the wrong type, if not exactly one of ``checkpoint``,
-            ``predictions`` and ``method`` is given, if it is unusable, or if ``output_dir`` holds a training
-            run or another process writes there.
+            ``predictions`` and ``method`` is given, if it is unusable or makes no images, or if
+            ``output_dir`` holds a training run or another process writes there.
     """
     check_arguments(config)
     given = [key for key in ("checkpoint", "predictions", "method") if config.get(key) is not None]
@@ -62,11 +65,18 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
     if config.predictions:
         return _evaluate_files(config)
     if config.checkpoint:
-        return _evaluate_method(config, load_method(config.checkpoint, trust=config.trust))
+        method = load_method(config.checkpoint, trust=config.trust)
+        method.run_net = partial(_run_checked, source=config.checkpoint)
+        return _evaluate_method(config, method)
     method = build(config.method)
     if method.learns:
         raise ValueError(f"method={config.method.name} must be trained first: give checkpoint=RUN_OR_CKPT")
     return _evaluate_method(config, method)
+
+
+def _run_checked(net: nn.Module, low: Tensor, source: str) -> Tensor:
+    """Run a network of a file on images; its errors, and outputs that are no images, name the file."""
+    return answer(lambda low: net(low).to(low), low, source)
 
 
 def _evaluate_files(config: DictConfig) -> dict[str, Any]:

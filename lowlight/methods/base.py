@@ -64,6 +64,8 @@ class Method(pl.LightningModule, ABC):
             applies itself, in place of the trainer.
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
             method built by hand.
+        run_net: Calls the network on images of shape (B, 3, H, W); a method of unknown origin gets one that
+            refuses a network which makes no image.
         test_table: Per-image scores of the last test, keyed by image name.
         bytes_per_pixel: Peak memory of a pass per pixel, in bytes; None until
             :class:`lowlight.runtimes.enhancer.TorchEnhancer` has measured it.
@@ -73,6 +75,7 @@ class Method(pl.LightningModule, ABC):
     manual_settings: ClassVar[frozenset[str]] = frozenset()
     recipe: dict[str, Any] | None = None
     bytes_per_pixel: float | None = None
+    run_net: Callable[[nn.Module, Tensor], Tensor] = staticmethod(lambda net, low: net(low))
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     def __init__(self, net: nn.Module) -> None:
@@ -144,7 +147,7 @@ class Method(pl.LightningModule, ABC):
         check_image(low, "low")
         height, width = low.shape[-2:]
         padded = pad_to_stride(low, self.stride).contiguous(memory_format=torch.channels_last)
-        return cast(Tensor, self.net(padded))[..., :height, :width]
+        return self.run_net(self.net, padded)[..., :height, :width]
 
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance dark images, always in evaluation mode: no dropout, no update of statistics.

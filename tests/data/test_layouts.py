@@ -1,5 +1,6 @@
 """The published sets are read as people have them, by name; other roots hint at what would work."""
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -50,6 +51,18 @@ def lsrw(put: Put) -> None:
 def lsrw_by_camera(put: Put) -> None:
     for split, stems in (("train", ("1", "2")), ("test", ("2001",))):
         put(f"LSRW/Huawei/{split}/{side}/{stem}.png" for side in ("low", "high") for stem in stems)
+
+
+def other_names(put: Put) -> None:
+    for split, stem in (("TRAIN", "a"), ("Test", "b")):
+        put(f"LOLv2/{split}/real-captured/{side}/{stem}.png" for side in ("low", "normal"))
+        put(f"LOLv2/{split}/synthetic/{side}/{stem}.png" for side in ("low", "normal"))
+    for split, stem in (("Training_data", "a"), ("eval", "b")):
+        put(f"LSRW/{split}/huawei/{side}/{stem}.jpg" for side in ("low", "high"))
+    for split, stem in (("Training", "a"), ("Eval", "b")):
+        put(f"by_camera/Nikon/{split}/{side}/{stem}.jpg" for side in ("low", "high"))
+    for split, stem in (("train", "a"), ("test", "b")):
+        put(f"FiveK/{split}/{side}/{stem}.jpg" for side in ("input", "Expert_C"))
 
 
 def sice(put: Put) -> None:
@@ -110,6 +123,11 @@ def fivek_in_folders(put: Put) -> None:
         ),
         (fivek_by_list, "fivek", "FiveK", ["a0001", "a4999"], ["a0002"]),
         (fivek_in_folders, "fivek", "FiveK", ["a0001"], ["a4999"]),
+        (other_names, "lol_v2_real", "LOLv2", ["a"], ["b"]),
+        (other_names, "lol_v2_synthetic", "LOLv2", ["a"], ["b"]),
+        (other_names, "lsrw_huawei", "LSRW", ["a"], ["b"]),
+        (other_names, "lsrw_nikon", "by_camera", ["a"], ["b"]),
+        (other_names, "fivek", "FiveK", ["a"], ["b"]),
     ],
 )
 def test_a_published_set_is_read_by_name(
@@ -193,6 +211,18 @@ def test_what_a_list_names_and_nobody_has_is_named(put: Put, tmp_path: Path) -> 
     (tmp_path / "FiveK/test.txt").write_text("a0002\na0815.jpg\n")
     with pytest.raises(ValueError, match=r"test\.txt lists a0815, which is not in 480p"):
         layout_of("fivek")(tmp_path / "FiveK").items("test", "FiveK")
+
+
+def test_names_in_another_normal_form_are_the_same(put: Put, tmp_path: Path) -> None:
+    one, other = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    put([f"FiveK/input/{other}.jpg", f"FiveK/expertC/{one}.jpg"])
+    for name, stem in (("train.txt", other), ("test.txt", one)):
+        (tmp_path / "FiveK" / name).write_text(stem, encoding="utf-8")
+    for split in ("train", "test"):
+        assert len(layout_of("fivek")(tmp_path / "FiveK").items(split, "set")) == 1  # type: ignore[arg-type]
+    put([f"SICE/Dataset_Part1/{one}/{e}.JPG" for e in (1, 2, 3)])
+    put([f"SICE/Dataset_Part1/Label/{other}.JPG"])
+    assert len(layout_of("sice")(tmp_path / "SICE").items("train", "set")) == 1
 
 
 def test_scenes_of_several_exposures_are_audited_by_name(put: Put, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -18,6 +19,8 @@ from lowlight.config import load_config
 from lowlight.evaluation import evaluate
 from lowlight.evaluation.evaluate import alone
 from tests.conftest import photograph
+
+L1 = {"_target_": "lowlight.losses.l1", "_partial_": True}
 
 
 def run(root: Path | str, out: Path, *overrides: str) -> dict[str, Any]:
@@ -234,3 +237,26 @@ def test_the_tasks_of_a_slurm_job_do_not_concern_a_single_process(monkeypatch: p
     assert alone(several) == []
     monkeypatch.delenv("SLURM_NTASKS")
     assert alone(one) == []
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        ({"_target_": "torch.nn.Flatten"}, "returns"),
+        ({"_target_": "torch.nn.Identity"}, None),
+        ({"_target_": "torch.nn.Linear", "in_features": 7, "out_features": 7}, "fails on"),
+        ({"_target_": "torch.nn.Embedding", "num_embeddings": 2, "embedding_dim": 2}, "fails on"),
+    ],
+)
+def test_a_checkpoint_whose_network_makes_no_image_is_named(
+    net: dict[str, Any], said: str | None, lol: Path, tmp_path: Path
+) -> None:
+    recipe = {"_target_": "lowlight.methods.Supervised", "net": net, "loss": L1, "optimizer": None}
+    method = build(recipe)
+    torch.save({"state_dict": method.state_dict(), "recipe": recipe}, tmp_path / "odd.ckpt")
+    if said is None:
+        run(lol, tmp_path / "out", f"checkpoint={tmp_path / 'odd.ckpt'}")
+        return
+    with pytest.raises(ValueError, match=rf"odd\.ckpt: {said}") as caught:
+        run(lol, tmp_path / "out", f"checkpoint={tmp_path / 'odd.ckpt'}")
+    assert "\n" not in str(caught.value)
