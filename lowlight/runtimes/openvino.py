@@ -1,13 +1,14 @@
 """OpenVINO: writing networks and running them."""
 
 import functools
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from lowlight.files import first_line
+from lowlight.files import shortened
 from lowlight.runtimes.int8 import Array, quantise
 from lowlight.runtimes.onnx import write_onnx
 from lowlight.runtimes.runtime import METADATA, Opened, Runtime
@@ -15,6 +16,10 @@ from lowlight.runtimes.runtime import METADATA, Opened, Runtime
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
+
+
+_BEGINNING = re.compile(rb"\s*(<\?xml[^<>]*\?>)?\s*<net\s[^<>]*\bversion=\"1[01]\"")
+"""How OpenVINO's files begin: without a document type, whose entities could name other files."""
 
 
 @functools.cache
@@ -34,6 +39,9 @@ def open_openvino(path: Path, device: str) -> Opened:
 
     if not path.with_suffix(".bin").is_file():
         raise ValueError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
+    with path.open("rb") as file:
+        if not _BEGINNING.match(file.read(4096)):  # OpenVINO would try readers of other formats, which print
+            raise ValueError(f"{path}: not an OpenVINO model (it does not begin as one)")
     device = "cpu" if device == "auto" else device
     core = openvino_core(openvino)
     if device.upper() not in {name.split(".")[0] for name in core.available_devices}:
@@ -48,7 +56,10 @@ def open_openvino(path: Path, device: str) -> Opened:
         metadata = model.get_rt_info([METADATA]).value if model.has_rt_info([METADATA]) else None
         compiled = core.compile_model(model, device.upper(), settings)
     except Exception as error:  # broken bytes raise errors of many types
-        raise ValueError(f"{path}: not an OpenVINO model that runs here ({first_line(error)})") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[
+            -1
+        ]  # above it, lines of its source
+        raise ValueError(f"{path}: not an OpenVINO model that runs here ({shortened(reason)})") from error
 
     def run(low: "Tensor") -> "Tensor":
         return torch.from_numpy(compiled(low.contiguous().cpu().numpy())[0])

@@ -114,3 +114,21 @@ def test_the_command_calibrates_on_the_photographs_it_is_given(photographs: Path
     assert done.exit_code == 0, done.output
     assert "on the 3 photographs that they were calibrated on" in done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        "<net><net>",
+        '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]>',
+        "text",
+        "\0",
+    ],
+)
+def test_a_file_that_does_not_begin_as_openvinos_is_not_handed_to_it(begins: str, tmp_path: Path) -> None:
+    """It would try readers of other formats, some of which print, and resolve entities."""
+    path = tmp_path / "net.xml"
+    path.write_text(begins)
+    path.with_suffix(".bin").touch()
+    with pytest.raises(ValueError, match=r"net\.xml: not an OpenVINO model \(it does not begin as one\)"):
+        lowlight.load(path)
