@@ -14,7 +14,6 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lowlight.callbacks.pictures import EnhancedImages, TestPictures
 from lowlight.checkpoints.load import load_method
-from lowlight.checkpoints.pretrained import locate
 from lowlight.checkpoints.recipe import build, make
 from lowlight.data import PairDataModule
 from lowlight.evaluation.feature_matching import SIGMAS, Enhance, match_features, opencv, summary
@@ -29,6 +28,7 @@ from lowlight.runs.lock import alone_in
 from lowlight.runs.profile import keep_profile
 from lowlight.runs.provenance import provenance
 from lowlight.runs.recipe import recipe
+from lowlight.shipped import locate
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,13 @@ Imports no torch, so that a finished run is recognised at once.
 
 import shutil
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
+from typing import TYPE_CHECKING, Any
 
 from lowlight.files import read_json, write_text
 from lowlight.runs.recipe import difference, recipe
+
+if TYPE_CHECKING:  # imported where it is used, since reading a checkpoint needs the files' names only
+    from omegaconf import DictConfig
 
 OVERRIDES = "overrides.yaml"
 """Overrides of the finished run; Hydra's own file holds those of the latest job, even of a refused one."""
@@ -44,7 +45,7 @@ REFUSAL = "refused.json"
 _WEIGHTS = (BEST, LAST, PREVIOUS)
 
 
-def prepare(config: DictConfig) -> None:
+def prepare(config: "DictConfig") -> None:
     """Prepare the output folder for a run and store the config in it.
 
     Args:
@@ -53,6 +54,8 @@ def prepare(config: DictConfig) -> None:
     Raises:
         ValueError: If the folder holds a run that must be kept, or cannot be written.
     """
+    from omegaconf import OmegaConf
+
     folder = Path(config.output_dir)
     if config.resume not in ("never", "auto", "restart"):
         raise ValueError(f"resume={config.resume} is none of never, auto, restart")
@@ -77,7 +80,7 @@ def prepare(config: DictConfig) -> None:
         raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
 
 
-def resumable(config: DictConfig) -> list[Path]:
+def resumable(config: "DictConfig") -> list[Path]:
     """Return the checkpoints that a run can be resumed from, newest first; its folder is prepared."""
     if config.resume != "auto":
         return []
@@ -85,7 +88,7 @@ def resumable(config: DictConfig) -> list[Path]:
     return [path for path in checkpoints if path.exists()]
 
 
-def prepare_evaluation(config: DictConfig) -> None:
+def prepare_evaluation(config: "DictConfig") -> None:
     """Prepare the output folder for an evaluation, which may replace an evaluation but no training run.
 
     Raises:
@@ -97,7 +100,7 @@ def prepare_evaluation(config: DictConfig) -> None:
     prepare(config)
 
 
-def finished(config: DictConfig) -> dict[str, Any] | None:
+def finished(config: "DictConfig") -> dict[str, Any] | None:
     """Return the metrics of the finished run that this config would repeat, or None.
 
     Raises:
@@ -116,6 +119,8 @@ def _remove_run(folder: Path) -> None:
     Raises:
         ValueError: If the config in it was not written by lowlight.
     """
+    from omegaconf import DictConfig, OmegaConf
+
     there = OmegaConf.load(folder / "config.yaml")
     if not isinstance(there, DictConfig) or not {"output_dir", "data", "method"} <= there.keys():
         raise ValueError(
@@ -127,7 +132,9 @@ def _remove_run(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
+def _refuse_other_recipe(config: "DictConfig", folder: Path) -> None:
+    from omegaconf import OmegaConf
+
     there, here = (
         recipe(OmegaConf.to_container(one, resolve=True))  # type: ignore[arg-type]
         for one in (OmegaConf.load(folder / "config.yaml"), config)
