@@ -92,13 +92,13 @@ def enhance(
     Outputs keep their names, and their paths below a given folder. A file that cannot be read is reported,
     and the rest are processed. The exit status is 1 if any file failed.
     """
-    from lowlight.inference.batch.jobs import check_targets, enhance_job, find_jobs, run_jobs
-    from lowlight.inference.batch.ray import run_jobs_on_ray
-    from lowlight.inference.load import choose
+    from lowlight.inference.batch.jobs import check_targets, find_jobs, run_jobs, without_model
+    from lowlight.inference.models import DEFAULT, check_model
 
     with errors_in_one_line("enhance", debug):
         memory = None if max_memory is None else read_size(max_memory, "--max-memory")
         settings = Settings(strength, fail_safe, int(max_pixels), smoothing, memory, tile)
+        check_model(checkpoint, method, precision)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
         remove_leftovers({job.target.parent for job in jobs})
@@ -108,8 +108,14 @@ def enhance(
             "trust": trust or (),
             "precision": precision,
         }
-        if engine is Engine.ray:
-            enhancer = choose(**model, device="cpu")  # fails here, once, if no worker could load it
+        settled = [without_model(job, skip_existing=skip_existing) for job in jobs]
+        if all(settled):
+            done: Iterable[Outcome] = [outcome for outcome in settled if outcome]
+        elif engine is Engine.ray:
+            from lowlight.inference.batch.ray import run_jobs_on_ray
+            from lowlight.inference.load import choose
+
+            choose(**model, device="cpu")  # fails here, once, if no worker could load it
             done = run_jobs_on_ray(
                 jobs,
                 {**model, "device": device},
@@ -119,13 +125,16 @@ def enhance(
                 address=ray_address,
             )
         else:
+            from lowlight.inference.batch.enhance import enhance_job
+            from lowlight.inference.load import choose
+
             enhancer = choose(**model, device=device)
             done = run_jobs(
                 jobs, lambda job: enhance_job(enhancer, job, settings), skip_existing=skip_existing
             )
-    if checkpoint is None and method is None:
+    if not all(settled) and checkpoint is None and method is None:
         print(
-            f"No --checkpoint given: {enhancer.name} enhances, with the weights that come with lowlight "
+            f"No --checkpoint given: {DEFAULT} enhances, with the weights that come with lowlight "
             "(trained on LOL, for research only).",
             file=sys.stderr,
         )
