@@ -17,3 +17,15 @@ def shipped() -> list[str]:
 def locate(path: Path | str) -> Path:
     """Return a path as it is; or, where nothing is there, the folder of :func:`shipped` weights so named."""
     return SHIPPED / path if str(path) in shipped() and not Path(path).exists() else Path(path)
+
+
+def existing(path: Path | str) -> Path:
+    """Return where :func:`locate` finds a path.
+
+    Raises:
+        ValueError: If nothing is there.
+    """
+    found = locate(path)
+    if not found.exists():
+        raise ValueError(f"{found}: no such file or folder")
+    return found

@@ -14,7 +14,7 @@ from lowlight.checkpoints.recipe import as_method, build_model, check_recipe, en
 from lowlight.checkpoints.sizes import check_size, load_weights
 from lowlight.files import read_yaml, shortened
 from lowlight.model import Model
-from lowlight.shipped import WEIGHTS, locate
+from lowlight.shipped import WEIGHTS, existing, locate
 
 if TYPE_CHECKING:
     from lowlight.methods import Method
@@ -171,9 +171,7 @@ def read_any(path: Path | str) -> Saved:
     Raises:
         ValueError: If nothing is there, or it is broken.
     """
-    path = locate(path)
-    if not path.exists():
-        raise ValueError(f"{path}: no such file or folder")
+    path = existing(path)
     if path.is_file():
         return read_checkpoint(path)
     return read_pretrained(path) if (path / WEIGHTS).exists() else read_run(path)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from lowlight.cli._hydra import check_overrides, require_plugins, run
 from lowlight.cli._streams import keep_streams
 from lowlight.config import config_folder
+from lowlight.shipped import existing
 
 
 def _evaluate(config: DictConfig) -> float:
@@ -17,6 +18,8 @@ def _evaluate(config: DictConfig) -> float:
 
     metrics = finished(config)
     if metrics is None:
+        if config.checkpoint:
+            existing(config.checkpoint)
         from lowlight.evaluation import evaluate
 
         metrics = evaluate(config)

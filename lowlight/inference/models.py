@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lowlight.config import available, config_folder
 from lowlight.files import read_yaml
-from lowlight.shipped import locate, shipped
+from lowlight.shipped import existing, shipped
 
 DEFAULT = "coarse_to_fine"
 """Name of the default method."""
@@ -26,8 +26,8 @@ def check_model(checkpoint: Path | str | None, method: str | None, precision: st
     """
     if checkpoint is not None and method is not None:
         raise ValueError("give --checkpoint or --method, not both")
-    if checkpoint is not None and not locate(checkpoint).exists():
-        raise ValueError(f"{checkpoint}: no such file or folder")
+    if checkpoint is not None:
+        existing(checkpoint)
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
     if method is not None and method not in shipped() and method not in ready_made():

@@ -95,10 +95,23 @@ def test_what_exists_is_skipped_before_torch_is_imported(dark: Path, tmp_path: P
 def test_a_wrong_option_is_told_before_torch_is_imported(
     options: list[str], told: str, dark: Path, tmp_path: Path
 ) -> None:
-    """A module that stands for torch fails to be imported."""
-    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
-    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from lowlight.cli.enhance import main; main()"
-    command = [sys.executable, "-c", code, str(tmp_path), str(dark), "--out", str(tmp_path / "out"), *options]
+    said = refusal_without_torch("enhance", tmp_path, str(dark), "--out", str(tmp_path / "out"), *options)
+    assert said.startswith(f"lowlight enhance: {told}")
+
+
+def test_a_missing_checkpoint_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    told = "missing.ckpt: no such file or folder\n"
+    said = refusal_without_torch("export", tmp_path, "missing.ckpt", "--out", str(tmp_path / "net.onnx"))
+    assert said == f"lowlight export: {told}"
+    overrides = ["checkpoint=missing.ckpt", f"output_dir={tmp_path}/scores"]
+    assert refusal_without_torch("evaluate", tmp_path, *overrides).endswith(f"error: {told}")
+
+
+def refusal_without_torch(verb: str, folder: Path, *arguments: str) -> str:
+    """Return what a refused command says where a module that stands for torch fails to be imported."""
+    (folder / "torch.py").write_text("raise SystemExit('torch was imported')")
+    code = f"import sys; sys.path.insert(0, sys.argv.pop(1)); from lowlight.cli.{verb} import main; main()"
+    command = [sys.executable, "-c", code, str(folder), *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"lowlight enhance: {told}")
+    return done.stderr
