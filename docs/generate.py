@@ -23,8 +23,7 @@ from lowlight.checkpoints import build
 from lowlight.config import available, config_folder, load_config
 from lowlight.decoding.formats import PHOTO_SUFFIXES
 from lowlight.inference.photos.writing import FORMATS
-from lowlight.inference.video.enhance import VIDEO_SUFFIXES
-from lowlight.inference.video.writing import CONTAINERS
+from lowlight.inference.video.suffixes import CONTAINERS, VIDEO_SUFFIXES
 from lowlight.methods import Method
 from lowlight.metrics import DEFINITIONS
 

@@ -4,10 +4,10 @@
 lists the methods; the modules hold the rest.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lowlight import renamed
+from lowlight.lazy import importer
 
 if TYPE_CHECKING:
     from lowlight.checkpoints import from_pretrained as from_pretrained
@@ -27,15 +27,9 @@ _HOMES = {
     "save_pretrained": "lowlight.checkpoints",
 }
 
-
 renamed.install()
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public function when it is first asked for: the package itself must load at once."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'lowlight' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = importer(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

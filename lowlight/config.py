@@ -3,11 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def config_folder() -> Path:
@@ -42,6 +41,7 @@ def register_resolvers() -> None:
     ``digest`` hashes a job's overrides into the name of its folder, as a continued study counts its jobs from
     0 again; ``psnr_floor`` is its argument if the objective is to maximise ``val/psnr``, otherwise None.
     """
+    from omegaconf import OmegaConf
 
     def psnr_floor(floor: float, _root_: Any) -> float | None:
         objective = _root_.objective
@@ -54,13 +54,16 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("psnr_floor", psnr_floor, replace=True)
 
 
-def load_config(overrides: Sequence[str] = (), name: str = "train") -> DictConfig:
+def load_config(overrides: Sequence[str] = (), name: str = "train") -> "DictConfig":
     """Compose a config as the command line would, leaving Hydra's global state as it was.
 
     Args:
         overrides: Hydra overrides, such as ``["method=gan", "data.batch_size=4"]``.
         name: The primary config, ``train`` or ``evaluate``.
     """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
     register_resolvers()
     instance = GlobalHydra.instance()
     before = instance.hydra

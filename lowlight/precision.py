@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def computes_bf16(device: str) -> tuple[bool, str]:
     return True, "this CPU computes bfloat16 (AVX512-BF16 or AMX)"
 
 
-def training_precision(trainer: Mapping[str, Any] | DictConfig) -> Precision:
+def training_precision(trainer: "Mapping[str, Any] | DictConfig") -> Precision:
     """Resolve a trainer config's precision: ``auto`` is bf16-mixed where hardware computes it, else 32-true.
 
     Args:
@@ -70,8 +72,10 @@ def training_precision(trainer: Mapping[str, Any] | DictConfig) -> Precision:
     return Precision(asked, used, why, emulated=asked != AUTO and device == "cpu" and not computed)
 
 
-def resolved(trainer: DictConfig) -> DictConfig:
+def resolved(trainer: "DictConfig") -> "DictConfig":
     """Return a trainer config whose precision Lightning understands; see :func:`training_precision`."""
+    from omegaconf import DictConfig, OmegaConf
+
     if trainer.get("precision") != AUTO:
         return trainer
     merged = OmegaConf.merge(trainer, {"precision": training_precision(trainer).used})

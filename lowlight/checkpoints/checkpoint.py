@@ -23,6 +23,8 @@ class Saved(NamedTuple):
     """State dict of the method, or of its image network where ``net_only``."""
     weights_file: Path
     net_only: bool = False
+    is_config: bool = False
+    """Whether this is a run's config, of a method without weights."""
 
 
 def best_of(run: Path) -> Path:

@@ -3,21 +3,24 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from hydra.errors import InstantiationException
-from torch import nn
+from torch import Tensor, nn
 
 from lowlight.checkpoints.checkpoint import Saved, best_of, read_checkpoint
-from lowlight.checkpoints.pretrained import WEIGHTS, locate, read_pretrained
-from lowlight.checkpoints.recipe import build, check_recipe
+from lowlight.checkpoints.pretrained import read_pretrained
+from lowlight.checkpoints.recipe import as_method, build_model, check_recipe, enhancing
 from lowlight.checkpoints.sizes import check_size, load_weights
 from lowlight.files import read_yaml, shortened
-from lowlight.methods import Method, Supervised
+from lowlight.model import Model
+from lowlight.shipped import WEIGHTS, existing, locate
+
+if TYPE_CHECKING:
+    from lowlight.methods import Method
 
 
-def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = ()) -> Method:
+def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = ()) -> "Method":
     """Load a method from a checkpoint, on the CPU, in evaluation mode.
 
     The file is read as data only. Its recipe may call networks, optimizers, schedulers, methods and losses of
@@ -35,7 +38,7 @@ def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = 
     return restore(read_checkpoint(Path(path)), net, trust)
 
 
-def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
+def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> "Method":
     """Load a method from a folder of :func:`lowlight.save_pretrained`, on the CPU, in evaluation mode.
 
     The recipe is checked as by :func:`load`. What only training needs, such as a discriminator, is new.
@@ -51,57 +54,7 @@ def from_pretrained(folder: Path | str, trust: Sequence[str] = ()) -> Method:
     return restore(read_pretrained(folder), trust=trust)
 
 
-def restore(saved: Saved, net: nn.Module | None = None, trust: Sequence[str] = ()) -> Method:
-    """Build a method from its recipe and load its weights; ``net`` and ``trust`` are those of :func:`load`.
-
-    Raises:
-        ValueError: If there is neither a recipe nor a network, the recipe is not trusted, or weights do not
-            fit.
-    """
-    if saved.recipe is not None:
-        check_recipe(saved.recipe, saved.recipe_file, trust)
-        with _naming(saved.recipe_file):
-            if not trust:  # who trusts the recipe's author need not compare sizes
-                check_size(saved)
-            method = _built(saved.recipe)
-    elif net is not None:
-        method = Supervised(net)
-        ours = {key: weight for key, weight in saved.weights.items() if key.startswith("net.")}
-        saved = saved._replace(weights=ours)
-    else:
-        raise ValueError(
-            f"{saved.recipe_file}: holds no recipe, its method was built by hand: pass the network, "
-            "load(path, net=...)"
-        )
-    load_weights(method.net if saved.net_only else method, saved)
-    return method.eval()
-
-
-def _built(recipe: Any) -> Method:
-    """Build a method; one without weights is tried on a small image, as only its arguments can be wrong."""
-    method = build(recipe)
-    if not method.learns:
-        low = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-        if method.enhance(low).shape != low.shape:
-            raise ValueError("it does not keep the size of an image")
-    return method
-
-
-@contextmanager
-def _naming(source: Path) -> Iterator[None]:
-    """Turn whatever building a recipe raises into one line that names its file."""
-    try:
-        yield
-    except Exception as error:  # its arguments are a stranger's, and so may be the error
-        cause: BaseException = error
-        while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
-            cause = cause.__cause__
-        said = shortened(str(cause)) or type(cause).__name__
-        named = said.startswith(str(source.parent))
-        raise ValueError(said if named else f"{source}: its recipe cannot be built: {said}") from error
-
-
-def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
+def load_method(path: Path | str, trust: Sequence[str] = ()) -> "Method":
     """Load a method from a checkpoint, a run folder or a pretrained folder, on the CPU, in evaluation mode.
 
     Args:
@@ -111,15 +64,10 @@ def load_method(path: Path | str, trust: Sequence[str] = ()) -> Method:
     Raises:
         ValueError: If no method is there, or its recipe calls what is not trusted.
     """
-    path = locate(path)
-    if not path.exists():
-        raise ValueError(f"{path}: no such file or folder")
-    if path.is_file():
-        return load(path, trust=trust)
-    return from_pretrained(path, trust) if (path / WEIGHTS).exists() else load_run(path, trust)
+    return restore(read_any(path), trust=trust)
 
 
-def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
+def load_run(run: Path | str, trust: Sequence[str] = ()) -> "Method":
     """Load the method of a run folder, on the CPU, in evaluation mode.
 
     It is the run's best checkpoint, the checkpoint that an evaluation scored, or, where nothing is learnt,
@@ -128,14 +76,127 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
     Raises:
         ValueError: As by :func:`load`, or if the folder holds no run.
     """
+    return restore(read_run(run), trust=trust)
+
+
+def load_model(path: Path | str, trust: Sequence[str] = ()) -> Model:
+    """Load what :func:`load_method` does, for enhancing only.
+
+    The image network of one of lowlight's own methods is loaded without the method, and without Lightning.
+
+    Raises:
+        ValueError: As by :func:`load_method`.
+    """
+    saved = read_any(path)
+    recipe = enhancing(saved.recipe) if isinstance(saved.recipe, Mapping) else None
+    if recipe is not None:
+        unused = {key: node for key, node in saved.recipe.items() if key != "_target_"}
+        check_recipe(unused, saved.recipe_file, trust)
+        saved = saved._replace(recipe=recipe, weights=_of_network(saved), net_only=True)
+    return _restored(saved, trust)
+
+
+def _of_network(saved: Saved) -> Mapping[str, Tensor]:
+    if saved.net_only:
+        return saved.weights
+    prefix = "net."
+    nets = ((name, weight) for name, weight in saved.weights.items() if name.startswith(prefix))
+    return {name.removeprefix(prefix): weight for name, weight in nets}
+
+
+def restore(saved: Saved, net: nn.Module | None = None, trust: Sequence[str] = ()) -> "Method":
+    """Build a method from its recipe and load its weights; ``net`` and ``trust`` are those of :func:`load`.
+
+    Raises:
+        ValueError: If there is neither a recipe nor a network, the recipe is not trusted, or weights do not
+            fit.
+    """
+    if saved.recipe is None and net is not None:
+        from lowlight.methods import Supervised
+
+        method = Supervised(net)
+        load_weights(method.net, saved._replace(weights=_of_network(saved)))
+        return method.eval()
+    return as_method(_restored(saved, trust))
+
+
+def _restored(saved: Saved, trust: Sequence[str]) -> Model:
+    """Build what a recipe describes, once it is checked, and load its weights."""
+    if saved.recipe is None:
+        raise ValueError(
+            f"{saved.recipe_file}: holds no recipe, its method was built by hand: pass the network, "
+            "load(path, net=...)"
+        )
+    check_recipe(saved.recipe, saved.recipe_file, trust)
+    with _naming(saved.recipe_file):
+        if not (saved.is_config or trust):  # who trusts the recipe's author need not compare sizes
+            check_size(saved)
+        model = build_model(saved.recipe)
+        if not model.parameter_count:
+            _try(model)
+    if not saved.is_config:
+        load_weights(model.net if saved.net_only else model, saved)
+    elif model.parameter_count:
+        run = saved.recipe_file.parent
+        raise ValueError(f"{run}: no checkpoint in it: the run was stopped before its first epoch was saved")
+    return model.eval()
+
+
+def _try(model: Model) -> None:
+    """Enhance a small image by what has no weights, as only its arguments can be wrong."""
+    low = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    if model.enhance(low).shape != low.shape:
+        raise ValueError("it does not keep the size of an image")
+
+
+@contextmanager
+def _naming(source: Path) -> Iterator[None]:
+    """Turn whatever building a recipe raises into one line that names its file."""
+    try:
+        yield
+    except Exception as error:  # its arguments are a stranger's, and so may be the error
+        from hydra.errors import InstantiationException
+
+        cause: BaseException = error
+        while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        said = shortened(str(cause)) or type(cause).__name__
+        named = said.startswith(str(source.parent))
+        raise ValueError(said if named else f"{source}: its recipe cannot be built: {said}") from error
+
+
+def read_any(path: Path | str) -> Saved:
+    """Read recipe and weights from a checkpoint, a run folder or a pretrained folder, or by a shipped name.
+
+    Raises:
+        ValueError: If nothing is there, or it is broken.
+    """
+    path = existing(path)
+    if path.is_file():
+        return read_checkpoint(path)
+    return read_pretrained(path) if (path / WEIGHTS).exists() else read_run(path)
+
+
+def read_run(run: Path | str) -> Saved:
+    """Read recipe and weights of a run folder; without weights where it trained nothing.
+
+    Raises:
+        ValueError: If the folder holds no run, or its files are broken.
+    """
     run, above = Path(run), set[Path]()
     while not best_of(run).exists():
-        if not (run / "config.yaml").exists():
+        file = run / "config.yaml"
+        if not file.exists():
             raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")
-        config = read_yaml(run / "config.yaml")
+        config = read_yaml(file)
         checkpoint = config.get("checkpoint")
         if not checkpoint:
-            return _without_weights(run, config, trust)
+            recipe = config.get("method")
+            if recipe is None:
+                raise ValueError(
+                    f"{run}: no method here; what was scored there are images that somebody saved"
+                )
+            return Saved(recipe, file, {}, file, is_config=True)
         if not isinstance(checkpoint, str):
             raise ValueError(f"{run}: its config.yaml names as its checkpoint what is no path")
         above.add(run.resolve())
@@ -145,19 +206,6 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> Method:
                 f"{run}: its config.yaml names {checkpoint} as its checkpoint, which leads back to it"
             )
         if not scored.is_dir() or (scored / WEIGHTS).exists():
-            return load_method(scored, trust)
+            return read_any(scored)
         run = scored
-    return load(run, trust=trust)
-
-
-def _without_weights(run: Path, config: Mapping[str, Any], trust: Sequence[str]) -> Method:
-    """Build the method of a run that trained nothing from its config."""
-    recipe = config.get("method")
-    if recipe is None:
-        raise ValueError(f"{run}: no method here; what was scored there are images that somebody saved")
-    check_recipe(recipe, run / "config.yaml", trust)
-    with _naming(run / "config.yaml"):
-        method = _built(recipe)
-    if method.learns:
-        raise ValueError(f"{run}: no checkpoint in it: the run was stopped before its first epoch was saved")
-    return method.eval()
+    return read_checkpoint(run)

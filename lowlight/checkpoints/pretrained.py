@@ -5,7 +5,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,25 +16,15 @@ from lowlight import __version__
 from lowlight.checkpoints.checkpoint import Saved
 from lowlight.files import first_line, whole, write_json
 from lowlight.images import CONTRACT
-from lowlight.methods import Method
+from lowlight.shipped import WEIGHTS, locate
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+if TYPE_CHECKING:
+    from lowlight.methods import Method
 
-SHIPPED = Path(__file__).parent.with_name("weights")
-"""A pretrained folder for each method whose weights come with lowlight."""
-
-
-def shipped() -> list[str]:
-    """Return the names of the methods whose weights come with lowlight."""
-    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
+CONFIG = "config.json"
 
 
-def locate(path: Path | str) -> Path:
-    """Return a path as it is; or, where nothing is there, the folder of :func:`shipped` weights so named."""
-    return SHIPPED / path if str(path) in shipped() and not Path(path).exists() else Path(path)
-
-
-def save_pretrained(method: Method, folder: Path | str, *, half: bool = False, **about: Any) -> None:
+def save_pretrained(method: "Method", folder: Path | str, *, half: bool = False, **about: Any) -> None:
     """Write what enhancing needs: the image network's weights, and the recipe in plain JSON; no pickle.
 
     What only training needs, as a discriminator or an optimizer's state, is left out.
@@ -72,7 +62,7 @@ def read_pretrained(folder: Path | str) -> Saved:
 
     Args:
         folder: A folder written by :func:`save_pretrained`; where no such folder exists, the name of one of
-            :func:`shipped`, or a Hugging Face repository, as ``organisation/name``.
+            :func:`lowlight.shipped.shipped`, or a Hugging Face repository, as ``organisation/name``.
 
     Raises:
         ValueError: If files are missing or broken.

@@ -1,28 +1,32 @@
 """Methods built from their recipes, and recipes checked before anything in them is called."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lowlight import methods
+from lowlight.checkpoints.construct import construct
 from lowlight.files import first_line, shortened
-from lowlight.methods import Method
+from lowlight.model import Model
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from lowlight.methods import Method
 
 ALLOWED: Mapping[str, type | None] = {
     "torch.nn": nn.Module,
     "torch.optim": Optimizer,
     "torch.optim.lr_scheduler": LRScheduler,
     "lowlight.losses": None,
-    "lowlight.methods": Method,
+    "lowlight.model": Model,
+    "lowlight.methods": Model,
     "lowlight.methods.classical": None,
     "lowlight.methods.retinex": None,
     "lowlight.networks": nn.Module,
@@ -45,7 +49,7 @@ _MOST_VALUES = 10_000
 """Most values in a recipe; those of ``conf/method`` have about 30."""
 
 
-def build(recipe: DictConfig | Mapping[str, Any]) -> Method:
+def build(recipe: "DictConfig | Mapping[str, Any]") -> "Method":
     """Make a method from its config, the ``method`` node, which it then carries into its checkpoints.
 
     The config's targets are called: build only what you trust, and read checkpoints by :func:`load`.
@@ -53,13 +57,59 @@ def build(recipe: DictConfig | Mapping[str, Any]) -> Method:
     Raises:
         ValueError: If an argument is refused; the message is the one of the class that refused it.
     """
+    from omegaconf import DictConfig, OmegaConf
+
     plain = OmegaConf.to_container(recipe, resolve=True) if isinstance(recipe, DictConfig) else dict(recipe)
-    arguments = {key: value for key, value in plain.items() if key != "name"}  # type: ignore[union-attr]
-    method = make(arguments)
-    if not isinstance(method, Method):
+    return as_method(_carrying(plain, make))  # type: ignore[arg-type]
+
+
+def build_model(recipe: dict[str, Any]) -> Model:
+    """Make a method from a recipe of plain containers, or the model that :func:`enhancing` leaves of it.
+
+    Raises:
+        Exception: Whatever the recipe's targets raise.
+    """
+    return _carrying(recipe, construct)
+
+
+def _carrying(recipe: dict[str, Any], maker: Callable[[dict[str, Any]], Any]) -> Model:
+    arguments = {key: value for key, value in recipe.items() if key != "name"}
+    model = maker(arguments)
+    if not isinstance(model, Model):
         raise ValueError(f"method._target_={arguments.get('_target_')} is no lowlight.methods.Method")
-    method.recipe = plain  # type: ignore[assignment]
-    return method
+    model.recipe = recipe
+    return model
+
+
+def as_method(model: Model) -> "Method":
+    """Return a model that can be trained.
+
+    Raises:
+        ValueError: If it only enhances.
+    """
+    from lowlight.methods import Method
+
+    if not isinstance(model, Method):
+        raise ValueError(f"{type(model).__name__} is no lowlight.methods.Method")
+    return model
+
+
+def enhancing(recipe: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Reduce a method's recipe to that of a plain model, which enhances the same and needs no Lightning.
+
+    Returns:
+        The recipe; None unless the method is one of :mod:`lowlight.methods`, which all enhance by their
+        ``net``, or by their ``function``.
+    """
+    package, _, name = str(recipe.get("_target_")).rpartition(".")
+    if package != methods.__name__ or name not in methods.__all__:
+        return None
+    net = recipe.get("net", {"_target_": "lowlight.networks.function.Function", **_only(recipe, "function")})
+    return {"_target_": "lowlight.model.Model", "net": net, **_only(recipe, "name")}
+
+
+def _only(recipe: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {key: recipe[key]} if key in recipe else {}
 
 
 def make(node: Any, **arguments: Any) -> Any:
@@ -68,9 +118,14 @@ def make(node: Any, **arguments: Any) -> Any:
     Raises:
         ValueError: If an argument is refused or unknown.
     """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
     try:
         return instantiate(node, _convert_="all", **arguments)
     except InstantiationException as error:
+        from lightning_fabric.utilities.exceptions import MisconfigurationException
+
         cause: BaseException | None = error
         while isinstance(cause, InstantiationException):
             cause = cause.__cause__

@@ -9,7 +9,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lowlight.checkpoints.checkpoint import Saved
-from lowlight.checkpoints.recipe import build, walk
+from lowlight.checkpoints.recipe import build_model, walk
 from lowlight.files import shortened
 
 LARGEST_STRIDE = 4096
@@ -25,6 +25,10 @@ _SPARE = 2**24
 """Values that building may allocate beyond a multiple of the file's, for discriminators and buffers."""
 
 
+_RANDOM = (torch.ops.aten.normal_.default, torch.ops.aten.uniform_.default)
+"""Initialisers, which on the meta device have nothing to do but to import torch's compiler for it."""
+
+
 class _Bound(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Raise ValueError once building allocates more values, or takes more steps, than the weights explain."""
 
@@ -33,9 +37,14 @@ class _Bound(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.values = 4 * values + _SPARE
         self.steps = 20 * tensors + 2_000
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from importing its compiler, which takes as long as torch itself, to switch it off."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
         self.steps -= 1
+        result = args[0] if func in _RANDOM else func(*args, **(kwargs or {}))
         if isinstance(result, Tensor) and not (func.is_view or func._schema.is_mutable):
             self.values -= result.numel()
         if self.values < 0 or self.steps < 0:
@@ -54,7 +63,7 @@ def check_size(saved: Saved) -> None:
         if type(value) is int and target.startswith(_SIZED) and abs(value) > max(held, _SMALL):
             raise ValueError(f"{target} with a size of {value:.0e} is larger than the file's weights")
     with _Bound(held, len(saved.weights)), torch.device("meta"):
-        method = build(saved.recipe)
+        method = build_model(saved.recipe)
     if method.stride > LARGEST_STRIDE:
         raise ValueError(f"its stride is larger than {LARGEST_STRIDE} pixels")
     module = method.net if saved.net_only else method

@@ -109,13 +109,13 @@ def enhance(
         # torch's waiting threads would take the cores from the runtime's; this is read when torch is imported
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-    from lowlight.inference.batch.jobs import check_targets, enhance_job, find_jobs, run_jobs
-    from lowlight.inference.batch.ray import run_jobs_on_ray
-    from lowlight.inference.load import choose
+    from lowlight.inference.batch.jobs import check_targets, find_jobs, run_jobs, without_model
+    from lowlight.inference.models import DEFAULT, check_model
 
     with errors_in_one_line("enhance", debug):
         memory = None if max_memory is None else read_size(max_memory, "--max-memory")
         settings = Settings(strength, fail_safe, int(max_pixels), smoothing, memory, tile)
+        check_model(checkpoint, method, precision, runtime)
         jobs, outcomes = find_jobs(_listed(paths), out)
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
         remove_leftovers({job.target.parent for job in jobs})
@@ -127,8 +127,14 @@ def enhance(
             "runtime": runtime,
             "calibrate": calibrate or [job.source for job in jobs if not job.is_video],
         }
-        if engine is Engine.ray:
-            enhancer = choose(**model, device="cpu")  # fails here, once, if no worker could load it
+        settled = [without_model(job, skip_existing=skip_existing) for job in jobs]
+        if all(settled):
+            done: Iterable[Outcome] = [outcome for outcome in settled if outcome]
+        elif engine is Engine.ray:
+            from lowlight.inference.batch.ray import run_jobs_on_ray
+            from lowlight.inference.load import choose
+
+            choose(**model, device="cpu")  # fails here, once, if no worker could load it
             done = run_jobs_on_ray(
                 jobs,
                 {**model, "device": device},
@@ -138,18 +144,21 @@ def enhance(
                 address=ray_address,
             )
         else:
+            from lowlight.inference.batch.enhance import enhance_job
+            from lowlight.inference.load import choose
+
             enhancer = choose(**model, device=device)
+            if enhancer.note:
+                print(enhancer.note, file=sys.stderr)
             done = run_jobs(
                 jobs, lambda job: enhance_job(enhancer, job, settings), skip_existing=skip_existing
             )
-    if checkpoint is None and method is None:
+    if not all(settled) and checkpoint is None and method is None:
         print(
-            f"No --checkpoint given: {enhancer.name} enhances, with the weights that come with lowlight "
+            f"No --checkpoint given: {DEFAULT} enhances, with the weights that come with lowlight "
             "(trained on LOL, for research only).",
             file=sys.stderr,
         )
-    if enhancer.note:
-        print(enhancer.note, file=sys.stderr)
     for outcome in outcomes:
         print(*_lines(outcome), sep="\n", file=sys.stderr)
     try:

@@ -11,6 +11,7 @@ from lowlight.cli._hydra import require_plugins, run
 from lowlight.cli._overrides import check_overrides
 from lowlight.cli._streams import keep_streams
 from lowlight.config import config_folder
+from lowlight.shipped import existing
 
 
 def _evaluate(config: DictConfig) -> float:
@@ -18,6 +19,8 @@ def _evaluate(config: DictConfig) -> float:
 
     metrics = finished(config)
     if metrics is None:
+        if config.checkpoint:
+            existing(config.checkpoint)
         from lowlight.evaluation import evaluate
 
         metrics = evaluate(config)

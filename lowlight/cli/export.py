@@ -9,6 +9,7 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.runtimes.table import RUNTIMES, runtime_named
+from lowlight.shipped import existing
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -57,6 +58,9 @@ def export(
     Padding to the network's stride and clamping to [0, 1] are not part of the file; its metadata describe
     both. A pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
     """
+    with errors_in_one_line("export", debug):
+        existing(source)
+
     from lowlight.checkpoints.load import load_method
     from lowlight.inference.calibration import calibration_photographs
     from lowlight.runs.folder import commit_of

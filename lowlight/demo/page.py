@@ -14,7 +14,7 @@ from typing import Any, cast
 from lowlight.demo.guard import Guard
 from lowlight.demo.store import Store
 from lowlight.demo.uploads import Results, enhance_upload, find_models, loader
-from lowlight.inference.load import DEFAULT
+from lowlight.inference.models import DEFAULT
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 

@@ -14,11 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import ImageCms
 
-from lowlight.checkpoints.pretrained import WEIGHTS
 from lowlight.colour import luma
 from lowlight.decoding.photo import Photo, Pixels
 from lowlight.decoding.reading import read_photo
-from lowlight.inference.load import choose, ready_made
+from lowlight.inference.load import choose
+from lowlight.inference.models import ready_made
 from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.fail_safe import mean_luma, sample
 from lowlight.inference.photos.writing import photo_suffix, to_pillow, write_photo
@@ -26,6 +26,7 @@ from lowlight.inference.settings import Settings
 from lowlight.runs.folder import BEST, LAST
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.runtimes.table import RUNTIMES
+from lowlight.shipped import WEIGHTS
 
 SUFFIXES_OF_MODELS = frozenset({".ckpt", *(one.suffix for one in RUNTIMES if one.trust is None)})
 """File name endings of models that can be opened without trust."""

@@ -18,7 +18,6 @@ from lowlight.arguments import check_arguments
 from lowlight.callbacks.pictures import EnhancedImages, TestPictures
 from lowlight.callbacks.progress import bar
 from lowlight.checkpoints.load import load_method
-from lowlight.checkpoints.pretrained import locate
 from lowlight.checkpoints.recipe import build, make
 from lowlight.data import PairDataModule
 from lowlight.evaluation.feature_matching import SIGMAS, Enhance, match_features, opencv, summary
@@ -34,6 +33,7 @@ from lowlight.runs.profile import keep_profile
 from lowlight.runs.provenance import provenance
 from lowlight.runs.recipe import recipe
 from lowlight.runtimes.metadata import answer
+from lowlight.shipped import locate
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from lowlight.inference.load import choose
 from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.writing import to_pillow
 from lowlight.inference.settings import Settings
-from lowlight.methods import Method
+from lowlight.model import Model
 from lowlight.precision import AUTO
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
 
@@ -55,12 +55,20 @@ def load(
     Raises:
         ValueError: If the file is missing, broken, not a model, or calls a package that is not trusted.
     """
-    return choose(path, device=device, trust=trust, precision=precision, runtime=runtime, calibrate=calibrate)
+    return choose(
+        path,
+        device=device,
+        trust=trust,
+        precision=precision,
+        runtime=runtime,
+        calibrate=calibrate,
+        trainable=True,
+    )
 
 
 def enhance(
     image: ImageT,
-    model: Enhancer | Method | Path | str | None = None,
+    model: Enhancer | Model | Path | str | None = None,
     *,
     strength: float = 1.0,
     fail_safe: bool = True,
@@ -97,8 +105,8 @@ def enhance(
     return _array(enhancer, np.asarray(image), settings)
 
 
-def _enhancer(model: Enhancer | Method | Path | str | None, device: str, precision: str) -> Enhancer:
-    if isinstance(model, Method):
+def _enhancer(model: Enhancer | Model | Path | str | None, device: str, precision: str) -> Enhancer:
+    if isinstance(model, Model):
         return TorchEnhancer(model, precision)
     if model is None or (isinstance(model, str) and not Path(model).exists() and model.isidentifier()):
         return choose(method=model, device=device, precision=precision)

@@ -4,25 +4,13 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from hydra.utils import get_class
-from omegaconf import OmegaConf
-
-from lowlight.checkpoints.load import from_pretrained, load_method
-from lowlight.checkpoints.pretrained import SHIPPED, shipped
-from lowlight.checkpoints.recipe import build
-from lowlight.config import available, config_folder, load_config
-from lowlight.inference.calibration import calibration_photographs
-from lowlight.methods import Method
+from lowlight.checkpoints.load import load_model
+from lowlight.checkpoints.recipe import build_model, enhancing
+from lowlight.inference.models import DEFAULT, INT8, TORCH, check_model, read_recipe
+from lowlight.model import Model
 from lowlight.precision import AUTO
-from lowlight.runtimes.accelerate import accelerate
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer, load_engine, to_device
-from lowlight.runtimes.table import RUNTIMES, runtime_of
-
-DEFAULT = "coarse_to_fine"
-"""Name of the default method."""
-
-TORCH = "torch"
-INT8 = "int8"
+from lowlight.shipped import SHIPPED, shipped
 
 
 def choose(
@@ -33,6 +21,8 @@ def choose(
     precision: str = AUTO,
     runtime: str | None = None,
     calibrate: Sequence[Path | str] = (),
+    *,
+    trainable: bool = False,
 ) -> Enhancer:
     """Return the enhancer of a checkpoint or of a method's name.
 
@@ -47,36 +37,27 @@ def choose(
         runtime: What computes the network: ``torch``, ``openvino`` or ``onnx``; by default ``torch``, and
             ``openvino`` for ``int8``.
         calibrate: Photographs, or folders of them, that ``int8`` is calibrated on.
+        trainable: Whether a checkpoint's ``method`` is to be a :class:`lowlight.methods.Method`.
 
     Raises:
         ValueError: If both are given, the one given is unusable, or the runtime has no such precision.
     """
-    if checkpoint is not None and method is not None:
-        raise ValueError("give --checkpoint or --method, not both")
+    check_model(checkpoint, method, precision, runtime)
     runtime = runtime or (TORCH if precision != INT8 else "openvino")
     if runtime == TORCH:
-        if precision == INT8:
-            raise ValueError("torch computes in no 8-bit integers here: --runtime openvino does")
         if checkpoint is not None:
-            return load_engine(checkpoint, device, trust, precision)
+            return load_engine(checkpoint, device, trust, precision, trainable=trainable)
         return TorchEnhancer(ready(method or DEFAULT, device), precision)
-    known = [one.name for one in RUNTIMES]
-    if runtime not in known:
-        raise ValueError(f"runtime {runtime!r} is none of {', '.join([TORCH, *known])}")
-    if precision not in (AUTO, "fp32", INT8):
-        raise ValueError(f"{precision} is a precision of torch; {runtime} computes in fp32 or {INT8}")
-    if checkpoint is None:
-        slow = ready(method or DEFAULT)
-    elif runtime_of(Path(checkpoint).suffix) is not None and not Path(checkpoint).is_dir():
-        raise ValueError(f"{checkpoint}: an exported network has a runtime and a precision of its own")
-    else:
-        slow = load_method(checkpoint, trust)
+    from lowlight.inference.calibration import calibration_photographs
+    from lowlight.runtimes.accelerate import accelerate  # takes long, for torch.export
+
+    slow = ready(method or DEFAULT) if checkpoint is None else load_model(checkpoint, trust)
     photographs = calibration_photographs(calibrate) if precision == INT8 else None
     return accelerate(slow, runtime, calibrate=photographs, device=device)
 
 
 @cache
-def ready(name: str, device: str = "cpu") -> Method:
+def ready(name: str, device: str = "cpu") -> Model:
     """Return a method that needs no training, built once per name and device.
 
     Either its weights come with lowlight, or it has none and runs on the CPU.
@@ -84,21 +65,8 @@ def ready(name: str, device: str = "cpu") -> Method:
     Raises:
         ValueError: If no method has that name, it must be trained first, or the device is unavailable.
     """
-    if name not in ready_made():
-        problem = "must be trained first" if name in available("method") else "is no method"
-        raise ValueError(f"{name} {problem}: give --checkpoint, or one of {', '.join(ready_made())}")
+    check_model(None, name)
     if name in shipped():
-        return to_device(from_pretrained(SHIPPED / name), device)
-    return build(load_config([f"method={name}"]).method)
-
-
-def ready_made() -> list[str]:
-    """Return the names of the methods that need no training, those with pretrained weights first.
-
-    Only the config files are read, since composing every config takes long.
-    """
-    folder = config_folder() / "method"
-    configs = {name: OmegaConf.load(folder / f"{name}.yaml") for name in available("method")}
-    targets = {name: OmegaConf.select(config, "_target_") for name, config in configs.items()}
-    classes: dict[str, type[Method]] = {n: get_class(target) for n, target in targets.items() if target}
-    return shipped() + [name for name, method in classes.items() if not method.learns]
+        return to_device(load_model(SHIPPED / name), device)
+    recipe = read_recipe(name)
+    return build_model(enhancing(recipe) or recipe)

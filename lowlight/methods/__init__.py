@@ -1,9 +1,29 @@
-"""Methods: networks with their losses and training steps, as LightningModules."""
+"""Methods: networks with their losses and training steps, as LightningModules.
 
-from lowlight.methods.base import Method
-from lowlight.methods.classical import Classical
-from lowlight.methods.gan import GAN
-from lowlight.methods.supervised import Supervised
-from lowlight.methods.two_stages import TwoStages
+They are imported when first asked for: Lightning takes seconds, and the functions that stand beside them,
+as ``lowlight.methods.classical.gamma``, enhance without it.
+"""
+
+from typing import TYPE_CHECKING
+
+from lowlight.lazy import importer
+
+if TYPE_CHECKING:
+    from lowlight.methods.base import Method as Method
+    from lowlight.methods.gan import GAN as GAN
+    from lowlight.methods.supervised import Supervised as Supervised
+    from lowlight.methods.two_stages import TwoStages as TwoStages
+    from lowlight.methods.unlearnt import Classical as Classical
 
 __all__ = ["GAN", "Classical", "Method", "Supervised", "TwoStages"]
+
+__getattr__ = importer(
+    __name__,
+    {
+        "Method": "lowlight.methods.base",
+        "GAN": "lowlight.methods.gan",
+        "Supervised": "lowlight.methods.supervised",
+        "TwoStages": "lowlight.methods.two_stages",
+        "Classical": "lowlight.methods.unlearnt",
+    },
+)

@@ -1,9 +1,7 @@
-"""The base class of all methods: enhancing images of any size, validation and test scores."""
+"""The base class of all methods: a model with training steps, validation and test scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, cast
@@ -15,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lowlight.images import Batch, check_image, pad_to_stride, round_to_8_bits
+from lowlight.images import Batch, round_to_8_bits
 from lowlight.metrics import (
     ImageScores,
     Measure,
@@ -27,25 +25,13 @@ from lowlight.metrics import (
     psnr_gtmean,
     ssim,
 )
-from lowlight.networks.receptive_field import receptive_radius
+from lowlight.model import Model
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
 
 
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, without gradients; afterwards its mode is restored."""
-    was_training = net.training
-    net.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        net.train(was_training)
-
-
-class Method(pl.LightningModule, ABC):
+class Method(Model, pl.LightningModule, ABC):
     """An enhancement method: an image network, its losses and its training step.
 
     Users call ``enhance``; losses see the network's raw output, ``restore``.
@@ -55,8 +41,7 @@ class Method(pl.LightningModule, ABC):
     rounded to 8 bits, scores kept per image.
 
     Args:
-        net: Maps dark images of shape (B, 3, H, W) in [0, 1] to unclamped images of the same shape. If it has
-            an attribute ``stride``, the sides of its input are padded to multiples of it (pixels).
+        net: The image network; see :class:`lowlight.model.Model`.
 
     Attributes:
         learns: Whether there is anything to train; a method that learns nothing needs no checkpoint.
@@ -64,24 +49,15 @@ class Method(pl.LightningModule, ABC):
             applies itself, in place of the trainer.
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
             method built by hand.
-        run_net: Calls the network on images of shape (B, 3, H, W); a method of unknown origin gets one that
-            refuses a network which makes no image.
         test_table: Per-image scores of the last test, keyed by image name.
-        bytes_per_pixel: Peak memory of a pass per pixel, in bytes; None until
-            :class:`lowlight.runtimes.enhancer.TorchEnhancer` has measured it.
     """
 
     learns: ClassVar[bool] = True
     manual_settings: ClassVar[frozenset[str]] = frozenset()
-    recipe: dict[str, Any] | None = None
-    bytes_per_pixel: float | None = None
-    run_net: Callable[[nn.Module, Tensor], Tensor] = staticmethod(lambda net, low: net(low))
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        # On two CPU cores MIRNet trains 1.35 times and enhances 1.6 times faster with channels last.
-        self.net: nn.Module = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(net)
         each_step: dict[str, Measure] = {"psnr": psnr, "channel/accuracy": channel_accuracy}
         each_epoch: dict[str, Measure] = {
             "psnr": psnr,
@@ -103,22 +79,6 @@ class Method(pl.LightningModule, ABC):
             batch: The pairs it was computed from.
         """
 
-    @property
-    def name(self) -> str:
-        """Name in the recipe; the network's class for a method built by hand."""
-        return str((self.recipe or {}).get("name", type(self.net).__name__))
-
-    @property
-    def stride(self) -> int:
-        """Multiple, in pixels, to which the sides of the network's input are padded; 1 by default."""
-        stride = getattr(self.net, "stride", 1)
-        return stride if isinstance(stride, int) else 1  # a lone convolution's stride is a tuple
-
-    @property
-    def parameter_count(self) -> int:
-        """Number of parameters of the image network, without a discriminator."""
-        return sum(parameter.numel() for parameter in self.net.parameters())
-
     def training_problems(self, config: DictConfig) -> Iterator[str]:
         """Yield a warning per setting under which the method would train badly; none by default.
 
@@ -129,49 +89,6 @@ class Method(pl.LightningModule, ABC):
 
     def prepare_benchmark(self, side: int) -> None:
         """Prepare for timing training steps on squares of ``side`` pixels; by default, do nothing."""
-
-    def restore(self, low: Tensor) -> Tensor:
-        """Run the network on images of any size, padded to its stride and cropped back.
-
-        Images are padded by reflection, or by replication if they are too small for it.
-
-        Args:
-            low: Dark images of shape (B, 3, H, W) in [0, 1], sides of at least one pixel.
-
-        Returns:
-            Raw, unclamped output of the network, same shape.
-
-        Raises:
-            ValueError: If ``low`` breaks the image contract.
-        """
-        check_image(low, "low")
-        height, width = low.shape[-2:]
-        padded = pad_to_stride(low, self.stride).contiguous(memory_format=torch.channels_last)
-        return self.run_net(self.net, padded)[..., :height, :width]
-
-    def enhance(self, low: Tensor) -> Tensor:
-        """Enhance dark images, always in evaluation mode: no dropout, no update of statistics.
-
-        Args:
-            low: Images of shape (B, 3, H, W) in [0, 1], sides of at least one pixel.
-
-        Returns:
-            Enhanced images of the same shape, clamped to [0, 1].
-
-        Raises:
-            ValueError: If ``low`` breaks the image contract.
-        """
-        with evaluating(self.net):
-            return self.restore(low).clamp(0, 1)
-
-    @cached_property
-    def halo(self) -> int | None:
-        """Radius of the network's receptive field in pixels, measured once; None if it is unbounded."""
-        return receptive_radius(self.net, self.stride)
-
-    def forward(self, low: Tensor) -> Tensor:
-        """Enhance dark images; see :meth:`enhance`."""
-        return self.enhance(low)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Score a batch; return its enhanced images, rounded to 8 bits."""

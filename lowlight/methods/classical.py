@@ -1,15 +1,8 @@
-"""Methods that learn nothing: functions of the dark image, scored like any other method."""
-
-from collections.abc import Callable
-from typing import final
+"""Functions of the dark image that enhance without learning."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-
-from lowlight.images import Batch
-from lowlight.losses import l1
-from lowlight.methods.base import Method
 
 
 def identity(low: Tensor) -> Tensor:
@@ -104,43 +97,3 @@ def bilateral(
     padded = F.pad(bright, (radius,) * 4, mode=mode)
     blurred: Tensor = bilateral_blur(padded, size, sigma_colour, (sigma_space, sigma_space), "constant")
     return blurred[..., radius:-radius, radius:-radius]
-
-
-class _Function(nn.Module):
-    """A function as an image network."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, low: Tensor) -> Tensor:
-        return self.function(low)
-
-
-@final
-class Classical(Method):
-    """Enhance by a function, without learning.
-
-    Args:
-        function: Maps images of shape (B, 3, H, W) in [0, 1] to images of the same shape.
-    """
-
-    learns = False
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__(_Function(function))
-
-    def loss(self, restored: Tensor, batch: Batch) -> Tensor:
-        """Return the mean absolute error, which is logged only."""
-        return l1(restored, batch["high"])
-
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Refuse to train.
-
-        Raises:
-            ValueError: Always.
-        """
-        raise ValueError("this method learns nothing: score it with `lowlight evaluate method=...`")
-
-    def configure_optimizers(self) -> None:
-        """Return no optimizer."""

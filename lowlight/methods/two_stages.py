@@ -12,7 +12,8 @@ from torch.optim import Optimizer
 
 from lowlight.images import Batch, pad_to_stride
 from lowlight.losses import Loss, apply_loss, charbonnier, exposure_matched
-from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, evaluating, scheduled
+from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
+from lowlight.model import evaluating
 from lowlight.networks.coarse_to_fine import DARK, WAYS, CoarseToFine, turned
 from lowlight.networks.two_pass import Window
 

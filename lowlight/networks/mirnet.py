@@ -27,8 +27,9 @@ class Blur(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
-        self.register_buffer("kernel", torch.outer(line, line)[None, None], persistent=False)
+        line = (0.25, 0.5, 0.25)
+        kernel = torch.tensor([[down * across for across in line] for down in line])
+        self.register_buffer("kernel", kernel[None, None], persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features of shape (B, C, H, W), H and W even, to (B, C, H/2, W/2)."""

@@ -5,12 +5,13 @@ Imports no torch, so that a finished run is recognised at once.
 
 import shutil
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
+from typing import TYPE_CHECKING, Any
 
 from lowlight.files import read_json, write_text
 from lowlight.runs.recipe import difference, recipe
+
+if TYPE_CHECKING:  # imported where it is used, since reading a checkpoint needs the files' names only
+    from omegaconf import DictConfig
 
 OVERRIDES = "overrides.yaml"
 """Overrides of the finished run; Hydra's own file holds those of the latest job, even of a refused one."""
@@ -54,7 +55,7 @@ _KEPT = (
 """Files that would be lost: a run whose first epoch has ended holds one of them, or a checkpoint."""
 
 
-def prepare(config: DictConfig) -> None:
+def prepare(config: "DictConfig") -> None:
     """Prepare the output folder for a run and store the config in it.
 
     A start that ended before its first epoch, by a wrong setting for example, is no run: whatever
@@ -66,6 +67,8 @@ def prepare(config: DictConfig) -> None:
     Raises:
         ValueError: If the folder holds a run that must be kept, or cannot be written.
     """
+    from omegaconf import OmegaConf
+
     folder = Path(config.output_dir)
     if config.resume not in ("never", "auto", "restart"):
         raise ValueError(f"resume={config.resume} is none of never, auto, restart")
@@ -93,7 +96,7 @@ def prepare(config: DictConfig) -> None:
         raise ValueError(f"cannot write to output_dir={folder} ({error.strerror}); choose another") from error
 
 
-def resumable(config: DictConfig) -> list[Path]:
+def resumable(config: "DictConfig") -> list[Path]:
     """Return the checkpoints that a run can be resumed from, newest first; its folder is prepared."""
     if config.resume != "auto":
         return []
@@ -101,7 +104,7 @@ def resumable(config: DictConfig) -> list[Path]:
     return [path for path in checkpoints if path.exists()]
 
 
-def prepare_evaluation(config: DictConfig) -> None:
+def prepare_evaluation(config: "DictConfig") -> None:
     """Prepare the output folder for an evaluation, which may replace an evaluation but no training run.
 
     Raises:
@@ -113,7 +116,7 @@ def prepare_evaluation(config: DictConfig) -> None:
     prepare(config)
 
 
-def finished(config: DictConfig) -> dict[str, Any] | None:
+def finished(config: "DictConfig") -> dict[str, Any] | None:
     """Return the metrics of the finished run that this config would repeat, or None.
 
     Raises:
@@ -153,11 +156,13 @@ def _is_failed_start(folder: Path) -> bool:
 
 def _wrote_config(folder: Path) -> bool:
     """Return whether lowlight wrote the ``config.yaml`` of a folder."""
+    from omegaconf import DictConfig, OmegaConf
+
     config = OmegaConf.load(folder / "config.yaml")
     return isinstance(config, DictConfig) and {"output_dir", "data", "method"} <= config.keys()
 
 
-def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
+def _refuse_other_recipe(config: "DictConfig", folder: Path) -> None:
     if differs := _difference(config, folder):
         raise ValueError(
             f"{folder} holds a run of another recipe: {differs}; choose another output_dir, or replace that "
@@ -165,8 +170,10 @@ def _refuse_other_recipe(config: DictConfig, folder: Path) -> None:
         )
 
 
-def _difference(config: DictConfig, folder: Path) -> str:
+def _difference(config: "DictConfig", folder: Path) -> str:
     """Name the first setting in which the config in a folder differs from this one, or nothing."""
+    from omegaconf import OmegaConf
+
     there, here = (
         recipe(OmegaConf.to_container(one, resolve=True))  # type: ignore[arg-type]
         for one in (OmegaConf.load(folder / "config.yaml"), config)

@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lowlight.methods import Method
+from lowlight.model import Model
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer, open_exported
 from lowlight.runtimes.export import errors_in_one_line, export, trace
 from lowlight.runtimes.table import runtime_named
 
 
 def accelerate(
-    method: Method, runtime: str, *, calibrate: Sequence[Tensor] | None = None, device: str = "cpu"
+    method: Model, runtime: str, *, calibrate: Sequence[Tensor] | None = None, device: str = "cpu"
 ) -> Enhancer:
     """Return an enhancer whose network runs in another runtime; setting it up takes seconds.
 
@@ -62,7 +62,7 @@ def accelerate(
     return enhancer
 
 
-def psnr_to_torch(method: Method, enhancer: Enhancer, images: Sequence[Tensor]) -> float:
+def psnr_to_torch(method: Model, enhancer: Enhancer, images: Sequence[Tensor]) -> float:
     """Return the PSNR in dB between an enhancer's results and the method's, over all pixels of the images."""
     with torch.inference_mode():
         errors = [(enhancer.enhance(low) - method.enhance(low)).square().mean() for low in images]
@@ -80,7 +80,7 @@ class _Part(nn.Module):
         return self.run(features.float()).to(features.device)
 
 
-def _inputs(method: Method, parts: Sequence[str], images: Sequence[Tensor]) -> dict[str, list[Tensor]]:
+def _inputs(method: Model, parts: Sequence[str], images: Sequence[Tensor]) -> dict[str, list[Tensor]]:
     """Return what each part of a network is given for each image."""
     seen: dict[str, list[Tensor]] = {part: [] for part in parts}
     with ExitStack() as stack, torch.no_grad():

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from lowlight.checkpoints.load import load_method
+from lowlight.checkpoints.load import load_method, load_model
 from lowlight.files import first_line
 from lowlight.images import check_image, pad_to_stride
-from lowlight.methods import Method
+from lowlight.model import Model
 from lowlight.networks.receptive_field import poolings
 from lowlight.networks.two_pass import TwoPass
 from lowlight.precision import AUTO, inference_dtype
@@ -22,6 +22,8 @@ from lowlight.runtimes.pass_memory import measure_bytes_per_pixel
 from lowlight.runtimes.runtime import torch_device
 from lowlight.runtimes.table import runtime_of
 from lowlight.runtimes.tiling import Tiling, independent, sharing_pooled_statistics, sharing_scene
+
+ModelT = TypeVar("ModelT", bound=Model)
 
 
 class Enhancer(ABC):
@@ -70,7 +72,7 @@ class TorchEnhancer(Enhancer):
     What is measured is kept on the method, which may be wrapped anew for every image.
 
     Args:
-        method: Any method.
+        method: Any method, or the model that is left of it for enhancing.
         precision: ``fp32``; ``bf16`` or ``fp16`` by autocast; or ``auto``; see
             :func:`lowlight.precision.inference_dtype`.
 
@@ -78,7 +80,7 @@ class TorchEnhancer(Enhancer):
         ValueError: If there is no such precision.
     """
 
-    def __init__(self, method: Method, precision: str = AUTO) -> None:
+    def __init__(self, method: Model, precision: str = AUTO) -> None:
         self.method = method
         self.dtype = inference_dtype(precision, method.device.type)
         self.stride = method.stride
@@ -163,7 +165,12 @@ class ExportedEnhancer(Enhancer):
 
 
 def load_engine(
-    path: Path | str, device: str = "cpu", trust: Sequence[str] = (), precision: str = AUTO
+    path: Path | str,
+    device: str = "cpu",
+    trust: Sequence[str] = (),
+    precision: str = AUTO,
+    *,
+    trainable: bool = False,
 ) -> Enhancer:
     """Load a method or an exported network.
 
@@ -175,6 +182,7 @@ def load_engine(
         trust: Packages beyond torch and lowlight that a recipe may call, such as ``["mypackage"]``. A
             ``.pt2`` file can run code when it is opened, so it needs ``["torch.export"]``.
         precision: As for :class:`TorchEnhancer`; an exported network has its own.
+        trainable: Whether ``method`` is to be a :class:`lowlight.methods.Method`, which loads Lightning.
 
     Raises:
         ValueError: If there is no such model, it is not trusted, the device is unavailable, the package
@@ -183,7 +191,8 @@ def load_engine(
     path = Path(path)
     runtime = runtime_of(path.suffix)
     if runtime is None or path.is_dir():
-        return TorchEnhancer(to_device(load_method(path, trust), device), precision)
+        model = load_method(path, trust) if trainable else load_model(path, trust)
+        return TorchEnhancer(to_device(model, device), precision)
     if precision not in (AUTO, "fp32"):
         raise ValueError(
             f"{path}: an exported network has a precision of its own; {precision} needs the checkpoint"
@@ -196,8 +205,8 @@ def load_engine(
     return open_exported(path, device)
 
 
-def to_device(method: Method, device: str) -> Method:
-    """Move a method to ``cpu``, ``cuda``, any other device of torch's, or the one ``auto`` stands for.
+def to_device(model: ModelT, device: str) -> ModelT:
+    """Move a model to ``cpu``, ``cuda``, any other device of torch's, or the one ``auto`` stands for.
 
     Raises:
         ValueError: If the device is unavailable.
@@ -206,7 +215,7 @@ def to_device(method: Method, device: str) -> Method:
         place = torch.device(torch_device(device))
         if place.type == "meta":
             raise RuntimeError("it computes nothing")
-        return method.to(place)
+        return model.to(place)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         raise ValueError(f"device {device!r} is not available ({first_line(error)})") from error
 

@@ -19,6 +19,7 @@ from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.files import first_line
 from lowlight.images import CONTRACT, pad_to_stride
 from lowlight.methods import Method
+from lowlight.model import Model
 from lowlight.runtimes.enhancer import ExportedEnhancer, open_exported
 from lowlight.runtimes.runtime import Runtime
 from lowlight.runtimes.table import runtime_named
@@ -27,7 +28,7 @@ _ANSI = re.compile("\x1b\\[[0-9;]*m")
 
 
 def export(
-    method: Method,
+    method: Model,
     out: Path | str,
     kind: str,
     *,
@@ -147,7 +148,7 @@ def _check(differences: Mapping[str, float], tolerance: float, what: str) -> Non
         )
 
 
-def compare(method: Method, engine: ExportedEnhancer | Method) -> dict[str, float]:
+def compare(method: Model, engine: ExportedEnhancer | Model) -> dict[str, float]:
     """Return the largest difference of raw outputs to a method's, keyed by the images' shape.
 
     The shapes are a single pixel, an odd size in a batch of two, and a size that needs no padding.

@@ -11,7 +11,7 @@ RESERVE = 0.3
 """Memory set aside beyond what was measured, as a share of it."""
 
 UNKNOWN = 4000
-"""Cost assumed where the system reports no process size, in bytes per pixel: above the published MIRNet's."""
+"""Cost assumed of a pass that was not measured, in bytes per pixel: above the published MIRNet's."""
 
 LEAST = 60
 """Smallest cost assumed, in bytes per pixel: the first millisecond of a pass and its finishing go unseen."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from lowlight.images import pad_to_stride
-from lowlight.methods.base import Method, evaluating
+from lowlight.model import Model, evaluating
 from lowlight.networks.receptive_field import recorded, replayed
 from lowlight.networks.two_pass import TwoPass, Window
 
@@ -75,9 +75,9 @@ def sharing_pooled_statistics(enhance: Enhance, net: nn.Module) -> Tiling:
 
 
 def sharing_scene(
-    method: Method, net: TwoPass, halo: int, autocast: Callable[[], AbstractContextManager[object]]
+    method: Model, net: TwoPass, halo: int, autocast: Callable[[], AbstractContextManager[object]]
 ) -> Tiling:
-    """Return the tiling of a method whose network works in two passes, each under the given autocast.
+    """Return the tiling of a model whose network works in two passes, each under the given autocast.
 
     Windows share the result of the first pass.
     """

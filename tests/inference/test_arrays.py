@@ -12,9 +12,10 @@ from PIL import Image
 from skimage import data
 
 import lowlight
+from lowlight import model
 from lowlight.inference.load import ready
 from lowlight.memory import resident
-from lowlight.methods import Method, Supervised, TwoStages, base
+from lowlight.methods import Method, Supervised, TwoStages
 from lowlight.networks import Autoencoder, CoarseToFine, coarse_to_fine
 from lowlight.networks.receptive_field import receptive_radius
 from lowlight.runtimes import pass_memory
@@ -162,7 +163,7 @@ def test_a_method_is_measured_once_and_its_training_goes_on(
         monkeypatch.setattr(module, name, lambda *args, **kw: measured.append(name) or measure(*args, **kw))
 
     note(pass_memory, "taken_by", lambda _: 10**3 * PROBE**2)
-    note(base, "receptive_radius", receptive_radius)
+    note(model, "receptive_radius", receptive_radius)
     note(coarse_to_fine, "receptive_radius", receptive_radius)
     method = make()
     bright = [lowlight.enhance(LARGE, method, max_memory=resident() + 200 * 10**6) for _ in range(3)]

@@ -7,7 +7,8 @@ from PIL import Image, ImageOps
 from skimage.color import rgb2lab
 
 from lowlight.images import from_uint8, to_uint8
-from lowlight.methods.classical import Classical, bilateral, clahe, gamma, histogram, identity
+from lowlight.methods import Classical
+from lowlight.methods.classical import bilateral, clahe, gamma, histogram, identity
 
 
 def test_gamma_by_hand() -> None:

@@ -1,22 +1,18 @@
-"""Batches of files: finding inputs, naming outputs, continuing after failures."""
+"""Batches of files: finding inputs, naming outputs, continuing after failures.
+
+Imports no torch, so that what needs no model is told at once.
+"""
 
 import os
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from lowlight.decoding.formats import PHOTO_SUFFIXES
-from lowlight.inference.photos.enhance import enhance_file, enhance_pixels
 from lowlight.inference.photos.writing import photo_suffix
-from lowlight.inference.settings import Outcome, Settings
-from lowlight.inference.tiling.enhance import lasting_tile
-from lowlight.inference.video.enhance import VIDEO_SUFFIXES, enhance_video, target_suffix
-from lowlight.runtimes.enhancer import Enhancer
+from lowlight.inference.settings import Outcome
+from lowlight.inference.video.suffixes import VIDEO_SUFFIXES, target_suffix
 
 _LINKED = "a link to a folder, which is not followed; give it by itself"
 
@@ -152,7 +148,7 @@ def run_jobs(
 def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) -> Outcome:
     """Run a job; any error becomes an outcome with status ``failed``, which names the file."""
     if skip_existing and _exists(job.target):
-        return Outcome(job.source, job.target, "skipped", "exists")
+        return _skipped(job)
     try:
         return enhance(job)
     except Exception as error:  # of any reader, whose errors are not known
@@ -163,39 +159,18 @@ def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) 
         return Outcome(job.source, job.target, "failed", reason)
 
 
-def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
-    """Enhance a photograph or a video, whose frames are enhanced without the fail-safe.
-
-    Raises:
-        ValueError: If the file cannot be read; the message names it.
-        OSError: If the target cannot be written.
-    """
-    if not job.is_video:
-        return enhance_file(enhancer, job.source, job.target, settings)
-    began = time.perf_counter()
-    summary = enhance_video(_Frames(enhancer, settings), job.source, job.target, smoothing=settings.smoothing)
-    return Outcome(
-        job.source,
-        job.target,
-        "enhanced",
-        megapixels=summary.frames * summary.width * summary.height / 1e6,
-        seconds=time.perf_counter() - began,
-        notes=summary.warnings,
-        video=summary,
-    )
+def _skipped(job: Job) -> Outcome:
+    return Outcome(job.source, job.target, "skipped", "exists")
 
 
-class _Frames:
-    """Enhances a video's frames, (1, 3, H, W) in [0, 1], like photographs, all in the first frame's tiles."""
-
-    def __init__(self, enhancer: Enhancer, settings: Settings) -> None:
-        self.enhancer = enhancer
-        self.settings = replace(settings, fail_safe=False)
-
-    def __call__(self, low: Tensor) -> Tensor:
-        pixels = low[0].movedim(0, -1).numpy()
-        if self.settings.tile is None:
-            tile = lasting_tile(self.enhancer, pixels, self.settings.memory_limit())
-            self.settings = replace(self.settings, tile=tile)
-        enhanced, _ = enhance_pixels(self.enhancer, pixels, self.settings)
-        return torch.from_numpy(enhanced).movedim(-1, 0)[None]
+def without_model(job: Job, *, skip_existing: bool) -> Outcome | None:
+    """Return the outcome of a job that needs no model, as its target exists or its source does not."""
+    if skip_existing and _exists(job.target):
+        return _skipped(job)
+    try:
+        job.source.stat()
+    except FileNotFoundError:
+        return Outcome(job.source, job.target, "failed", f"{job.source}: no such file")
+    except OSError:  # its reader tells
+        pass
+    return None

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from lowlight.inference.batch.jobs import Job, do_job, enhance_job
+from lowlight.inference.batch.enhance import enhance_job
+from lowlight.inference.batch.jobs import Job, do_job
 from lowlight.inference.load import choose
 from lowlight.inference.settings import Outcome, Settings
 

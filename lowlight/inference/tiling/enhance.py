@@ -12,7 +12,13 @@ from lowlight.decoding.photo import Pixels
 from lowlight.inference.pixels import floating, white_of
 from lowlight.inference.settings import MAX_MEMORY
 from lowlight.inference.tiling.grid import Grid, finished
-from lowlight.inference.tiling.memory_budget import FASTEST, check_memory, largest_side, needed_whole
+from lowlight.inference.tiling.memory_budget import (
+    FASTEST,
+    check_memory,
+    fits_whole,
+    largest_side,
+    needed_whole,
+)
 from lowlight.inference.tiling.whole import whole_image
 from lowlight.memory import release, trim
 from lowlight.runtimes.enhancer import Enhancer
@@ -57,7 +63,7 @@ def enhance_array(
     """
     output = np.empty(pixels.shape, pixels.dtype)
     longest = max(pixels.shape[:2])
-    fits = needed_whole(enhancer, pixels) <= max_memory if tile is None else tile >= longest
+    fits = fits_whole(enhancer, pixels, max_memory) if tile is None else tile >= longest
     tiling = None if fits else enhancer.tiling
     if tiling is None:
         if not fits:
@@ -98,7 +104,7 @@ def lasting_tile(enhancer: Enhancer, pixels: NDArray[Any], max_memory: int) -> i
     Raises:
         ValueError: If the memory is too small even for the smallest tile.
     """
-    if needed_whole(enhancer, pixels) <= max_memory or (tiling := enhancer.tiling) is None:
+    if fits_whole(enhancer, pixels, max_memory) or (tiling := enhancer.tiling) is None:
         return max(int(length) for length in pixels.shape[:2])
     return largest_side(enhancer, pixels, Grid(enhancer.stride, tiling.halo), max_memory)
 

@@ -4,15 +4,28 @@ from lowlight.decoding.photo import Pixels
 from lowlight.inference.tiling.grid import Grid, round_up
 from lowlight.memory import resident
 from lowlight.runtimes.enhancer import Enhancer
+from lowlight.runtimes.pass_memory import UNKNOWN
 
 FASTEST = 1024
 """Largest useful tile side in pixels: larger tiles were no faster on a CPU."""
 
 
+def fits_whole(enhancer: Enhancer, pixels: Pixels, max_memory: int) -> bool:
+    """Return whether the process may enhance the image whole.
+
+    Measuring a pass takes as long as enhancing a small image, which is spared it.
+    """
+    return _whole(enhancer, pixels, UNKNOWN) <= max_memory or needed_whole(enhancer, pixels) <= max_memory
+
+
 def needed_whole(enhancer: Enhancer, pixels: Pixels) -> float:
     """Return the bytes that the process would hold if the image were enhanced whole."""
-    height, width = (round_up(length, enhancer.stride) for length in pixels.shape[:2])
     cost = enhancer.bytes_per_pixel  # before the process's size is read, which measuring increases
+    return _whole(enhancer, pixels, cost)
+
+
+def _whole(enhancer: Enhancer, pixels: Pixels, cost: float) -> float:
+    height, width = (round_up(length, enhancer.stride) for length in pixels.shape[:2])
     return resident() + int(pixels.nbytes) + cost * height * width
 
 

@@ -13,28 +13,14 @@ from lowlight.files import whole
 from lowlight.inference.settings import SMOOTHING, VideoSummary
 from lowlight.inference.video.flicker import Flicker, SceneCuts, SteadyExposure, mean_luminance
 from lowlight.inference.video.reading import Look, look_at, main_video, open_footage, read, reason, to_image
-from lowlight.inference.video.writing import CONTAINERS, Writer
+from lowlight.inference.video.suffixes import CONTAINERS
+from lowlight.inference.video.writing import Writer
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.stream import Stream
-
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts", ".mxf",
-     ".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2", ".ogv"}
-)  # fmt: skip
-"""File name endings, in lower case, of files that are read as videos."""
-
-
-def target_suffix(source: Path) -> str:
-    """Return the suffix that a video is written with: its own if that is in CONTAINERS, else ``.mkv``.
-
-    Matroska holds the sound of nearly all other formats.
-    """
-    suffix = source.suffix.lower()
-    return suffix if suffix in CONTAINERS else ".mkv"
 
 
 def enhance_video(

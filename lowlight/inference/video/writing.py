@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""FFmpeg's container format, keyed by the suffix of written videos; all hold timestamps and rotation."""
-
 _H264 = ("libx264", {"crf": "18", "preset": "medium", "rc-lookahead": "20"})
 _VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "cpu-used": "4", "row-mt": "1"})
 _KEEP_DURATIONS = 1 << 8

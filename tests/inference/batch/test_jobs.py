@@ -10,8 +10,9 @@ from torch import Tensor
 
 pytest.importorskip("av")
 
-from lowlight.inference.batch import jobs
-from lowlight.inference.batch.jobs import Job, enhance_job
+from lowlight.inference.batch import enhance
+from lowlight.inference.batch.enhance import enhance_job
+from lowlight.inference.batch.jobs import Job
 from lowlight.inference.photos.enhance import enhance_pixels
 from lowlight.inference.settings import Settings
 from lowlight.methods import Method, Supervised, TwoStages
@@ -60,7 +61,7 @@ def test_frames_share_the_tiles_of_the_first_and_stay_whole_where_they_cannot_be
         enhance_job(Blur(), job, Settings(max_memory=10**7))
 
     chosen = [64, 208]
-    monkeypatch.setattr(jobs, "lasting_tile", lambda *_: chosen.pop(0))
+    monkeypatch.setattr(enhance, "lasting_tile", lambda *_: chosen.pop(0))
     blur = Blur()
     enhance_job(blur, job, Settings())
     assert chosen == [208]

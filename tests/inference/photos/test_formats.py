@@ -9,7 +9,8 @@ from PIL import Image
 from lowlight.decoding.formats import PHOTO_SUFFIXES
 from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
-from lowlight.inference.batch.jobs import Job, enhance_job, find_jobs
+from lowlight.inference.batch.enhance import enhance_job
+from lowlight.inference.batch.jobs import Job, find_jobs
 from lowlight.inference.load import choose
 from lowlight.inference.photos.writing import FORMATS, Format, photo_suffix, write_photo
 from lowlight.inference.settings import Settings

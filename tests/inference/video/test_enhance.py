@@ -13,7 +13,8 @@ from torch import Tensor
 pytest.importorskip("av")
 import av
 
-from lowlight.inference.video.enhance import VIDEO_SUFFIXES, enhance_video, target_suffix
+from lowlight.inference.video.enhance import enhance_video
+from lowlight.inference.video.suffixes import VIDEO_SUFFIXES, target_suffix
 from tests.inference.video.clips import frames_of, packets_of, rgb_of, still, times_of, write_clip
 
 UNEVEN = [0, 40, 70, 150, 160, 400, 440, 441]
@@ -314,6 +315,7 @@ MEASURE = """
 import re, sys
 from pathlib import Path
 from lowlight.inference.video.enhance import enhance_video
+from lowlight.inference.video.suffixes import VIDEO_SUFFIXES, target_suffix
 enhance_video(lambda low: low, Path(sys.argv[1]), Path(sys.argv[2]))
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """

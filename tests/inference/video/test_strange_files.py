@@ -11,7 +11,8 @@ pytest.importorskip("av")
 import av
 
 from lowlight.inference.settings import VideoSummary
-from lowlight.inference.video.enhance import enhance_video, target_suffix
+from lowlight.inference.video.enhance import enhance_video
+from lowlight.inference.video.suffixes import target_suffix
 from tests.inference.video.clips import frames_of, packets_of, still, times_of, write_clip
 
 KINDS = [(".mp4", "libx264"), (".mkv", "libx264"), (".webm", "libvpx-vp9"), (".avi", "mpeg4"),

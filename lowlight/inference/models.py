@@ -1,0 +1,76 @@
+"""Names of the models to enhance with, checked before torch is imported."""
+
+from pathlib import Path
+
+from lowlight.config import available, config_folder
+from lowlight.files import read_yaml
+from lowlight.runtimes.table import RUNTIMES, runtime_of
+from lowlight.shipped import existing, shipped
+
+DEFAULT = "coarse_to_fine"
+"""Name of the default method."""
+
+TORCH = "torch"
+INT8 = "int8"
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", INT8)
+"""Precisions of inference; see :func:`lowlight.inference.load.choose`."""
+
+
+def check_model(
+    checkpoint: Path | str | None,
+    method: str | None,
+    precision: str = PRECISIONS[0],
+    runtime: str | None = None,
+) -> None:
+    """Refuse a checkpoint that is not there, a method that is none or must be trained, an unknown precision.
+
+    Args:
+        checkpoint: File or folder of a model, or the name of shipped weights.
+        method: Name of a method that needs no training.
+        precision: One of :data:`PRECISIONS`.
+        runtime: What computes the network; None for the one that suits the precision.
+
+    Raises:
+        ValueError: Saying what can be given instead.
+    """
+    if checkpoint is not None and method is not None:
+        raise ValueError("give --checkpoint or --method, not both")
+    _check_runtime(checkpoint, precision, runtime)
+    if checkpoint is not None:
+        existing(checkpoint)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+    if method is not None and method not in shipped() and method not in ready_made():
+        problem = "must be trained first" if method in available("method") else "is no method"
+        raise ValueError(f"{method} {problem}: give --checkpoint, or one of {', '.join(ready_made())}")
+
+
+def _check_runtime(checkpoint: Path | str | None, precision: str, runtime: str | None) -> None:
+    known = [TORCH, *(one.name for one in RUNTIMES)]
+    if runtime is not None and runtime not in known:
+        raise ValueError(f"runtime {runtime!r} is none of {', '.join(known)}")
+    if runtime == TORCH and precision == INT8:
+        raise ValueError("torch computes in no 8-bit integers here: --runtime openvino does")
+    if runtime not in (None, TORCH) and precision in ("bf16", "fp16"):
+        raise ValueError(f"{precision} is a precision of torch; {runtime} computes in fp32 or {INT8}")
+    is_exported = (
+        checkpoint is not None
+        and runtime_of(Path(checkpoint).suffix) is not None
+        and not Path(checkpoint).is_dir()
+    )
+    if is_exported and (runtime is not None or precision == INT8):
+        raise ValueError(f"{checkpoint}: an exported network has a runtime and a precision of its own")
+
+
+def ready_made() -> list[str]:
+    """Return the names of the methods that need no training, those with pretrained weights first.
+
+    The others are functions. Only the config files are read, since composing every config takes long.
+    """
+    return shipped() + [name for name in available("method") if "function" in read_recipe(name)]
+
+
+def read_recipe(name: str) -> dict[str, object]:
+    """Read the config file of a method, without the parts that it shares with others."""
+    return read_yaml(config_folder() / "method" / f"{name}.yaml")
