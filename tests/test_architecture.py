@@ -38,6 +38,7 @@ ORDER = [
     {"training", "inference"},
     {"sweeps", "benchmark"},
     {"report", "demo"},
+    {"sharing"},
     {"cli"},
 ]
 
@@ -189,6 +190,7 @@ def test_the_base_class_says_what_a_method_is(path: Path) -> None:
         "import lowlight.cli.enhance",
         "import lowlight.cli.export",
         "import lowlight.cli.demo",
+        "import lowlight.cli.push",
         "import lowlight.cli.sweep",
     ],
 )

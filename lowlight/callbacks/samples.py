@@ -14,7 +14,7 @@ from lowlight.loggers.base import Sample, run_loggers
 
 
 class Samples(Callback):
-    """Log fixed validation images, as dark image, enhanced image and reference, to W&B and TensorBoard.
+    """Log fixed validation images, as dark image, enhanced image and reference, to the trackers.
 
     They are logged after the first and the last validation, and after each that passes a multiple of
     ``every_n_epochs``; only to a :class:`lowlight.loggers.base.RunLogger`.

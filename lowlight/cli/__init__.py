@@ -12,6 +12,7 @@ VERBS = {
     "compare": "compare finished runs: tables, curves, pictures and an HTML report",
     "benchmark": "measure the speed, parameters, multiply-accumulates and memory of methods",
     "export": "export a method's network to ONNX, OpenVINO or torch.export, and check it",
+    "push": "share a trained model on the Hugging Face hub, with a model card",
     "sweep": "list the jobs of a sweep, the best first",
     "enhance": "enhance dark photographs and videos",
     "demo": "serve a web page that enhances photographs",

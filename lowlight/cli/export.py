@@ -73,7 +73,7 @@ def export(
             raise ValueError("--int8 is for --format openvino")
         if kind == PRETRAINED:
             differences = exporting.export_pretrained(
-                method, out, half=half, tolerance=tolerance, commit=commit
+                method, out, half=half, tolerance=tolerance, commit=commit, trust=trust or ()
             )
         elif half:
             raise ValueError("--half is for --format pretrained")

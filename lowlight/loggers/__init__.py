@@ -1,7 +1,8 @@
-"""Loggers: CSV curves, Weights & Biases, TensorBoard."""
+"""Loggers: CSV curves, Weights & Biases, TensorBoard, MLflow."""
 
 from lowlight.loggers.curves import CurveLogger
+from lowlight.loggers.mlflow import MLflowCurves
 from lowlight.loggers.tensorboard import TensorBoardCurves
 from lowlight.loggers.wandb import WandbCurves
 
-__all__ = ["CurveLogger", "TensorBoardCurves", "WandbCurves"]
+__all__ = ["CurveLogger", "MLflowCurves", "TensorBoardCurves", "WandbCurves"]

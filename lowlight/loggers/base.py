@@ -50,6 +50,13 @@ class RunLogger:
             reason: One line.
         """
 
+    def finish(self, failed: bool) -> None:
+        """End the run.
+
+        Args:
+            failed: Whether it ended with an error.
+        """
+
 
 def run_loggers(loggers: Sequence[Logger]) -> list[RunLogger]:
     """Return the loggers that record more than curves."""
@@ -73,12 +80,14 @@ def log_best(loggers: Sequence[Logger], checkpoint: Path, about: Mapping[str, An
 
 @contextmanager
 def finishing(loggers: Sequence[Logger]) -> Iterator[None]:
-    """Finish the W&B run at the end, as failed after an error, so that each job of a sweep gets its own."""
+    """Finish the loggers' runs at the end, as failed after an error; each job of a sweep gets its own."""
     exit_code = 1
     try:
         yield
         exit_code = 0
     finally:
+        for logger in run_loggers(loggers):
+            logger.finish(failed=exit_code != 0)
         # Lightning's own W&B logger, too, which a user's config may name.
         if any(isinstance(logger, WandbLogger) for logger in loggers):
             import wandb

@@ -19,6 +19,9 @@ OVERRIDES = "overrides.yaml"
 WANDB_ID = "wandb_id.txt"
 """File with the id of the W&B run."""
 
+MLFLOW_ID = "mlflow_id.txt"
+"""File with the id of the MLflow run."""
+
 _RESULTS = (
     "config.yaml",
     "metrics.json",
@@ -28,6 +31,7 @@ _RESULTS = (
     "features.csv",
     "manifest.json",
     WANDB_ID,
+    MLFLOW_ID,
     "lr_find.csv",
     "fit-profile.txt",
     "test-profile.txt",
@@ -77,7 +81,8 @@ def prepare(config: "DictConfig") -> None:
             _remove_run(folder)
         elif _is_failed_start(folder):
             if config.resume == "never" or _difference(config, folder):
-                (folder / WANDB_ID).unlink(missing_ok=True)  # this attempt is another run
+                for name in (WANDB_ID, MLFLOW_ID):  # this attempt is another run
+                    (folder / name).unlink(missing_ok=True)
         elif config.resume == "never":
             raise ValueError(
                 f"{folder} already holds a run: resume=auto continues it, resume=restart replaces it, "

@@ -114,7 +114,13 @@ def trace(net: nn.Module, example: Tensor) -> ExportedProgram:
 
 
 def export_pretrained(
-    method: Method, out: Path | str, *, half: bool = False, tolerance: float = 1e-4, commit: str | None = None
+    method: Method,
+    out: Path | str,
+    *,
+    half: bool = False,
+    tolerance: float = 1e-4,
+    commit: str | None = None,
+    trust: Sequence[str] = (),
 ) -> dict[str, float]:
     """Write a folder that :func:`lowlight.from_pretrained` reads, after comparing its outputs.
 
@@ -124,6 +130,7 @@ def export_pretrained(
         half: Whether weights are stored in 16 bits.
         tolerance: Largest accepted difference of an output value to the method's.
         commit: Commit of lowlight that trained the method.
+        trust: Packages beyond torch and lowlight that the method's recipe calls.
 
     Returns:
         Largest difference of the raw outputs, keyed by the images' shape.
@@ -133,7 +140,7 @@ def export_pretrained(
     """
     with tempfile.TemporaryDirectory() as folder:
         save_pretrained(method, folder, half=half)
-        differences = compare(method.eval(), from_pretrained(folder))
+        differences = compare(method.eval(), from_pretrained(folder, trust))
     _check(differences, tolerance, f"{method.name}, saved,")
     save_pretrained(method, out, half=half, commit=commit)
     return differences

@@ -52,7 +52,7 @@ def run_job(
 
 
 def _record(error: Exception, config: DictConfig) -> None:
-    """Write the reason of a failure and report it to W&B; an error on the way is only logged."""
+    """Write the reason of a failure and report it to the loggers; an error on the way is only logged."""
     folder = Path(config.output_dir)
     finished = (folder / "manifest.json").exists()
     try:

@@ -94,6 +94,7 @@ def test_a_bug_and_debug_keep_the_traceback(error: Exception, debug: bool) -> No
         ["demo", "--runs", "nowhere"],
         ["enhance", "a.png", "--out", "bright", "--max-memory", "much"],
         ["export", "nowhere", "--out", "a.onnx"],
+        ["push", "nowhere", "us/model", "--dry-run"],
         ["sweep", "nowhere"],
     ],
     ids=" ".join,

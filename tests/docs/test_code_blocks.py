@@ -149,6 +149,7 @@ def everything() -> list[DictConfig]:
     """Return configs that have, together, every key that a setting may name."""
     contexts = [
         ["data=lol", "logger=all", "schedule=warmup_cosine"],
+        ["logger=mlflow"],
         ["method=gan", "callbacks=[default,ema,early_stopping]"],
     ]
     return [composed("train", context) for context in contexts]

@@ -12,11 +12,12 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from lowlight.checkpoints import build
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.export import app
 from lowlight.methods import Method, Supervised
 from lowlight.runtimes.enhancer import load_engine
-from lowlight.runtimes.export import export
+from lowlight.runtimes.export import export, export_pretrained
 from lowlight.runtimes.table import RUNTIMES, runtime_named
 from tests.tiny import LEARNT, tiny
 
@@ -187,6 +188,21 @@ def test_the_verb_writes_a_pretrained_folder_in_half_the_space(tmp_path: Path) -
         app, [str(tmp_path / "whole"), "--half", "--out", str(tmp_path / "a.onnx")]
     )
     assert "--half is for --format pretrained" in no_folder.output
+
+
+def test_a_pretrained_folder_is_compared_with_the_same_trust(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ourpackage.py").write_text("from torch.nn import Conv2d")
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = tiny("autoencoder").recipe
+    assert recipe is not None
+    net = {"_target_": "ourpackage.Conv2d", "in_channels": 3, "out_channels": 3, "kernel_size": 1}
+    method = build(recipe | {"net": net}).eval()
+    with pytest.raises(ValueError, match=r"calls ourpackage\.Conv2d, which is not trusted"):
+        export_pretrained(method, tmp_path / "out")
+    export_pretrained(method, tmp_path / "out", trust=["ourpackage"])
+    assert (tmp_path / "out" / "model.safetensors").exists()
 
 
 def test_the_verb_fails_in_one_line(run: Path) -> None:
