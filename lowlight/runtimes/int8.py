@@ -6,8 +6,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-
 OUTPUT_AXES = {
     "Convolution": (0,),
     "GroupConvolution": (0, 1),
@@ -23,7 +21,7 @@ SAMPLES = 50_000
 """Values of a tensor, evenly spaced, that choose its range, per photograph."""
 
 
-def quantise(core: Any, model: Any, inputs: Iterable[Array]) -> None:
+def quantise(core: Any, model: Any, inputs: Iterable[NDArray[Any]]) -> None:
     """Quantise the inputs and weights of all convolutions with constant weights, in place.
 
     A convolution's input gets 256 levels over one range that includes zero: the range, among :data:`CLIPS`
@@ -50,7 +48,7 @@ def quantise(core: Any, model: Any, inputs: Iterable[Array]) -> None:
     for convolution, values in zip(convolutions, _seen(core, model, convolutions, inputs), strict=True):
         low, high = best_range(values)
         _insert(convolution, 0, low, high, levels=256)
-        weights = np.abs(cast(Array, _weights(convolution)))
+        weights = np.abs(cast(NDArray[Any], _weights(convolution)))
         outputs = OUTPUT_AXES[convolution.get_type_name()]
         inner = tuple(axis for axis in range(weights.ndim) if axis not in outputs)
         bound = np.maximum(weights.max(axis=inner, keepdims=True), 1e-12)
@@ -58,7 +56,7 @@ def quantise(core: Any, model: Any, inputs: Iterable[Array]) -> None:
     model.validate_nodes_and_infer_types()
 
 
-def _weights(convolution: Any) -> Array | None:
+def _weights(convolution: Any) -> NDArray[Any] | None:
     """Return the weights of a convolution, which are reshaped to groups if it has any; None if computed."""
     source = convolution.input_value(1)
     node = source.get_node()
@@ -69,7 +67,7 @@ def _weights(convolution: Any) -> Array | None:
     return np.asarray(node.data, np.float32).reshape(source.get_shape())
 
 
-def best_range(values: Array) -> tuple[float, float]:
+def best_range(values: NDArray[Any]) -> tuple[float, float]:
     """Return the range whose 256 levels, zero among them, have the smallest squared error on some values."""
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     if low == high:
@@ -85,13 +83,15 @@ def _with_zero(low: float, high: float) -> tuple[float, float]:
     return -below * step, (255 - below) * step
 
 
-def _squared_error(values: Array, low: float, high: float) -> float:
+def _squared_error(values: NDArray[Any], low: float, high: float) -> float:
     step = (high - low) / 255
     levels = np.rint((np.clip(values, low, high) - low) / step)
     return float(np.square(levels * step + low - values).mean())
 
 
-def _seen(core: Any, model: Any, convolutions: Sequence[Any], inputs: Iterable[Array]) -> list[Array]:
+def _seen(
+    core: Any, model: Any, convolutions: Sequence[Any], inputs: Iterable[NDArray[Any]]
+) -> list[NDArray[Any]]:
     """Return values of each convolution's input."""
     watched = model.clone()
     nodes = {node.get_friendly_name(): node for node in watched.get_ordered_ops()}
@@ -99,7 +99,7 @@ def _seen(core: Any, model: Any, convolutions: Sequence[Any], inputs: Iterable[A
     watched.add_outputs([nodes[name].input_value(0) for name in names])
     compiled = core.compile_model(watched, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     outputs = compiled.outputs[len(model.outputs) :]
-    seen: list[list[Array]] = [[] for _ in outputs]
+    seen: list[list[NDArray[Any]]] = [[] for _ in outputs]
     for given in inputs:
         result = compiled(given)
         for values, output in zip(seen, outputs, strict=True):

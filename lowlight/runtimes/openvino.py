@@ -8,8 +8,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from lowlight.files import shortened
-from lowlight.runtimes.int8 import Array, quantise
+from lowlight.runtimes.int8 import quantise
 from lowlight.runtimes.onnx import write_onnx
 from lowlight.runtimes.runtime import METADATA, Opened, Runtime
 
@@ -68,7 +70,7 @@ def open_openvino(path: Path, device: str) -> Opened:
 
 
 def write_openvino(
-    program: "ExportedProgram", path: Path, metadata: str, inputs: Sequence[Array] | None = None
+    program: "ExportedProgram", path: Path, metadata: str, inputs: Sequence[NDArray[Any]] | None = None
 ) -> None:
     """Write a traced network by way of ONNX: OpenVINO's own converter of torch programs sends telemetry.
 

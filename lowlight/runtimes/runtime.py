@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # the command line lists the formats without waiting for torch
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
     from torch.export import ExportedProgram
-
-    from lowlight.runtimes.int8 import Array
 
 METADATA = "lowlight"
 """Key of the JSON metadata in an exported file."""
@@ -48,11 +47,15 @@ class Runtime:
     write: "Callable[[ExportedProgram, Path, str], None]"
     extra: str | None = None
     companion: str | None = None
-    write_int8: "Callable[[ExportedProgram, Path, str, Sequence[Array]], None] | None" = None
+    write_int8: "Callable[[ExportedProgram, Path, str, Sequence[NDArray[Any]]], None] | None" = None
     trust: str | None = None
 
     def save(
-        self, program: "ExportedProgram", path: Path, metadata: str, inputs: "Sequence[Array] | None" = None
+        self,
+        program: "ExportedProgram",
+        path: Path,
+        metadata: str,
+        inputs: "Sequence[NDArray[Any]] | None" = None,
     ) -> None:
         """Write a traced network: in 32-bit floats, or in 8-bit integers if inputs are given.
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lowlight.checkpoints.pretrained import CONFIG, WEIGHTS
+from lowlight.checkpoints.pretrained import CONFIG
 from lowlight.files import read_json
 from lowlight.metrics import METRICS
 from lowlight.report.runs import Run, read_run
 from lowlight.runs.folder import BEST
 from lowlight.sharing.licence import RESEARCH_ONLY
+from lowlight.shipped import WEIGHTS
 
 _HOME = "https://github.com/lowlight-ml/lowlight"
 
