@@ -242,7 +242,10 @@ def test_the_tasks_of_a_slurm_job_do_not_concern_a_single_process(monkeypatch: p
 @pytest.mark.parametrize(
     ("net", "said"),
     [
-        ({"_target_": "torch.nn.Flatten"}, "returns"),
+        (
+            {"_target_": "torch.nn.Flatten"},
+            "its recipe cannot be built: it does not keep the size of an image",
+        ),
         ({"_target_": "torch.nn.Identity"}, None),
         ({"_target_": "torch.nn.Linear", "in_features": 7, "out_features": 7}, "fails on"),
         ({"_target_": "torch.nn.Embedding", "num_embeddings": 2, "embedding_dim": 2}, "fails on"),
