@@ -40,6 +40,7 @@ class Format:
         name: Pillow's name.
         has_alpha: Whether it holds transparency.
         has_metadata: Whether it holds EXIF data, XMP and a colour profile.
+        has_resolution: Whether it holds a resolution outside EXIF data.
         longest_metadata: Most bytes of EXIF data and of XMP each that it holds.
         options: Returns the further arguments of Pillow's ``save`` for a photograph.
         write_deep: Writes 16-bit channels of shape (H, W, C), which Pillow cannot; None if the format holds
@@ -50,6 +51,7 @@ class Format:
     name: str
     has_alpha: bool = True
     has_metadata: bool = True
+    has_resolution: bool = True
     longest_metadata: int = 2**31
     options: Callable[[Photo], dict[str, Any]] = lambda _: {}
     write_deep: Callable[[Pixels, Photo, Path], None] | None = None
@@ -85,6 +87,12 @@ def write_photo(photo: Photo, path: Path) -> tuple[str, ...]:
             photo = replace(photo, exif=None) if name == "EXIF data" else replace(photo, xmp=None)
     if photo.icc and not form.has_metadata:
         notes.append(f"{form.name} holds no colour profile")
+    if (
+        photo.dpi
+        and not form.has_resolution
+        and not (photo.exif and X_RESOLUTION in read_exif(photo.exif).main)
+    ):
+        notes.append(f"{form.name} holds no resolution outside EXIF data")
     channels = _channels(photo)
     with whole(path) as partial:
         if form.write:
@@ -221,7 +229,7 @@ FORMATS: dict[str, Format] = {
     ".png": Format("PNG", options=_png_options, write_deep=_write_deep_png),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": Format("WEBP", options=lambda _: {"quality": 95}),
+    ".webp": Format("WEBP", has_resolution=False, options=lambda _: {"quality": 95}),
     ".bmp": Format("BMP", has_alpha=False, has_metadata=False),
     ".tif": _TIFF,
     ".tiff": _TIFF,

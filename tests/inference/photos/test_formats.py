@@ -59,3 +59,13 @@ def test_every_written_format_is_read_back_and_looked_for(tmp_path: Path) -> Non
         write_photo(Photo(DARK), tmp_path / f"a{suffix}")
         assert read_photo(tmp_path / f"a{suffix}").pixels.shape == DARK.shape
     assert {path.suffix for path in tmp_path.iterdir()} == set(FORMATS)
+
+
+@pytest.mark.parametrize(("suffix", "lost"), [(".webp", True), (".png", False), (".bmp", False)])
+def test_a_resolution_is_kept_or_its_loss_is_told(suffix: str, lost: bool, tmp_path: Path) -> None:
+    photo = Photo(np.zeros((4, 5, 3), np.uint8), dpi=(300.0, 300.0))
+    notes = write_photo(photo, tmp_path / f"photo{suffix}")
+    assert any("no resolution" in note for note in notes) == lost
+    if not lost:
+        with Image.open(tmp_path / f"photo{suffix}") as image:
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
