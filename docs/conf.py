@@ -36,7 +36,7 @@ nitpick_ignore_regex = [
     # What is imported for annotations only, which Sphinx cannot see through.
     (
         r"py:class",
-        r"ExportedProgram|FFmpegError|(In|Out)putContainer|Packet|Stream|Tensor|Video(Frame|Stream)",
+        r"DictConfig|ExportedProgram|FFmpegError|(In|Out)putContainer|NDArray|Packet|Stream|Tensor|Video(Frame|Stream)",
     ),
     (r"py:.*", r"lowlight\..*\._\w+"),  # private
     (r"py:class", r"lowlight\..*\.[A-Z]\w*T"),  # type variables
