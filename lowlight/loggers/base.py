@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from lowlight.checkpoints.recipe import make
@@ -56,6 +57,19 @@ class RunLogger:
         Args:
             failed: Whether it ended with an error.
         """
+
+
+class EpochCurves(RunLogger):
+    """Mix-in for a Lightning logger whose steps are to be epochs."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log curves at their epoch, and test scores at the number of trained epochs."""
+        curves, scores, epoch = divide(metrics)
+        if curves:
+            super().log_metrics(curves, step if epoch is None else epoch + 1)  # type: ignore[misc]
+        if scores:
+            super().log_metrics(scores, step if epoch is None else epoch)  # type: ignore[misc]
 
 
 def run_loggers(loggers: Sequence[Logger]) -> list[RunLogger]:

@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from lowlight.files import first_line, write_text
-from lowlight.loggers.base import RunLogger, Sample, divide
+from lowlight.loggers.base import EpochCurves, Sample
 from lowlight.runs.folder import MLFLOW_ID
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _URI = "MLFLOW_TRACKING_URI"
 
 
-class MLflowCurves(RunLogger, MLFlowLogger):
+class MLflowCurves(EpochCurves, MLFlowLogger):
     """Log to MLflow: curves over epochs, test scores, the config as parameters, samples as artifacts.
 
     The run's id is stored in the run folder, so that a resumed run continues under the same id.
@@ -104,15 +104,6 @@ class MLflowCurves(RunLogger, MLFlowLogger):
         self.experiment.log_text(self.run_id, text, "config.yaml")
         if is_new:
             super().log_hyperparams(dict(params))
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log curves at their epoch, and test scores at the number of trained epochs."""
-        curves, scores, epoch = divide(metrics)
-        if curves:
-            super().log_metrics(curves, step if epoch is None else epoch + 1)
-        if scores:
-            super().log_metrics(scores, step if epoch is None else epoch)
 
     @rank_zero_only
     def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:

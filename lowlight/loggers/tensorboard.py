@@ -1,6 +1,6 @@
 """Logging to TensorBoard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,10 @@ from omegaconf import OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from lowlight.loggers.base import RunLogger, Sample, divide
+from lowlight.loggers.base import EpochCurves, Sample
 
 
-class TensorBoardCurves(RunLogger, TensorBoardLogger):
+class TensorBoardCurves(EpochCurves, TensorBoardLogger):
     """Log to TensorBoard, in ``tensorboard/`` of the run folder: curves over epochs, samples and config.
 
     Args:
@@ -37,15 +37,6 @@ class TensorBoardCurves(RunLogger, TensorBoardLogger):
         self.hparams.update(params)
         text = OmegaConf.to_yaml(OmegaConf.create(dict(params)))
         self.experiment.add_text("config", f"```yaml\n{text}```")
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log curves at their epoch, and test scores at the number of trained epochs."""
-        curves, scores, epoch = divide(metrics)
-        if curves:
-            super().log_metrics(curves, step if epoch is None else epoch + 1)
-        if scores:
-            super().log_metrics(scores, step if epoch is None else epoch)
 
     @rank_zero_only
     def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
