@@ -4,6 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lowlight.lazy import importer
+
+__getattr__ = importer(__name__, {"Classical": "lowlight.methods.unlearnt"})  # its home in 0.1.0
+
 
 def identity(low: Tensor) -> Tensor:
     """Return the images unchanged, the baseline that every method must beat."""

@@ -88,3 +88,9 @@ def test_bilateral_brightens_as_gamma_does() -> None:
 def test_classical_methods_refuse_to_train() -> None:
     with pytest.raises(ValueError, match="learns nothing"):
         Classical(identity).training_step({}, 0)
+
+
+def test_the_class_is_still_found_at_its_home_in_0_1_0() -> None:
+    from lowlight.methods import classical
+
+    assert classical.Classical is Classical
