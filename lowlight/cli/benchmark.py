@@ -1,7 +1,6 @@
 """``lowlight benchmark``: speed, memory and size of methods."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
+from lowlight.cli._threads import wait_passively
 from lowlight.runtimes.table import RUNTIMES
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -57,8 +57,7 @@ def benchmark(
     """
     with errors_in_one_line("benchmark", debug):
         if any(runtime.name in (engine or ()) for runtime in RUNTIMES) or "int8" in (engine or ()):
-            # torch's waiting threads would take the cores from the runtimes'; read when torch is imported
-            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+            wait_passively()
         import torch  # --help need not wait for it
 
         from lowlight.benchmark import benchmark as measure

@@ -16,6 +16,7 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._sizes import read_size
+from lowlight.cli._threads import wait_passively
 from lowlight.files import printable, remove_leftovers
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 
@@ -106,8 +107,7 @@ def enhance(
     and the rest are processed. The exit status is 1 if any file failed.
     """
     if runtime or precision == "int8":
-        # torch's waiting threads would take the cores from the runtime's; this is read when torch is imported
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        wait_passively()
 
     from lowlight.inference.batch.jobs import check_targets, find_jobs, run_jobs, without_model
     from lowlight.inference.models import DEFAULT, check_model

@@ -60,6 +60,10 @@ def export(
     """
     with errors_in_one_line("export", debug):
         existing(source)
+        if half and kind != PRETRAINED:
+            raise ValueError("--half is for --format pretrained")
+        if int8 and kind == PRETRAINED:
+            raise ValueError("--int8 is for --format openvino")
 
     from lowlight.checkpoints.load import load_method
     from lowlight.inference.calibration import calibration_photographs
@@ -69,14 +73,10 @@ def export(
     with errors_in_one_line("export", debug):
         method = load_method(source, trust or ())
         commit = commit_of(source)
-        if int8 and kind == PRETRAINED:
-            raise ValueError("--int8 is for --format openvino")
         if kind == PRETRAINED:
             differences = exporting.export_pretrained(
                 method, out, half=half, tolerance=tolerance, commit=commit, trust=trust or ()
             )
-        elif half:
-            raise ValueError("--half is for --format pretrained")
         else:
             photographs = calibration_photographs(int8) if int8 else None
             differences = exporting.export(

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lowlight.model import Model
+from lowlight.model import Model, evaluating
 from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer, open_exported
 from lowlight.runtimes.export import errors_in_one_line, export, trace
 from lowlight.runtimes.table import runtime_named
@@ -35,10 +35,9 @@ def accelerate(
             missing.
     """
     known = runtime_named(runtime)
-    method = copy.deepcopy(method).eval()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, evaluating(method.net):
         if parts := getattr(method.net, "parts", ()):
-            faster = copy.deepcopy(method)
+            faster = copy.deepcopy(method).eval()
             faster.bytes_per_pixel = None
             examples = _inputs(method, parts, [torch.rand(2, 3, 4 * method.stride, 6 * method.stride) / 4])
             seen = _inputs(method, parts, calibrate or ())
@@ -63,7 +62,7 @@ def accelerate(
 
 
 def psnr_to_torch(method: Model, enhancer: Enhancer, images: Sequence[Tensor]) -> float:
-    """Return the PSNR in dB between an enhancer's results and the method's, over all pixels of the images."""
+    """Return the PSNR in dB between an enhancer's results and the method's, of the images' mean errors."""
     with torch.inference_mode():
         errors = [(enhancer.enhance(low) - method.enhance(low)).square().mean() for low in images]
     return float(-10 * torch.stack(errors).mean().clamp(min=1e-12).log10())

@@ -1,7 +1,7 @@
 """8-bit integers: static quantisation of an OpenVINO model's convolutions."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,18 +40,15 @@ def quantise(core: Any, model: Any, inputs: Iterable[NDArray[Any]]) -> None:
         integer-arithmetic-only inference"; ranges by squared error are those of Nagel et al., 2021, "A white
         paper on neural network quantization", section 3.1.
     """
-    convolutions = [
-        node
-        for node in model.get_ordered_ops()
-        if node.get_type_name() in OUTPUT_AXES and _weights(node) is not None
-    ]
-    for convolution, values in zip(convolutions, _seen(core, model, convolutions, inputs), strict=True):
+    nodes = (node for node in model.get_ordered_ops() if node.get_type_name() in OUTPUT_AXES)
+    weighted = [(node, weights) for node in nodes if (weights := _weights(node)) is not None]
+    seen = _seen(core, model, [convolution for convolution, _ in weighted], inputs)
+    for (convolution, weights), values in zip(weighted, seen, strict=True):
         low, high = best_range(values)
         _insert(convolution, 0, low, high, levels=256)
-        weights = np.abs(cast(NDArray[Any], _weights(convolution)))
         outputs = OUTPUT_AXES[convolution.get_type_name()]
         inner = tuple(axis for axis in range(weights.ndim) if axis not in outputs)
-        bound = np.maximum(weights.max(axis=inner, keepdims=True), 1e-12)
+        bound = np.maximum(np.abs(weights).max(axis=inner, keepdims=True), 1e-12)
         _insert(convolution, 1, -2 * bound, 2 * bound, levels=255)  # of which 127 lie within the bound
     model.validate_nodes_and_infer_types()
 

@@ -58,10 +58,9 @@ def open_openvino(path: Path, device: str) -> Opened:
         metadata = model.get_rt_info([METADATA]).value if model.has_rt_info([METADATA]) else None
         compiled = core.compile_model(model, device.upper(), settings)
     except Exception as error:  # broken bytes raise errors of many types
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[
-            -1
-        ]  # above it, lines of its source
-        raise ValueError(f"{path}: not an OpenVINO model that runs here ({shortened(reason)})") from error
+        last = str(error).strip().rpartition("\n")[2]  # above it stand lines of OpenVINO's source
+        reason = shortened(last) or type(error).__name__
+        raise ValueError(f"{path}: not an OpenVINO model that runs here ({reason})") from error
 
     def run(low: "Tensor") -> "Tensor":
         return torch.from_numpy(compiled(low.contiguous().cpu().numpy())[0])

@@ -1,5 +1,7 @@
 """Ranges of 8-bit integers suit the values seen, and integer products stay within 16 bits."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -47,7 +49,7 @@ def test_a_tensor_that_is_always_zero_has_a_range() -> None:
     ids=["plain", "grouped", "transposed", "transposed and grouped"],
 )
 def test_every_kind_of_convolution_is_quantised_per_output_channel(
-    layer: nn.Conv2d | nn.ConvTranspose2d, tmp_path_factory: pytest.TempPathFactory
+    layer: nn.Conv2d | nn.ConvTranspose2d, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
     with torch.no_grad():  # a range common to all channels would round the small ones to nothing
@@ -59,8 +61,7 @@ def test_every_kind_of_convolution_is_quantised_per_output_channel(
         layer.weight.mul_(spread.view(axes))
         nn.init.zeros_(layer.bias)
     low = torch.rand(2, 4, 10, 12) - 0.3
-    folder = tmp_path_factory.mktemp("int8")
-    path = folder / "net.xml"
+    path = tmp_path / "net.xml"
     write_openvino(trace(nn.Sequential(layer).eval(), low), path, "{}", [low.numpy()])
     model = openvino_core(openvino).read_model(path)
     assert sum(node.get_type_name() == "FakeQuantize" for node in model.get_ordered_ops()) == 2
@@ -69,27 +70,23 @@ def test_every_kind_of_convolution_is_quantised_per_output_channel(
     assert 1e-6 < error.max() < 0.03
 
 
-def test_products_do_not_overflow_16_bits() -> None:
+def test_products_do_not_overflow_16_bits(tmp_path: Path) -> None:
     """Weights take 64 of 127 steps, since two products of 255 * 127 exceed what 16 bits hold."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(2, 3, 1)).eval()
     low = torch.rand(2, 2, 4, 6)
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "net.xml"
-        write_openvino(trace(net, low), path, "{}")
-        core = openvino_core(openvino)
-        model = core.read_model(path)
-        quantise(core, model, [low.numpy()])
-        (inner,) = [
-            node
-            for node in model.get_ordered_ops()
-            if node.get_type_name() == "FakeQuantize" and node.get_attributes()["levels"] == 255
-        ]
-        bound = inner.input_value(2).get_node().data
-        largest = np.abs(inner.input_value(0).get_node().data).max(axis=(1, 2, 3), keepdims=True)
+    path = tmp_path / "net.xml"
+    write_openvino(trace(net, low), path, "{}")
+    core = openvino_core(openvino)
+    model = core.read_model(path)
+    quantise(core, model, [low.numpy()])
+    (inner,) = [
+        node
+        for node in model.get_ordered_ops()
+        if node.get_type_name() == "FakeQuantize" and node.get_attributes()["levels"] == 255
+    ]
+    bound = inner.input_value(2).get_node().data
+    largest = np.abs(inner.input_value(0).get_node().data).max(axis=(1, 2, 3), keepdims=True)
     steps = largest / (bound / 127)
     assert steps.max() <= 64
     assert 2 * 255 * steps.max() < 2**15
