@@ -220,3 +220,46 @@ def printable(text: str) -> str:
         else char
         for char in text
     )
+
+
+def user_cache_folder() -> Path | None:
+    """Return lowlight's folder in ``$XDG_CACHE_HOME``, ``%LOCALAPPDATA%`` or ``~/.cache``; None if none.
+
+    Not by platformdirs, whose other folders on macOS and Windows would leave the caches there behind.
+    """
+    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "lowlight"
+    except RuntimeError:  # neither $HOME nor an entry of the user
+        return None
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is a file or folder; False if it cannot be found out."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder; False if that cannot be found out."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def check_folder(folder: Path, option: str = "--out") -> None:
+    """Refuse a folder to write to that is a file, or lies below one.
+
+    Args:
+        folder: The folder, which need not exist.
+        option: What it was given by, for the message.
+
+    Raises:
+        ValueError: Naming the file.
+    """
+    place = next((place for place in (folder, *folder.parents) if exists(place)), folder)
+    if exists(place) and not is_folder(place):
+        raise ValueError(f"{place}: a file, not a folder; give another {option}")

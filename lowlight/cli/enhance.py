@@ -1,11 +1,9 @@
 """`lowlight enhance`: brighten dark photographs and videos."""
 
-import codecs
 import json
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from lowlight.cli._errors import errors_in_one_line
+from lowlight.cli._notices import say_once
 from lowlight.cli._options import Debug, Trust
+from lowlight.cli._pipes import PIPE, places
 from lowlight.cli._sizes import read_size
 from lowlight.cli._threads import wait_passively
 from lowlight.files import printable, remove_leftovers
@@ -37,11 +37,18 @@ def enhance(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Photographs, videos, folders (searched recursively), or - for a list on standard input.",
+            help="Photographs, videos, folders (searched recursively), or - for a photograph or a list of "
+            "names on standard input.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Output folder.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Output folder; for one photograph or video also a file, or - for standard output.",
+            show_default=False,
+        ),
+    ],
     checkpoint: Annotated[
         Path | None, typer.Option(help="Run folder, checkpoint, pretrained folder or exported network.")
     ] = None,
@@ -99,6 +106,7 @@ def enhance(
         str | None, typer.Option(help="HOST:PORT of a running cluster; by default Ray is started here.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every file's outcome as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False,
     debug: Debug = False,
 ) -> None:
     """Enhance photographs and videos of any kind and size.
@@ -112,11 +120,15 @@ def enhance(
     from lowlight.inference.batch.jobs import check_targets, find_jobs, run_jobs, without_model
     from lowlight.inference.models import DEFAULT, check_model
 
-    with errors_in_one_line("enhance", debug):
+    with errors_in_one_line("enhance", debug), places(paths, out) as place:
+        if as_json and out == PIPE:
+            raise ValueError("--json and --out - both write to standard output; give --out a file")
         memory = None if max_memory is None else read_size(max_memory, "--max-memory")
         settings = Settings(strength, fail_safe, int(max_pixels), smoothing, memory, tile)
         check_model(checkpoint, method, precision, runtime)
-        jobs, outcomes = find_jobs(_listed(paths), out)
+        jobs, outcomes = find_jobs(place.paths, place.out)
+        if out == PIPE and len(jobs) + len(outcomes) != 1:
+            raise ValueError(f"--out - takes one photograph, not {len(jobs) + len(outcomes)}")
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)
         remove_leftovers({job.target.parent for job in jobs})
         model: dict[str, Any] = {
@@ -148,95 +160,62 @@ def enhance(
             from lowlight.inference.load import choose
 
             enhancer = choose(**model, device=device)
-            if enhancer.note:
+            if enhancer.note and not quiet:
                 print(enhancer.note, file=sys.stderr)
             done = run_jobs(
                 jobs, lambda job: enhance_job(enhancer, job, settings), skip_existing=skip_existing
             )
-    if not all(settled) and checkpoint is None and method is None:
-        print(
-            f"No --checkpoint given: {DEFAULT} enhances, with the weights that come with lowlight "
-            "(trained on LOL, for research only).",
-            file=sys.stderr,
-        )
-    for outcome in outcomes:
-        print(*_lines(outcome), sep="\n", file=sys.stderr)
-    try:
-        for outcome in _watched(done, len(jobs)):
-            outcomes.append(outcome)
-    except KeyboardInterrupt:
-        print("lowlight enhance: stopped; --skip-existing does the rest", file=sys.stderr)
-        raise typer.Exit(130) from None
-    finally:
-        _print_summary(outcomes, out, as_json)
+        if not (all(settled) or checkpoint or method or quiet):
+            say_once(
+                f"No --checkpoint given: {DEFAULT} enhances, with the weights that come with lowlight "
+                "(trained on LOL, for research only)."
+            )
+        outcomes = [place.named(outcome) for outcome in outcomes]
+        for outcome in outcomes:
+            _print_outcome(outcome, quiet)
+        try:
+            for outcome in _watched(done, len(jobs), place.named, quiet):
+                outcomes.append(outcome)
+        except KeyboardInterrupt:
+            print("lowlight enhance: stopped; --skip-existing does the rest", file=sys.stderr)
+            raise typer.Exit(130) from None
+        finally:
+            if as_json:
+                _print_json(outcomes)
+            elif not quiet:
+                print(_summary(outcomes, out), file=sys.stderr if out == PIPE else sys.stdout)
     raise typer.Exit(any(outcome.status == "failed" for outcome in outcomes))
 
 
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-)
-"""Byte-order marks, and the encodings of lists that begin with them."""
-
-
-def _listed(paths: Sequence[Path]) -> list[Path]:
-    """Return the paths; ``-`` stands for those on standard input, one per line or separated by NUL.
-
-    Raises:
-        ValueError: If the list is in an encoding that cannot be told.
-    """
-    given = [_names(sys.stdin.buffer.read()) if str(path) == "-" else [str(path)] for path in paths]
-    return [Path(name) for names in given for name in names]
-
-
-def _names(content: bytes) -> list[str]:
-    """Read a list of file names: in UTF-16 or UTF-32 with a byte-order mark, else as file names are encoded.
-
-    Raises:
-        ValueError: If it looks like UTF-16 without a mark, or is none in spite of it.
-    """
-    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), None)
-    try:
-        text = content.decode(encoding) if encoding else os.fsdecode(content)
-    except UnicodeDecodeError:
-        raise ValueError(
-            f"the list on standard input is no {encoding}, as it begins; write it in UTF-8"
-        ) from None
-    names = text.split("\0") if "\0" in text else text.split("\n")
-    names = names if names[-1] else names[:-1]
-    if "\0" in text:
-        parities = {place % 2 for place, letter in enumerate(text) if letter == "\0"}
-        broken = any(not name or name.strip("\r\n") != name for name in names)
-        if broken or (len(parities) == 1 and min(map(len, names)) == 1):
-            raise ValueError("the list on standard input looks like UTF-16 or is no text; write it in UTF-8")
-    elif all(name.endswith("\r") for name in names):  # as Windows ends lines
-        names = [name.removesuffix("\r") for name in names]
-    return [name for name in names if name]
-
-
-def _watched(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
-    """Show a progress bar on a terminal, and each failure as it occurs."""
+def _watched(
+    done: Iterable[Outcome], total: int, named: Callable[[Outcome], Outcome], quiet: bool
+) -> Iterator[Outcome]:
+    """Show a progress bar on a terminal, and what is to be said of each file when it is done."""
     from tqdm import tqdm
 
     megapixels = 0.0
-    with tqdm(total=total, unit="file", disable=None, dynamic_ncols=True) as bar:
-        for outcome in outcomes:
+    with tqdm(total=total, unit="file", disable=quiet or None, dynamic_ncols=True) as bar:
+        for outcome in map(named, done):
             megapixels += outcome.megapixels
-            elapsed = bar.format_dict["elapsed"] or 1e-9
+            elapsed = bar.format_dict.get("elapsed") or 1e-9
             bar.set_postfix_str(f"{megapixels / elapsed:.2f} MP/s", refresh=False)
             bar.update()
-            for line in _lines(outcome):
-                bar.write(line, file=sys.stderr)
+            with bar.external_write_mode(file=sys.stderr):
+                _print_outcome(outcome, quiet)
             yield outcome
 
 
+def _print_outcome(outcome: Outcome, quiet: bool) -> None:
+    """Print what is to be said of a file on stderr: its failure, and unless quiet what was noted."""
+    for line in _lines(outcome):
+        if outcome.status == "failed" or not quiet:
+            print(printable(line), file=sys.stderr)
+
+
 def _lines(outcome: Outcome) -> list[str]:
-    """Return what is reported on a file; nothing if all went well."""
+    """Return what is to be said of a file; nothing if all went well."""
     if outcome.status == "failed":
-        return [printable(f"failed: {outcome.reason}")]
+        return [f"failed: {outcome.reason}"]
     lines = [f"note: {outcome.source}: {note}" for note in outcome.notes]
     if (video := outcome.video) is not None:
         lines.append(
@@ -247,29 +226,36 @@ def _lines(outcome: Outcome) -> list[str]:
         lines.append(f"skipped: {outcome.reason}")
     if outcome.status == "unchanged":
         lines.append(f"unchanged: {outcome.source}: {outcome.reason}")
-    return [printable(line) for line in lines]
+    return lines
 
 
-def _print_summary(outcomes: Sequence[Outcome], out: Path, as_json: bool) -> None:
-    """Print the number of files per status, or all outcomes as JSON."""
+def _summary(outcomes: Sequence[Outcome], out: Path) -> str:
+    """Return the number of files per status, in one line."""
     counts = Counter(outcome.status for outcome in outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)
     megapixels = sum(outcome.megapixels for outcome in outcomes)
-    if as_json:
-        summary: dict[str, Any] = {**counts, "seconds": seconds, "megapixels": megapixels}
-        files = [
-            {key: str(value) if isinstance(value, Path) else value for key, value in asdict(outcome).items()}
-            for outcome in outcomes
-        ]
-        print(json.dumps({"files": files, "summary": summary}, indent=2))
-        return
     parts = [f"{counts[status]} {status}" for status in ("enhanced", "unchanged", "skipped", "failed")]
     if counts["unchanged"]:
         reasons = Counter(str(outcome.reason) for outcome in outcomes if outcome.status == "unchanged")
         parts[1] += f" ({', '.join(f'{count} {reason}' for reason, count in sorted(reasons.items()))})"
     shown = [part for part in parts if not part.startswith("0 ")] or ["nothing to do"]
     speed = f"; {megapixels:.1f} megapixels in {seconds:.1f} s" if seconds else ""
-    print(f"{', '.join(shown)}{speed}; in {out}")
+    place = "standard output" if out == PIPE else out
+    return f"{', '.join(shown)}{speed}; in {place}"
+
+
+def _print_json(outcomes: Sequence[Outcome]) -> None:
+    """Print all outcomes as JSON, with the number of files per status."""
+    summary: dict[str, Any] = {
+        **Counter(outcome.status for outcome in outcomes),
+        "seconds": sum(outcome.seconds for outcome in outcomes),
+        "megapixels": sum(outcome.megapixels for outcome in outcomes),
+    }
+    files = [
+        {key: str(value) if isinstance(value, Path) else value for key, value in asdict(outcome).items()}
+        for outcome in outcomes
+    ]
+    print(json.dumps({"files": files, "summary": summary}, indent=2))
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import logging
-import os
 import threading
 import zlib
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from lowlight.files import first_line, whole
+from lowlight.files import first_line, user_cache_folder, whole
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +26,11 @@ _LENGTH = 4
 
 
 def default_cache_dir() -> Path | None:
-    """Return lowlight's folder in ``$XDG_CACHE_HOME``, ``%LOCALAPPDATA%`` or ``~/.cache``; None if none."""
-    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "lowlight"
-    except RuntimeError:  # neither $HOME nor an entry of the user
+    """Return the user's cache folder; None, with a warning, if there is none."""
+    folder = user_cache_folder()
+    if folder is None:
         logger.warning("no home folder to cache images in: they are decoded every epoch; set data.cache_dir")
-        return None
+    return folder
 
 
 def _check(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The image formats that are opened, and nothing else."""
 
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,25 @@ PHOTO_SUFFIXES = SUFFIXES | RAW_SUFFIXES | {".avif", ".heic", ".heif"}
 """Lower-case suffixes of the photographs that are looked for in a folder."""
 
 _JPEG = b"\xff\xd8\xff"
+
+_SIGNATURES = {
+    ".png": rb"\x89PNG\r\n",
+    ".jpg": _JPEG,
+    ".webp": rb"RIFF....WEBP",
+    ".bmp": rb"BM.{4}\0{4}",
+    ".tif": rb"II[*+]\0|MM\0[*+]",
+    ".avif": rb".{4}ftypavi",
+    ".heic": rb".{4}ftyp(he|mi)",
+    ".ppm": rb"P[1-6fFy]\s+(#.*\s+)?\d+\s",
+    ".gif": rb"GIF8[79]a",
+}
+"""How the files of each format begin, as patterns that no list of file names matches."""
+
+
+def suffix_of(content: bytes) -> str | None:
+    """Return the usual suffix of an image file with this content; None if it is in no known format."""
+    found = (name for name, start in _SIGNATURES.items() if re.match(start, content, re.DOTALL))
+    return next(found, None)
 
 
 def open_picture(file: BinaryIO) -> ImageFile.ImageFile:

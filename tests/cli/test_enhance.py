@@ -30,7 +30,10 @@ def run(*arguments: Any, stdin: str | bytes | None = None) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
 
 
-def test_a_folder_is_enhanced_by_the_weights_that_come_along_which_is_told(tmp_path: Path) -> None:
+def test_a_folder_is_enhanced_by_the_weights_that_come_along_which_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = folder_of(tmp_path / "in", 3)
     result = run(source, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output

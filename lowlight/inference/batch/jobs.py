@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowlight.decoding.formats import PHOTO_SUFFIXES
-from lowlight.inference.photos.writing import photo_suffix
+from lowlight.files import check_folder, exists, is_folder
+from lowlight.inference.photos.writing import FORMATS, photo_suffix
 from lowlight.inference.settings import Outcome
-from lowlight.inference.video.suffixes import VIDEO_SUFFIXES, target_suffix
+from lowlight.inference.video.suffixes import CONTAINERS, VIDEO_SUFFIXES, target_suffix
 
 _LINKED = "a link to a folder, which is not followed; give it by itself"
 
@@ -27,7 +28,7 @@ class Job:
     @property
     def is_video(self) -> bool:
         """Whether the file is a video, by its suffix."""
-        return self.source.suffix.lower() in VIDEO_SUFFIXES
+        return _is_video(self.source)
 
 
 def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome]]:
@@ -37,22 +38,34 @@ def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome
     cannot be written. Hidden files are skipped, and so is ``out`` if it lies in one of the folders. Links to
     files are followed, those to folders only where given.
 
+    Args:
+        paths: Files and folders.
+        out: Folder to write to; or for one file, the file to write, which ends as its format does.
+
     Returns:
         The jobs, each target once, and the refusals: empty, unreadable or linked folders, pipes, devices,
         broken links, and files with another file's target.
+
+    Raises:
+        ValueError: If ``out`` is a file where a folder is needed, or cannot be written from what is given.
     """
+    paths = list(paths)
+    if is_file := _names_file(out):
+        _check_file(paths, out)
+    check_folder(out.parent if is_file else out)
     jobs: dict[Path, Job] = {}
     refused: list[Outcome] = []
     for path in paths:
-        is_folder = _is_folder(path)
-        found, problems = _below(path, out) if is_folder else ([path], {})
+        within = is_folder(path)
+        found, problems = _below(path, out) if within else ([path], {})
         if not found and not problems:
             problems = {path: "no images or videos in this folder"}
         for source in found:
             if reason := _special(source):
                 problems[source] = reason
                 continue
-            target = out / _name(source.relative_to(path) if is_folder else Path(source.name))
+            name = _name(source.relative_to(path) if within else Path(source.name))
+            target = out if is_file else out / name
             other = jobs.get(target)
             if other is None:
                 jobs[target] = Job(source, target)
@@ -64,11 +77,22 @@ def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome
     return list(jobs.values()), refused
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long, or a folder that must not be searched: the file's own failure
-        return False
+def _names_file(out: Path) -> bool:
+    """Return whether an output is a file: it ends as photographs or videos do, and is no folder."""
+    return out.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES and not is_folder(out)
+
+
+def _check_file(paths: Sequence[Path], out: Path) -> None:
+    """Refuse an output file that is not written from what is given."""
+    if len(paths) != 1 or is_folder(paths[0]):
+        raise ValueError(f"{out}: a file for one photograph or video; give --out a folder")
+    kind, suffixes = ("videos", CONTAINERS) if _is_video(paths[0]) else ("photographs", FORMATS)
+    if out.suffix.lower() not in suffixes:
+        raise ValueError(f"{out}: {kind} are written as {', '.join(suffixes)}")
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _below(folder: Path, out: Path) -> tuple[list[Path], dict[Path, str]]:
@@ -107,7 +131,7 @@ def _special(path: Path) -> str | None:
 
 def _name(path: Path) -> Path:
     suffix = path.suffix.lower()
-    written = target_suffix(path) if suffix in VIDEO_SUFFIXES else photo_suffix(path)
+    written = target_suffix(path) if _is_video(path) else photo_suffix(path)
     return path if written == suffix else path.with_name(path.name + written)
 
 
@@ -117,9 +141,9 @@ def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) 
     Raises:
         ValueError: If there is such a job; the message names the first file.
     """
-    taken = [job.target for job in jobs if _exists(job.target)]
+    taken = [job.target for job in jobs if exists(job.target)]
     for job in jobs:
-        if _exists(job.target) and _exists(job.source) and job.target.samefile(job.source):
+        if exists(job.target) and exists(job.source) and job.target.samefile(job.source):
             raise ValueError(f"{job.target}: would be written over itself; give another --out")
     if taken and not (skip_existing or overwrite):
         raise ValueError(
@@ -127,14 +151,6 @@ def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) 
             + (f", and {len(taken) - 1} more" if len(taken) > 1 else "")
             + "; --skip-existing does the rest, --overwrite does all"
         )
-
-
-def _exists(path: Path) -> bool:
-    """Return whether there is a file; one that cannot be asked for, its name being too long, fails alone."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def run_jobs(
@@ -147,7 +163,7 @@ def run_jobs(
 
 def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) -> Outcome:
     """Run a job; any error becomes an outcome with status ``failed``, which names the file."""
-    if skip_existing and _exists(job.target):
+    if skip_existing and exists(job.target):
         return _skipped(job)
     try:
         return enhance(job)
@@ -165,7 +181,7 @@ def _skipped(job: Job) -> Outcome:
 
 def without_model(job: Job, *, skip_existing: bool) -> Outcome | None:
     """Return the outcome of a job that needs no model, as its target exists or its source does not."""
-    if skip_existing and _exists(job.target):
+    if skip_existing and exists(job.target):
         return _skipped(job)
     try:
         job.source.stat()
