@@ -1,7 +1,7 @@
 """Low-light image enhancement experiments: dark photograph in, well-exposed photograph out.
 
-``lowlight.enhance(image)`` enhances, ``lowlight.load(path)`` loads a model, ``lowlight.available()``
-lists the methods; the modules hold the rest.
+``lowlight.enhance(image)`` enhances, ``lowlight.load(name_or_path)`` loads a model, ``lowlight.models()``
+lists those that are ready and ``lowlight.available()`` all methods; the modules hold the rest.
 """
 
 from typing import TYPE_CHECKING
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from lowlight.config import available as available
     from lowlight.inference.arrays import enhance as enhance
     from lowlight.inference.arrays import load as load
+    from lowlight.inference.models import models as models
 
 __version__ = "0.1.0"
-__all__ = ["available", "enhance", "from_pretrained", "load", "save_pretrained"]
+__all__ = ["available", "enhance", "from_pretrained", "load", "models", "save_pretrained"]
 
 _HOMES = {
     "available": "lowlight.config",
     "enhance": "lowlight.inference.arrays",
     "load": "lowlight.inference.arrays",
+    "models": "lowlight.inference.models",
     "from_pretrained": "lowlight.checkpoints",
     "save_pretrained": "lowlight.checkpoints",
 }

@@ -1,5 +1,7 @@
 """Weights that come with lowlight, and where they are."""
 
+import json
+import math
 from pathlib import Path
 
 WEIGHTS = "model.safetensors"
@@ -12,6 +14,13 @@ SHIPPED = Path(__file__).with_name("weights")
 def shipped() -> list[str]:
     """Return the names of the methods whose weights come with lowlight."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
+
+
+def count_weights(path: Path) -> int:
+    """Return the number of weights in a safetensors file, from its header."""
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(math.prod(about["shape"]) for name, about in header.items() if name != "__metadata__")
 
 
 def locate(path: Path | str) -> Path:

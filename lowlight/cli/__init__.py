@@ -15,10 +15,12 @@ VERBS = {
     "push": "share a trained model on the Hugging Face hub, with a model card",
     "sweep": "list the jobs of a sweep, the best first",
     "enhance": "enhance dark photographs and videos",
+    "models": "list the models that enhance without training",
     "demo": "serve a web page that enhances photographs",
     "data": "audit a paired dataset, download LOL, write the no-learning control",
 }
 HYDRA_VERBS = ("train", "evaluate")
+_OPTIONS = ("--help", "--version", "--install-completion", "--show-completion")
 
 
 def main() -> None:
@@ -29,9 +31,14 @@ def main() -> None:
     """
     keep_streams()
     verb, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
-    if verb in HYDRA_VERBS:
+    is_completing = "_LOWLIGHT_COMPLETE" in os.environ
+    if verb in HYDRA_VERBS and not is_completing:
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, "-m", f"lowlight.cli.{verb}", *arguments])
+    elif verb in ("--install-completion", "--show-completion") or is_completing:
+        from lowlight.cli._completion import complete
+
+        complete(VERBS, HYDRA_VERBS)
     elif verb in VERBS:
         sys.argv = [f"lowlight {verb}", *arguments]
         import_module(f"lowlight.cli.{verb}").main()
@@ -51,10 +58,13 @@ def _about(word: str) -> str:
 
     if "=" in word:
         return f"settings belong to a verb: lowlight train {word} ..."
-    meant = did_you_mean(word, VERBS) or f"; choose one of {', '.join(VERBS)} (lowlight --help)"
+    meant = did_you_mean(word, [*VERBS, *_OPTIONS]) or f"; choose one of {', '.join(VERBS)} (lowlight --help)"
     return f"no verb {word!r}{meant}"
 
 
 def _help() -> str:
     verbs = "\n".join(f"  {verb:<10} {what}" for verb, what in VERBS.items())
-    return f"usage: lowlight VERB ...\n\n{verbs}\n\nlowlight VERB --help shows the options of a verb."
+    return (
+        f"usage: lowlight VERB ...\n\n{verbs}\n\nlowlight VERB --help shows the options of a verb, "
+        "lowlight --install-completion lets the shell complete them."
+    )

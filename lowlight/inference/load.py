@@ -22,7 +22,7 @@ def choose(
     runtime: str | None = None,
     calibrate: Sequence[Path | str] = (),
     *,
-    trainable: bool = False,
+    shared: bool = True,
 ) -> Enhancer:
     """Return the enhancer of a checkpoint or of a method's name.
 
@@ -37,7 +37,8 @@ def choose(
         runtime: What computes the network: ``torch``, ``openvino`` or ``onnx``; by default ``torch``, and
             ``openvino`` for ``int8``.
         calibrate: Photographs, or folders of them, that ``int8`` is calibrated on.
-        trainable: Whether a checkpoint's ``method`` is to be a :class:`lowlight.methods.Method`.
+        shared: Whether nobody changes the model: one of a method's name is then built once, and one of a
+            checkpoint has no more than enhances, not a whole :class:`lowlight.methods.Method`.
 
     Raises:
         ValueError: If both are given, the one given is unusable, or the runtime has no such precision.
@@ -46,8 +47,9 @@ def choose(
     runtime = runtime or (TORCH if precision != INT8 else "openvino")
     if runtime == TORCH:
         if checkpoint is not None:
-            return load_engine(checkpoint, device, trust, precision, trainable=trainable)
-        return TorchEnhancer(ready(method or DEFAULT, device), precision)
+            return load_engine(checkpoint, device, trust, precision, trainable=not shared)
+        make = ready if shared else build_ready
+        return TorchEnhancer(make(method or DEFAULT, device), precision)
     from lowlight.inference.calibration import calibration_photographs
     from lowlight.runtimes.accelerate import accelerate  # takes long, for torch.export
 
@@ -56,9 +58,8 @@ def choose(
     return accelerate(slow, runtime, calibrate=photographs, device=device)
 
 
-@cache
-def ready(name: str, device: str = "cpu") -> Model:
-    """Return a method that needs no training, built once per name and device.
+def build_ready(name: str, device: str = "cpu") -> Model:
+    """Build a method that needs no training.
 
     Either its weights come with lowlight, or it has none and runs on the CPU.
 
@@ -70,3 +71,7 @@ def ready(name: str, device: str = "cpu") -> Model:
         return to_device(load_model(SHIPPED / name), device)
     recipe = read_recipe(name)
     return build_model(enhancing(recipe) or recipe)
+
+
+ready = cache(build_ready)
+"""As :func:`build_ready`, once per name and device."""

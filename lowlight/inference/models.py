@@ -1,11 +1,14 @@
 """Names of the models to enhance with, checked before torch is imported."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from lowlight.config import available, config_folder
 from lowlight.files import read_yaml
 from lowlight.runtimes.table import RUNTIMES, runtime_of
-from lowlight.shipped import existing, shipped
+from lowlight.shipped import SHIPPED, WEIGHTS, count_weights, existing, shipped
+from lowlight.spelling import did_you_mean
 
 DEFAULT = "coarse_to_fine"
 """Name of the default method."""
@@ -43,7 +46,10 @@ def check_model(
         raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
     if method is not None and method not in shipped() and method not in ready_made():
         problem = "must be trained first" if method in available("method") else "is no method"
-        raise ValueError(f"{method} {problem}: give --checkpoint, or one of {', '.join(ready_made())}")
+        raise ValueError(
+            f"{method} {problem}: give a checkpoint (--checkpoint), or one of {', '.join(ready_made())}"
+            f"{did_you_mean(method, ready_made())}"
+        )
 
 
 def _check_runtime(checkpoint: Path | str | None, precision: str, runtime: str | None) -> None:
@@ -61,6 +67,45 @@ def _check_runtime(checkpoint: Path | str | None, precision: str, runtime: str |
     )
     if is_exported and (runtime is not None or precision == INT8):
         raise ValueError(f"{checkpoint}: an exported network has a runtime and a precision of its own")
+
+
+def is_name_of_method(path: Any) -> TypeGuard[str]:
+    """Return whether a model is given by a method's name, not by a path: a word, and no file of that name."""
+    return isinstance(path, str) and path.isidentifier() and not Path(path).exists()
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that is ready to enhance.
+
+    Attributes:
+        name: Name that :func:`lowlight.load` and ``lowlight enhance --method`` take.
+        about: What it does, in a sentence.
+        parameters: Number of its weights; 0 if it learnt nothing.
+        size: Size of the weights' file in bytes.
+        licence: Terms of the weights; those of lowlight's code where there are none.
+    """
+
+    name: str
+    about: str
+    parameters: int
+    size: int
+    licence: str
+
+
+def models() -> list[ModelInfo]:
+    """Return the models that are ready to enhance, those with pretrained weights first.
+
+    :func:`lowlight.available` also lists the methods that must be trained first.
+    """
+    return [_info(name) for name in ready_made()]
+
+
+def _info(name: str) -> ModelInfo:
+    about = (config_folder() / "method" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
+    weights = SHIPPED / name / WEIGHTS
+    count, size = (count_weights(weights), weights.stat().st_size) if name in shipped() else (0, 0)
+    return ModelInfo(name, about.lstrip("# "), count, size, "research-only" if size else "MIT")
 
 
 def ready_made() -> list[str]:

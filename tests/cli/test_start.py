@@ -84,7 +84,10 @@ def test_what_exists_is_skipped_before_torch_is_imported(dark: Path, tmp_path: P
     ("options", "told"),
     [
         (["--checkpoint", "missing.ckpt"], "missing.ckpt: no such file or folder"),
-        (["--method", "magic"], "magic is no method: give --checkpoint, or one of coarse_to_fine"),
+        (
+            ["--method", "magic"],
+            "magic is no method: give a checkpoint (--checkpoint), or one of",
+        ),
         (["--method", "mirnet"], "mirnet must be trained first"),
         (["--method", "gamma", "--checkpoint", "a.ckpt"], "give --checkpoint or --method, not both"),
         (["--precision", "fp64"], "precision 'fp64' is none of auto, fp32"),

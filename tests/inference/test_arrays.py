@@ -28,7 +28,8 @@ TENSOR = torch.from_numpy(DARK).movedim(-1, 0).float() / 255
 
 
 def test_the_public_names_are_these() -> None:
-    assert lowlight.__all__ == ["available", "enhance", "from_pretrained", "load", "save_pretrained"]
+    names = ["available", "enhance", "from_pretrained", "load", "models", "save_pretrained"]
+    assert lowlight.__all__ == names
     assert set(lowlight.__all__) <= set(dir(lowlight))
     for name in lowlight.__all__:
         assert callable(getattr(lowlight, name))
@@ -51,6 +52,14 @@ def test_the_public_names_are_these() -> None:
         TENSOR,
         TENSOR.expand(2, -1, -1, -1),
         TENSOR.half(),
+        DARK[..., :1],
+        DARK[None],
+        np.stack([DARK, DARK[::-1]]).astype(np.float32) / 255,
+        np.stack([DARK[..., :1], DARK[..., 1:2]]),
+        TENSOR[:1],
+        TENSOR[None, :1],
+        (TENSOR * 255).round().to(torch.uint8),
+        (TENSOR * 255).round().to(torch.uint8).expand(2, -1, -1, -1),
     ],
     ids=lambda image: f"{type(image).__name__}-{getattr(image, 'dtype', getattr(image, 'mode', ''))}",
 )
@@ -100,10 +109,97 @@ def test_a_model_is_a_method_a_path_or_a_name(tmp_path: Path) -> None:
     assert np.array_equal(lowlight.enhance(DARK, strength=0.0), DARK)
 
 
-@pytest.mark.parametrize("image", [DARK.astype(int), DARK[None], DARK[..., :2]])
-def test_another_kind_of_array_is_refused(image: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="image must be of shape"):
-        lowlight.enhance(image)
+@pytest.mark.parametrize("image", [DARK, DARK.astype(np.float64) / 255, DARK.astype(np.uint16) * 257])
+def test_opacity_is_kept(image: np.ndarray) -> None:
+    opacity = (image[..., :1] // 2 if image.dtype != float else image[..., :1] / 2)[::-1]
+    enhanced = lowlight.enhance(np.concatenate([image, opacity], axis=-1), "gamma")
+    assert np.array_equal(enhanced[..., :3], lowlight.enhance(image, "gamma"))
+    assert np.array_equal(enhanced[..., 3:], opacity)
+    tensor = torch.cat([TENSOR, TENSOR[:1].flip(1)])
+    assert torch.equal(lowlight.enhance(tensor, "gamma")[3], tensor[3])
+    assert torch.equal(lowlight.enhance(tensor, "gamma")[:3], lowlight.enhance(TENSOR, "gamma"))
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (DARK.astype(int), r"got \(30, 41, 3\) of int64"),
+        (DARK > 9, "of bool"),
+        (DARK[..., :2], r"where C is 1, 3 or 4, .* got \(30, 41, 2\)"),
+        (DARK[:0], r"got \(0, 41, 3\)"),
+        (np.moveaxis(DARK, -1, 0), r"its channels lie elsewhere: numpy.moveaxis\(image, -3, -1\)"),
+        (np.moveaxis(DARK[None], -1, 1), "its channels lie elsewhere"),
+        (TENSOR.movedim(0, -1), r"its channels lie elsewhere: image.movedim\(-1, -3\)"),
+        (TENSOR[0], r"of shape \(C, H, W\) or \(B, C, H, W\)"),
+        (TENSOR.int(), "of int32"),
+        (None, "of object"),
+        ("absent.jpg", "absent.jpg: no such file"),
+    ],
+)
+def test_another_kind_of_image_is_refused(image: object, told: str) -> None:
+    for given in (image, [DARK, image]):
+        with pytest.raises(ValueError, match=told):
+            lowlight.enhance(given, "gamma")
+
+
+def test_a_path_gives_a_pillow_image_and_a_list_gives_a_list(tmp_path: Path) -> None:
+    Image.fromarray(DARK).save(tmp_path / "dark.png")
+    tifffile.imwrite(tmp_path / "deep.tif", DARK.astype(np.uint16) * 257, photometric="rgb")
+    one = lowlight.enhance(tmp_path / "dark.png", "gamma")
+    assert isinstance(one, Image.Image)
+    assert np.array_equal(np.asarray(one), lowlight.enhance(DARK, "gamma"))
+    images = [str(tmp_path / "dark.png"), DARK, TENSOR, Image.fromarray(DARK), tmp_path / "deep.tif"]
+    several = lowlight.enhance(images, "gamma")
+    assert [type(image) for image in several] == [Image.Image, np.ndarray, torch.Tensor, *[Image.Image] * 2]
+    assert np.array_equal(several[1], lowlight.enhance(DARK, "gamma"))
+    assert lowlight.enhance([]) == []
+
+
+def test_a_report_says_why_nothing_changed(tmp_path: Path) -> None:
+    bright = photograph(2)
+    made = lowlight.enhance([bright, DARK], "gamma", report=True)
+    assert [one.reason for one in made] == ["not_dark", None]
+    assert made[0].image is not made[1].image
+    assert lowlight.enhance(np.stack([bright, bright]), report=True).reason == "not_dark"
+    assert lowlight.enhance(np.stack([bright, bright // 6]), "gamma", report=True).reason is None
+    with Image.fromarray(bright) as picture:
+        image, reason, notes = lowlight.enhance(picture, report=True)
+        assert (image is picture, reason, notes) == (True, "not_dark", ())
+    Image.fromarray(DARK).save(
+        tmp_path / "moving.gif", save_all=True, append_images=[Image.fromarray(DARK[::-1])]
+    )
+    assert "only the first of 2 frames" in lowlight.enhance(tmp_path / "moving.gif", report=True).notes
+    tifffile.imwrite(tmp_path / "deep.tif", DARK.astype(np.uint16) * 257, photometric="rgb")
+    assert "8 bits per colour, not 16" in lowlight.enhance(tmp_path / "deep.tif", report=True).notes[-1]
+
+
+def test_ready_models_are_loaded_by_name_and_belong_to_the_caller() -> None:
+    assert [lowlight.load(name).name for name in ("lime", "coarse_to_fine", None)] == [
+        "lime",
+        "coarse_to_fine",
+        "coarse_to_fine",
+    ]
+    model = lowlight.load()
+    with torch.no_grad():
+        for weight in model.method.net.parameters():
+            weight.zero_()
+    assert not np.array_equal(lowlight.enhance(DARK, model, fail_safe=False), lowlight.enhance(DARK))
+    assert np.array_equal(lowlight.enhance(DARK, lowlight.load()), lowlight.enhance(DARK))
+    with pytest.raises(ValueError, match=r"lmie is no method: give a checkpoint .* did you mean lime"):
+        lowlight.load("lmie")
+    with pytest.raises(ValueError, match="mirnet must be trained first"):
+        lowlight.load("mirnet")
+
+
+def test_the_ready_models_are_listed_the_shipped_first() -> None:
+    first, *others = lowlight.models()
+    assert (first.name, first.licence) == ("coarse_to_fine", "research-only")
+    weights = lowlight.load().method.net.parameters()
+    assert first.parameters == sum(weight.numel() for weight in weights)
+    assert {"lime", "clahe", "gamma"} <= {one.name for one in others}
+    for one in others:
+        assert (one.parameters, one.size, one.licence) == (0, 0, "MIT")
+        assert lowlight.enhance(DARK, one.name).shape == DARK.shape
 
 
 @pytest.mark.parametrize("least", [-0.1, 0.0, float("nan")])
