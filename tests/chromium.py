@@ -112,11 +112,11 @@ class Page:
             f"not in {seconds:g} s: {script}; the page says: {self.run('document.body.innerText')}"
         )
 
-    def upload(self, selector: str, path: Path) -> None:
-        """Choose a file in an input of files, as a person does in the dialogue."""
+    def upload(self, selector: str, *paths: Path) -> None:
+        """Choose files in an input of files, as a person does in the dialogue."""
         root = self.send("DOM.getDocument")["root"]["nodeId"]
         node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
 
     def screenshot(self, path: Path) -> None:
         shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)

@@ -22,7 +22,12 @@ def test_the_wheel_carries_everything_a_run_needs(lol: Path, tmp_path: Path) -> 
     subprocess.run(build, check=True, cwd=tmp_path)
     (wheel,) = tmp_path.glob("lowlight-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("lowlight/conf/train.yaml", "lowlight/py.typed", "lowlight/report/page.css"):
+    for needed in (
+        "lowlight/conf/train.yaml",
+        "lowlight/py.typed",
+        "lowlight/report/page.css",
+        "lowlight/demo/page.css",
+    ):
         assert needed in names
     shipped = "lowlight/weights/coarse_to_fine"
     for needed in ("config.json", "model.safetensors", "README.md"):

@@ -66,7 +66,7 @@ class Guard:
         is_upload = scope["method"] == "POST" and scope["path"].rstrip("/").endswith("/upload")
         limit = self.max_upload + ENVELOPE if is_upload else MAX_BODY
         if any(name == b"content-length" and int(value) > limit for name, value in headers):
-            return await _refuse(scope, send, 413, f"More than {limit} bytes.")
+            return await _refuse(scope, send, 413, f"More than {limit / 2**20:.3g} MB at once.")
         if not is_upload:
             return await self._limited(scope, receive, send, limit)
         if self.uploads >= UPLOADS_AT_ONCE:
@@ -110,7 +110,7 @@ class Guard:
             if size <= limit:
                 raise
         if size > limit and not is_answered:
-            await _refuse(scope, send, 413, f"More than {limit} bytes.")
+            await _refuse(scope, send, 413, f"More than {limit / 2**20:.3g} MB at once.")
 
     def _is_ours(self, headers: Sequence[tuple[bytes, str]]) -> bool:
         """Return whether a request names this server and comes from its page, or from no page."""

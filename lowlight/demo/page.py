@@ -1,40 +1,53 @@
 """The web page that enhances photographs, built with Gradio."""
 
 import asyncio
-import html
 import json
 import os
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from lowlight.demo.batch import MOST_PHOTOGRAPHS, MOST_RESULTS, Batch, enhance_batch
+from lowlight.demo.examples import write_examples
 from lowlight.demo.guard import Guard
 from lowlight.demo.store import Store
-from lowlight.demo.uploads import Results, enhance_upload, find_models, loader
+from lowlight.demo.uploads import find_models, loader
+from lowlight.demo.view import as_html, hide, lay_out_files, lay_out_results, show
 from lowlight.inference.models import DEFAULT
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
+from lowlight.shipped import shipped
 
-AT_ONCE = 6
-"""Greatest number of methods per upload."""
+METHODS_AT_ONCE = 6
+"""Greatest number of methods per photograph."""
+TOGETHER = 4
+"""Greatest size of all photographs at once, in files of the largest size."""
 QUEUED = 100
-"""Greatest number of uploads that wait to be enhanced."""
-_WELCOME = "Choose a photograph, then press Enhance."
+"""Greatest number of jobs that wait to be done."""
+_WELCOME = "Choose photographs or an example, then press Enhance."
 _UPLOADS = 50  # of the largest size, that are kept
 _CLEANING = (600, 3600)  # every 600 s, files older than 3600 s are deleted
 
-_CSS = """
-#message p { margin: 0.2em 0; }
-#message .refused { font-weight: 600; color: #b3261e !important; }
-.dark #message .refused { color: #ffb4ab !important; }
-#gallery .grid-wrap { min-height: 0; max-height: none; }
-#gallery .grid-container { grid-template: auto / repeat(auto-fit, minmax(min(250px, 100%), 1fr)); }
-#gallery .thumbnail-lg { aspect-ratio: auto; height: auto; display: block; }
-#gallery .caption-label { position: static; max-width: none; white-space: normal; text-align: left; }
-"""
+
+@dataclass(frozen=True)
+class Slider:
+    """A slider of the page that sets one of :class:`.Settings`."""
+
+    field: str
+    label: str
+    low: float
+    high: float
+    value: float
+    step: float
+    info: str | None = None
+
+
+SLIDERS = (Slider("strength", "Strength", 0, 1, 1, 0.05),)
+"""Sliders from top to bottom."""
 
 
 def serve(
@@ -53,7 +66,7 @@ def serve(
         runs: Folder of runs, checkpoints and exports to offer.
         host: Address to listen on.
         port: Port to listen on.
-        max_upload: Largest upload in bytes.
+        max_upload: Largest file in bytes.
         max_pixels: Largest photograph in pixels.
         trust: Packages beyond torch and lowlight that the checkpoints may use.
         allow_hosts: Further names under which the page is reached, such as a proxy's.
@@ -64,13 +77,17 @@ def serve(
     """
     models = find_models(runs)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory(prefix="lowlight-demo-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="lowlight-demo-") as folder,
+        tempfile.TemporaryDirectory(prefix="lowlight-examples-") as examples,
+    ):
         # Gradio reads these on import.
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
         os.environ["NO_PROXY"] = "*"  # keeps its health check of its own server off a proxy
         settings = Settings(max_pixels=max_pixels)
         store = Store(Path(folder), _UPLOADS * max_upload)
-        page = build(models, loader(models, trust=trust), settings, max_upload, store)
+        load = loader(models, trust=trust)
+        page = build(models, load, settings, max_upload, store, write_examples(Path(examples)))
         try:
             _launch(page, host, port, max_upload, store, allow_hosts)
         except OSError:
@@ -92,7 +109,7 @@ def _launch(
     async def sweep() -> None:
         await asyncio.to_thread(store.sweep)
 
-    guard = Middleware(Guard, host, allow_hosts, max_upload, sweep)
+    guard = Middleware(Guard, host, allow_hosts, TOGETHER * max_upload, sweep)
     page.launch(
         server_name=f"[{host}]" if ":" in host else host,  # IPv6
         server_port=port,
@@ -108,7 +125,7 @@ def _launch(
         state_session_capacity=200,
         app_kwargs={"middleware": [guard]},
         prevent_thread_lock=True,
-        css=_CSS,
+        css=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
         theme=Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
     )
 
@@ -119,6 +136,7 @@ def build(
     settings: Settings,
     max_upload: int,
     store: Store,
+    examples: Sequence[Path] = (),
 ) -> Any:
     """Lay out the page and connect its components.
 
@@ -126,8 +144,9 @@ def build(
         models: Models to choose from; see :func:`lowlight.demo.uploads.find_models`.
         load: Loads a model by name.
         settings: Its ``max_pixels`` limits the size of photographs.
-        max_upload: Largest upload in bytes, as the page states it.
+        max_upload: Largest file in bytes, as the page states it.
         store: The temporary files.
+        examples: Photographs to try, outside the store.
 
     Returns:
         A ``gradio.Blocks``, ready to launch.
@@ -140,24 +159,40 @@ def build(
     except ImportError:
         raise ValueError("the page needs: pip install 'lowlight[demo]'") from None
 
-    trained = [name for name, path in models.items() if path]
+    gr.set_static_paths([*examples])  # else Gradio would move them into the store
     with gr.Blocks(title="lowlight", analytics_enabled=False, delete_cache=_CLEANING) as page:
         gr.Markdown("# lowlight\nDark photograph in, well-exposed photograph out.")
-        kept = gr.State(None, time_to_live=_CLEANING[1])
+        kept = gr.State(Batch(), time_to_live=_CLEANING[1])
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                upload = gr.File(label="Photograph", elem_id="upload", height=160)
-                limits = f"{max_upload / 2**20:.3g} MB and {settings.max_pixels / 1e6:g} megapixels"
-                gr.Markdown(f"Up to {limits}.")
-                names = gr.Dropdown(
-                    list(models),
-                    value=list(dict.fromkeys([*trained[:1], DEFAULT])),
-                    multiselect=True,
-                    max_choices=AT_ONCE,
-                    label="Methods",
-                    info=f"Up to {AT_ONCE}, compared side by side; trained models are listed first.",
+                upload = gr.File(label="Photographs", file_count="multiple", elem_id="upload", height=160)
+                each = f"{max_upload / 2**20:.3g} MB and {settings.max_pixels / 1e6:g} megapixels each"
+                together = f"{TOGETHER * max_upload / 2**20:.3g} MB together"
+                example = "\n\nOr try an example:" if examples else ""
+                gr.Markdown(f"Up to {MOST_PHOTOGRAPHS} photographs of {each}, {together}.{example}")
+                tried = gr.Gallery(
+                    [(path, path.stem) for path in examples],
+                    label="Examples",
+                    show_label=False,
+                    elem_id="examples",
+                    height="auto",
+                    allow_preview=False,
+                    visible=bool(examples),
+                    buttons=[],
                 )
-                strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
+                names = gr.Dropdown(
+                    [(_label(name, path), name) for name, path in models.items()],
+                    value=[DEFAULT, *[name for name, path in models.items() if path][:1]],
+                    multiselect=True,
+                    max_choices=METHODS_AT_ONCE,
+                    label="Methods",
+                    info=f"Up to {METHODS_AT_ONCE}, compared side by side.",
+                    elem_id="methods",
+                )
+                sliders = [
+                    gr.Slider(one.low, one.high, one.value, step=one.step, label=one.label, info=one.info)
+                    for one in SLIDERS
+                ]
                 fail_safe = gr.Checkbox(
                     True,
                     label="Fail-safe",
@@ -165,117 +200,92 @@ def build(
                 )
                 button = gr.Button("Enhance", variant="primary", elem_id="enhance")
             with gr.Column(scale=2, min_width=280):
-                message = gr.HTML(_as_html(_WELCOME), elem_id="message")
-                shown = gr.Radio([], label="Method compared below", visible=False, elem_id="shown")
-                slider = gr.ImageSlider(label="Before and after", elem_id="slider", buttons=["fullscreen"])
-                histogram = gr.Image(elem_id="histogram", buttons=[], show_label=False, visible=False)
-        gallery = gr.Gallery(
-            label="Side by side",
-            elem_id="gallery",
-            height="auto",
-            show_label=False,
-            allow_preview=False,
-            visible=False,
-            buttons=["fullscreen"],
-        )
-        downloads = gr.File(
-            label="Download in full resolution",
-            file_count="multiple",
-            interactive=False,
-            elem_id="downloads",
-            visible=False,
-        )
+                message = gr.HTML(as_html(_WELCOME), elem_id="message")
+                photograph, shown, *compared = lay_out_results()
+        view = [photograph, shown, *compared, *lay_out_files()]
 
         def enhance(
-            path: str | None, chosen: list[str], share: float, safe: bool, request: gr.Request
-        ) -> list[Any]:
+            request: gr.Request, paths: list[str] | None, chosen: list[str], safe: bool, *values: float
+        ) -> Iterator[list[Any]]:
+            sources = [Path(path) for path in dict.fromkeys(paths or [])]
             chosen = list(dict.fromkeys(chosen or []))
-            if remedy := _remedy(path, chosen):
-                return [None, _as_html(remedy, refused=True), *_nothing()]
-            source, session = Path(cast(str, path)), str(request.session_hash)
-            store.hold(session, source)
+            if remedy := _remedy(sources, chosen, TOGETHER * max_upload):
+                yield [Batch(), as_html(remedy, refused=True), *hide()]
+                return
+            yield [Batch(), as_html("Enhancing …"), *hide()]
+            session, batch = str(request.session_hash), Batch()
+            chosen_values: dict[str, Any] = dict(zip((one.field for one in SLIDERS), values, strict=True))
+            for source in sources:
+                store.hold(session, source)
             try:
-                one = Settings(share, safe, settings.max_pixels)
-                made = enhance_upload(source, chosen, load, one, store.new_results(session))
-            except ValueError as error:
-                return [None, _as_html(str(error), refused=True), *_nothing()]
+                made_with = replace(settings, fail_safe=safe, **chosen_values)
+                for batch in enhance_batch(sources, chosen, load, made_with, store.new_results(session)):
+                    if batch.doing:
+                        yield [gr.skip(), as_html(batch.doing), *[gr.skip()] * len(view)]
             finally:
                 store.sweep()
-            if not made.results:
-                return [None, _as_html(*made.remarks, refused=True), *_nothing()]
-            return [made, _as_html(*made.remarks or ("Done.",)), *_show_all(made)]
+            is_made = any(made.results for made in batch.results.values())
+            said = as_html(*batch.remarks or ("Done.",), refused=not is_made)
+            yield [batch, said, *(show(batch) if is_made else hide())]
 
-        def hold(path: str | None, request: gr.Request) -> None:
-            if path:
+        def hold(paths: list[str] | None, request: gr.Request) -> None:
+            for path in (paths or [])[-MOST_PHOTOGRAPHS:]:
                 store.hold(str(request.session_hash), Path(path))
 
         def end(request: gr.Request) -> None:
             store.drop(str(request.session_hash))
 
-        def choose_shown(made: Results | None, name: str) -> list[Any]:
-            one = next((one for one in made.results if one.name == name), None) if made else None
-            if made is None or one is None or not one.preview.exists():
-                raise gr.Error("These results have been deleted; press Enhance again.", print_exception=False)
-            return [(made.before, one.preview), one.histogram]
+        def choose_example(event: gr.SelectData) -> list[Any]:
+            return [[str(examples[event.index])], gr.Gallery(selected_index=None)]
 
         button.click(
             enhance,
-            [upload, names, strength, fail_safe],
-            [kept, message, shown, slider, histogram, gallery, downloads],
+            [upload, names, fail_safe, *sliders],
+            [kept, message, *view],
             concurrency_limit=1,
             show_progress_on=[message],
             api_visibility="private",
         )
         upload.upload(hold, [upload], None, queue=False, show_progress="hidden", api_visibility="private")
-        upload.change(None, None, message, js=f"() => {json.dumps(_as_html(_WELCOME))}")
-        shown.input(choose_shown, [kept, shown], [slider, histogram], api_visibility="private")
+        upload.change(None, None, message, js=f"() => {json.dumps(as_html(_WELCOME))}")
+        tried.select(choose_example, None, [upload, tried], show_progress="hidden", api_visibility="private")
+        for choice in (photograph, shown):
+            choice.input(
+                show, [kept, photograph, shown], view, show_progress="hidden", api_visibility="private"
+            )
         page.unload(end)
     page.queue(max_size=QUEUED)
     return page
 
 
-def _remedy(path: str | None, chosen: Sequence[str]) -> str | None:
-    """Return what to choose before anything is enhanced, or None."""
+def _label(name: str, path: Path | None) -> str:
+    """Return how the list of methods names a model."""
+    return f"{name} (comes with lowlight)" if path is None and name in shipped() else name
+
+
+def _remedy(sources: Sequence[Path], chosen: Sequence[str], together: int) -> str | None:
+    """Return what to choose before anything is enhanced, or None.
+
+    Args:
+        sources: Uploaded files.
+        chosen: Names of the methods.
+        together: Greatest size of all files in bytes.
+    """
     if not chosen:
         return "Choose at least one method."
-    if len(chosen) > AT_ONCE:
-        return f"Choose up to {AT_ONCE} methods."
-    if not path:
+    if len(chosen) > METHODS_AT_ONCE:
+        return f"Choose up to {METHODS_AT_ONCE} methods."
+    if not sources:
         return "Choose a photograph first."
-    return None if Path(path).exists() else "The photograph has been deleted; choose it again."
-
-
-def _show_all(made: Results) -> list[Any]:
-    """Return the page's components for the results; the slider shows the first enhanced one."""
-    import gradio as gr
-
-    names = [one.name for one in made.results]
-    first = next((one for one in made.results if one.download), made.results[0])
-    pictures = [(made.before, made.caption), *((one.preview, one.caption) for one in made.results)]
-    files = [str(one.download) for one in made.results if one.download]
-    return [
-        gr.Radio(names, value=first.name, visible=len(names) > 1),
-        (made.before, first.preview),
-        gr.Image(str(first.histogram), visible=True),
-        gr.Gallery(pictures, visible=True),
-        gr.File(files or None, visible=bool(files)),
-    ]
-
-
-def _nothing() -> list[Any]:
-    """Return the same components, empty."""
-    import gradio as gr
-
-    return [
-        gr.Radio([], value=None, visible=False),
-        None,
-        gr.Image(None, visible=False),
-        gr.Gallery(None, visible=False),
-        gr.File(None, visible=False),
-    ]
-
-
-def _as_html(*sentences: str, refused: bool = False) -> str:
-    """Format sentences as HTML that screen readers announce."""
-    paragraphs = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
-    return f'<div role="{"alert" if refused else "status"}"{" class=refused" * refused}>{paragraphs}</div>'
+    if len(sources) > MOST_PHOTOGRAPHS:
+        return f"Choose up to {MOST_PHOTOGRAPHS} photographs, not {len(sources)}."
+    results = len(sources) * len(chosen)
+    if results > MOST_RESULTS:
+        what = f"{len(sources)} photographs by {len(chosen)} methods are {results} results"
+        return f"{what}; up to {MOST_RESULTS} are made at once: choose fewer."
+    if not all(source.exists() for source in sources):
+        gone = "The photograph has" if len(sources) == 1 else "Some of the photographs have"
+        return f"{gone} been deleted; choose {'it' if len(sources) == 1 else 'them'} again."
+    if sum(source.stat().st_size for source in sources) > together:
+        return f"Choose photographs of up to {together / 2**20:.3g} MB together."
+    return None

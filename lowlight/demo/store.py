@@ -6,9 +6,9 @@ import threading
 import time
 from pathlib import Path
 
-MOST_UPLOADS = 100
+MOST_UPLOADS = 300
 """Greatest number of uploads that are kept."""
-HELD = 3
+HELD = 10
 """Number of uploads that a session keeps, the latest."""
 MAX_RESULTS = 2 * 10**9
 """Greatest size of all results, in bytes; the latest ones are kept at any size."""

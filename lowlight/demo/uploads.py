@@ -3,37 +3,30 @@
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from PIL import ImageCms
-
-from lowlight.colour import luma
-from lowlight.decoding.photo import Photo, Pixels
+from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
+from lowlight.demo.previews import draw_histogram, write_preview
 from lowlight.inference.load import choose
-from lowlight.inference.models import ready_made
+from lowlight.inference.models import DEFAULT, ready_made
 from lowlight.inference.photos.enhance import enhance_photo
-from lowlight.inference.photos.fail_safe import mean_luma, sample
-from lowlight.inference.photos.writing import photo_suffix, to_pillow, write_photo
+from lowlight.inference.photos.fail_safe import mean_luma
+from lowlight.inference.photos.writing import photo_suffix, write_photo
 from lowlight.inference.settings import Settings
 from lowlight.runs.folder import BEST, LAST
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.runtimes.table import RUNTIMES
-from lowlight.shipped import WEIGHTS
+from lowlight.shipped import WEIGHTS, shipped
 
 SUFFIXES_OF_MODELS = frozenset({".ckpt", *(one.suffix for one in RUNTIMES if one.trust is None)})
 """File name endings of models that can be opened without trust."""
 KEPT = 3
 """Number of models that stay loaded, the most recently used."""
-PREVIEW = 1280
-"""Longest side of a preview in pixels."""
+_FOLDERS = re.compile(r"(?<![\w:/])(?:[A-Za-z]:)?[\\/]+(?:[^\s\\/'\"()]+[\\/]+)+")
 
 REASONS = {
     "not_dark": "the photograph is bright already",
@@ -81,20 +74,21 @@ class Results:
 
 
 def find_models(runs: Path | None) -> dict[str, Path | None]:
-    """Find the models to choose from: trained ones below a folder, then the built-in ones.
+    """Find the models to choose from: those that come with lowlight, trained ones, and the other methods.
 
     Args:
         runs: Folder that holds run folders, checkpoints, pretrained folders and exports at any depth; hidden
             folders are skipped.
 
     Returns:
-        File or folder of each model by its relative path; None for a built-in one, which a trained model of
-        the same name replaces.
+        File or folder of each trained model, keyed by its path relative to the folder; None for a model that
+        comes with lowlight and for a method without training. A trained model of the same name as one of
+        these is keyed by its path from the folder's own name: ``outputs/lime``.
 
     Raises:
         ValueError: If the folder holds no model.
     """
-    found: dict[str, Path | None] = {}
+    ready, found = ready_made(), dict[str, Path | None]()
     for path in sorted(runs.rglob("*")) if runs else []:
         if path.suffix not in SUFFIXES_OF_MODELS and path.name != WEIGHTS:
             continue
@@ -102,23 +96,44 @@ def find_models(runs: Path | None) -> dict[str, Path | None]:
         model = path.parent if is_run or path.name == WEIGHTS else path
         below = model.relative_to(cast(Path, runs))
         if not any(part.startswith(".") for part in below.parts):
-            found[below.as_posix() if below.parts else model.name] = model
+            name = below.as_posix() if below.parts else model.name
+            if name in ready:
+                name = "/".join(model.resolve().parts[-1 - len(Path(name).parts) :])
+            found[name] = model
     if runs and not found:
         raise ValueError(f"{runs}: no run folder and no checkpoint in it; give another --runs, or none")
-    return {**found, **{name: None for name in ready_made() if name not in found}}
+    return {**dict.fromkeys([DEFAULT, *shipped()]), **found, **dict.fromkeys(ready)}
 
 
 def loader(
     models: dict[str, Path | None], device: str = "auto", trust: Sequence[str] = ()
 ) -> Callable[[str], Enhancer]:
-    """Return a function that loads a model by name and caches the last :data:`KEPT`."""
+    """Return a function that loads a model by name and caches the last :data:`KEPT`.
+
+    What it raises names the model instead of its place on this machine.
+    """
 
     @lru_cache(maxsize=KEPT)
     def load(name: str) -> Enhancer:
         path = models[name]
-        return choose(path, None if path else name, device, trust)
+        try:
+            return choose(path, None if path else name, device, trust)
+        except (ValueError, OSError, RuntimeError) as error:
+            raise ValueError(_naming_the_model(str(error), name, path)) from error
 
     return load
+
+
+def _naming_the_model(text: str, name: str, path: Path | None) -> str:
+    if path:
+        file = rf"{re.escape(str(path))}(?:[\\/][\w.=-]*\w)?"
+        text = re.sub(file, lambda _: name, re.sub(rf"^{file}: ", "", text))
+    return without_folders(text)
+
+
+def without_folders(text: str) -> str:
+    """Return a message in one line, its absolute paths reduced to the names of their files."""
+    return _FOLDERS.sub("", " ".join(text.split()))
 
 
 def enhance_upload(
@@ -150,7 +165,7 @@ def enhance_upload(
         try:
             result, said = _enhance(source, photo, name, load(name), settings, place)
         except Exception as error:  # a model file may raise anything
-            remarks.append(f"{name} failed: {_reason(error)}.")
+            remarks.append(f"{name} failed: {_reason(error, source)}.")
             continue
         results.append(result)
         remarks += said
@@ -180,60 +195,14 @@ def _enhance(
     return Result(name, caption, preview, histogram, None if reason else download), remarks
 
 
-def _reason(error: Exception) -> str:
-    """Return an error's message in one line."""
+def _reason(error: Exception, source: Path) -> str:
+    """Return an error's message in one line, without folders of the server."""
     if isinstance(error, MemoryError):
         return "it ran out of memory"
-    return " ".join(str(error).split()) or type(error).__name__
+    return without_folders(str(error).replace(str(source), source.name)) or type(error).__name__
 
 
 def refusal(source: Path, error: Exception) -> str:
     """Explain on the page why an upload is refused, by the file's name without its folder on the server."""
-    text = str(error).removeprefix(f"{source}: ").replace(str(source), source.name)
-    return f"{source.name} cannot be enhanced: {text.removesuffix('; see --max-pixels')}."
-
-
-def write_preview(photo: Photo, path: Path) -> None:
-    """Write a preview: an opaque sRGB PNG of at most :data:`PREVIEW` pixels per side."""
-    step = max(min(photo.pixels.shape[:2]) // (2 * PREVIEW), 1)
-    small = np.ascontiguousarray(photo.pixels[::step, ::step])
-    picture = to_pillow(replace(photo, pixels=small, alpha=None, is_grey=False))
-    picture.thumbnail((PREVIEW, PREVIEW))
-    if photo.icc and not photo.is_grey:
-        try:
-            profile = ImageCms.ImageCmsProfile(BytesIO(photo.icc))
-            ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), inPlace=True)
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile, which viewers ignore too
-    picture.info.clear()
-    picture.save(path, compress_level=4)
-
-
-def draw_histogram(before: Pixels, after: Pixels, path: Path) -> None:
-    """Plot the histograms of two photographs of shape (H, W, 3), one above the other, to a PNG file."""
-    figure = Figure(figsize=(6, 3.6), dpi=120, layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
-    _draw_levels(upper, before, "histogram before")
-    _draw_levels(lower, after, "histogram after")
-    lower.set_xlabel("level, from black to white")
-    figure.supylabel("share of pixels, square-root scale", fontsize="medium")
-    figure.savefig(path)
-
-
-def _draw_levels(axes: Axes, pixels: Pixels, title: str) -> None:
-    colours = sample(pixels)
-    light = luma(colours)
-    channels = zip(("tab:red", "tab:green", "tab:blue"), colours.T, strict=True)
-    for colour, levels in (("0.5", light), *channels):
-        counts, edges = np.histogram(levels, bins=64, range=(0, 1))
-        height = np.sqrt(counts / counts.sum())
-        if colour == "0.5":
-            axes.fill_between(edges[:-1], height, step="post", color="0.8", label="luma")
-        else:
-            axes.step(edges[:-1], height, where="post", color=colour, linewidth=1)
-    axes.axvline(float(light.mean()), color="black", linestyle=":", linewidth=1, label="mean luma")
-    axes.set_title(title, loc="left", fontsize="medium")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(bottom=0)
-    axes.set_yticks([])
-    axes.legend(loc="upper right", frameon=False, fontsize="small")
+    text = _reason(error, source).removeprefix(f"{source.name}: ").removesuffix("; see --max-pixels")
+    return f"{source.name} cannot be enhanced: {text}."

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -135,6 +136,43 @@ def test_a_photograph_is_enhanced_on_the_page(served: tuple[str, Path], tmp_path
             assert page.run("document.documentElement.scrollWidth") <= width
         outside = [url for url in page.asked if not url.startswith((address, "data:", "blob:", "about:"))]
         assert outside == []
+
+
+@pytest.mark.browser
+def test_several_photographs_are_compared_in_turn_and_downloaded_together(
+    served: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, _ = served
+    sources = [written(tmp_path / f"{name}.png", photograph(3, 96, 128) // 6) for name in ("dawn", "dusk")]
+    with Page(address, tmp_path) as page:
+        page.wait(f"document.querySelector({UPLOAD!r}) !== null")
+        page.upload(UPLOAD, *sources)
+        page.wait("document.querySelector('#upload').innerText.includes('dusk.png')")
+        page.run(ENHANCE)
+        page.wait("document.querySelectorAll('#gallery img').length === 3")
+        assert page.run("document.querySelector('#photograph input').value") == "dawn.png"
+        link = page.run("document.querySelector('#archive a, a#archive').href")
+        with urllib.request.urlopen(link) as answer:
+            names = zipfile.ZipFile(BytesIO(answer.read())).namelist()
+        assert {Path(name).name for name in names} == {"dawn.png", "dusk.png"}
+        page.run("document.querySelector('#photograph input').focus()")
+        for key, code in (("ArrowDown", 40), ("ArrowDown", 40), ("Enter", 13)):
+            page.send("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code)
+        page.wait("document.querySelector('#downloads').innerText.includes('dusk')")
+
+
+@pytest.mark.browser
+def test_an_example_is_loaded_by_a_click_again_and_again(served: tuple[str, Path], tmp_path: Path) -> None:
+    address, _ = served
+    with Page(address, tmp_path) as page:
+        for _ in range(2):
+            page.wait("document.querySelectorAll('#examples img').length === 3")
+            page.run("document.querySelectorAll('#examples .thumbnail-lg')[1].click()")
+            page.wait("document.querySelector('#upload').innerText.includes('cat.jpg')")
+            page.run("document.querySelector('#upload [aria-label=Clear]').click()")
+            page.wait(f"document.querySelector({UPLOAD!r}) !== null")
+        chosen = page.run("document.querySelector('#methods').innerText")
+        assert chosen.index("coarse_to_fine (comes with lowlight)") < chosen.index("small")
 
 
 @pytest.mark.browser

@@ -45,16 +45,19 @@ class Client:
         assert isinstance(path, str)
         return path
 
-    def enhance(self, path: str, methods: list[str], session: str) -> str:
-        """Return the page's message, without its tags."""
-        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        job = {"data": [file, methods, 1, True], "fn_index": self.events["click"], "session_hash": session}
+    def enhance(self, path: str | list[str], methods: list[str], session: str) -> str:
+        """Return the page's last message, without its tags; ``self.messages`` are all of them."""
+        paths = [path] if isinstance(path, str) else path
+        files = [{"path": one, "meta": {"_type": "gradio.FileData"}} for one in paths]
+        job = {"data": [files, methods, True, 1], "fn_index": self.events["click"], "session_hash": session}
         joined = self.http.post("/gradio_api/queue/join", json=job)
         assert joined.status_code == 200, joined.text
-        told = None
+        told, self.messages = None, []
         with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as events:
             for line in events.iter_lines():
                 event: dict[str, Any] = json.loads(line.removeprefix("data:")) if line else {}
+                if event.get("msg") == "process_generating":
+                    self.messages.append(json.dumps(event["output"]["data"][1]))
                 if event.get("msg") == "process_completed":
                     told = event["output"]
                     break
@@ -140,7 +143,7 @@ def test_uploads_that_nobody_enhances_are_bounded(client: Client) -> None:
 
 def test_an_upload_goes_with_its_session(client: Client) -> None:
     path = Path(client.upload(png(2000)))
-    held = {"data": [{"path": str(path), "meta": {"_type": "gradio.FileData"}}]}
+    held = {"data": [[{"path": str(path), "meta": {"_type": "gradio.FileData"}}]]}
     job = {**held, "fn_index": client.events["upload"], "session_hash": "short"}
     assert client.http.post("/gradio_api/run/predict", json=job).status_code == 200
     with client.http.stream("GET", "/gradio_api/heartbeat/short") as beats:
@@ -163,7 +166,41 @@ def test_each_method_is_used_once_and_their_number_is_limited(client: Client) ->
 
 
 def test_a_broken_checkpoint_is_the_pages_own_refusal(client: Client) -> None:
-    assert client.enhance(client.upload(png(4000)), ["broken"], "curious").startswith("broken failed: ")
+    told = client.enhance(client.upload(png(4000)), ["broken"], "curious")
+    assert told == "broken failed: refused, its state_dict is a int, not a mapping."
+
+
+def test_several_photographs_are_enhanced_in_turn_and_a_bad_one_spoils_none(client: Client) -> None:
+    paths = [
+        client.upload(content, name)
+        for content, name in ((png(1), "a.png"), (b"no", "b.txt"), (png(2), "c.png"))
+    ]
+    told = client.enhance(paths, ["gamma"], "several")
+    assert told == "b.txt cannot be enhanced: not an image, or of an unknown format."
+    assert any("2 of 3" in message for message in client.messages)
+
+
+def test_photographs_and_results_at_once_are_limited(client: Client) -> None:
+    paths = [client.upload(png(6000 + seed)) for seed in range(11)]
+    assert client.enhance(paths, ["gamma"], "greedy") == "Choose up to 10 photographs, not 11."
+    methods = ["gamma", "clahe", "lime"]
+    told = "10 photographs by 3 methods are 30 results; up to 24 are made at once: choose fewer."
+    assert client.enhance(paths[:10], methods, "greedy") == told
+    heavy = [client.upload(bytes([seed]) * 900_000, f"{seed}.png") for seed in range(5)]
+    assert client.enhance(heavy, ["gamma"], "greedy") == "Choose photographs of up to 4 MB together."
+
+
+def test_bodies_of_uploads_are_cut_at_the_limit_of_all_together(client: Client) -> None:
+    def post(number: int) -> int:
+        files = [("files", (f"{one}.png", bytes(1_000_000))) for one in range(number)]
+        return client.http.post("/gradio_api/upload", files=files).status_code
+
+    assert post(4) == 200
+    assert post(5) == 413
+    assert (
+        client.http.post("/gradio_api/upload", files={"files": ("a.png", bytes(2**20 + 1))}).status_code
+        == 413
+    )
 
 
 def test_fifty_at_once_wait_their_turn(client: Client) -> None:

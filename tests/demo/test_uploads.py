@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lowlight.decoding.reading import read_photo
 from lowlight.demo import uploads as demo
-from lowlight.demo.uploads import PREVIEW, REASONS, enhance_upload, find_models, loader
+from lowlight.demo.previews import PREVIEW
+from lowlight.demo.uploads import REASONS, enhance_upload, find_models, loader, without_folders
 from lowlight.inference.load import choose
 from lowlight.inference.photos.fail_safe import mean_luma
 from lowlight.inference.settings import Settings
@@ -46,24 +47,30 @@ def dark(path: Path) -> Path:
 
 
 def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "ready_made", lambda: ["gamma", "lime"])
+    monkeypatch.setattr(demo, "ready_made", lambda: ["coarse_to_fine", "gamma", "lime"])
     for name in ("a/best.ckpt", "a/epoch=3.ckpt", "b/c/last.ckpt", "loose/net.ckpt", ".hidden/best.ckpt"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     models = find_models(tmp_path)
-    assert list(models) == ["a", "b/c", "loose/net.ckpt", "gamma", "lime"]
+    assert list(models) == ["coarse_to_fine", "a", "b/c", "loose/net.ckpt", "gamma", "lime"]
     assert models["b/c"] == tmp_path / "b/c"
     assert models["gamma"] is None
-    assert next(iter(find_models(tmp_path / "a").items())) == ("a", tmp_path / "a")
-    assert list(find_models(None)) == ["gamma", "lime"]
+    assert find_models(tmp_path / "a")["a"] == tmp_path / "a"
+    assert list(find_models(None)) == ["coarse_to_fine", "gamma", "lime"]
 
 
-def test_a_run_goes_before_what_comes_along_under_its_name(tmp_path: Path) -> None:
-    (tmp_path / "coarse_to_fine").mkdir()
-    (tmp_path / "coarse_to_fine" / "best.ckpt").touch()
-    assert find_models(None)["coarse_to_fine"] is None
-    assert find_models(tmp_path)["coarse_to_fine"] == tmp_path / "coarse_to_fine"
+def test_a_run_does_not_hide_a_ready_model_of_its_name(tmp_path: Path) -> None:
+    for name in ("coarse_to_fine", "lime", "deep/lime"):
+        (tmp_path / "outputs" / name).mkdir(parents=True)
+        (tmp_path / "outputs" / name / "best.ckpt").touch()
+    models = find_models(tmp_path / "outputs")
+    assert list(models)[:4] == ["coarse_to_fine", "outputs/coarse_to_fine", "deep/lime", "outputs/lime"]
+    assert models["coarse_to_fine"] is models["lime"] is None
+    assert models["outputs/coarse_to_fine"] == tmp_path / "outputs" / "coarse_to_fine"
+    alone = find_models(tmp_path / "outputs" / "lime")
+    assert alone["outputs/lime"] == tmp_path / "outputs" / "lime"
+    assert alone["lime"] is None
 
 
 def test_exports_and_pretrained_folders_are_models_too(tmp_path: Path) -> None:
@@ -150,7 +157,31 @@ def test_a_method_that_fails_is_told_of_and_the_rest_is_done(tmp_path: Path) -> 
     made = enhance_upload(dark(tmp_path / "a.jpg"), ["broken", "gamma"], load, Settings(), tmp_path)
     assert [one.name for one in made.results] == ["gamma"]
     assert len(made.remarks) == 1
-    assert made.remarks[0].startswith("broken failed: ")
+    assert made.remarks[0].startswith("broken failed: not a checkpoint")
+
+
+@pytest.mark.parametrize("name", ["run/best.ckpt", "my runs/net.onnx", "net.xml", "handed/model.safetensors"])
+def test_a_failure_names_the_model_and_not_its_place(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secret place" / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"none")
+    model = file if file.suffix in (".onnx", ".xml") else file.parent
+    made = enhance_upload(dark(tmp_path / "a.jpg"), ["mine"], loader({"mine": model}), Settings(), tmp_path)
+    assert made.remarks[0].startswith("mine failed: ")
+    assert not [part for part in ("secret", "place", "/", "best.ckpt") if part in made.remarks[0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("cannot open '/srv/a/b.bin': no such file", "cannot open 'b.bin': no such file"),
+        (r"C:\\Users\\me\\b.bin is broken", "b.bin is broken"),
+        ("8 and/or 16 bits, at 3/4; see https://a.example/b/c", None),
+        ("two\n lines", "two lines"),
+    ],
+)
+def test_messages_keep_file_names_without_folders(text: str, told: str | None) -> None:
+    assert without_folders(text) == (told or text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Several photographs of the web page, enhanced one after the other, and the archive of their results."""
+
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lowlight.demo.uploads import Results, enhance_upload, refusal
+from lowlight.inference.settings import Settings
+from lowlight.runtimes.enhancer import Enhancer
+
+MOST_PHOTOGRAPHS = 10
+"""Greatest number of photographs at once."""
+MOST_RESULTS = 24
+"""Greatest number of results at once, photographs times methods."""
+MAX_BYTES = 10**9
+"""Size of the results, in bytes without the archive, at which no further photograph is enhanced."""
+ARCHIVE = "lowlight.zip"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Results of several photographs.
+
+    Attributes:
+        results: Results of each photograph that could be enhanced, keyed by its file's name.
+        remarks: Sentences to show on the page.
+        archive: Zip file of all enhanced photographs; None if there are fewer than two.
+        doing: Progress, such as "Photograph 2 of 5: dusk.jpg"; None once all are done.
+    """
+
+    results: Mapping[str, Results] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    archive: Path | None = None
+    doing: str | None = None
+
+
+def enhance_batch(
+    sources: Sequence[Path],
+    names: Sequence[str],
+    load: Callable[[str], Enhancer],
+    settings: Settings,
+    folder: Path,
+) -> Iterator[Batch]:
+    """Enhance uploads one after the other with the same methods.
+
+    A photograph that cannot be enhanced is reported in the remarks.
+
+    Args:
+        sources: Uploaded files.
+        names: Names of the methods, as ``load`` takes them.
+        load: Loads a method by name.
+        settings: Strength, fail-safe and size limit.
+        folder: Folder to write all files to.
+
+    Yields:
+        The batch before each photograph, and once all are done.
+    """
+    batch = Batch()
+    named = _distinct([source.name for source in sources])
+    for number, (name, source) in enumerate(zip(named, sources, strict=True), 1):
+        yield replace(batch, doing=f"Photograph {number} of {len(sources)}: {name}")
+        if _size(folder) > MAX_BYTES:
+            full = f"{name} was left out: the results take {MAX_BYTES / 1e9:g} GB already; enhance it alone."
+            batch = replace(batch, remarks=(*batch.remarks, full))
+            continue
+        place = folder / str(number)
+        try:
+            place.mkdir()
+            made = enhance_upload(source, names, load, settings, place)
+        except ValueError as error:
+            batch = replace(batch, remarks=(*batch.remarks, str(error)))
+        except (OSError, MemoryError) as error:
+            batch = replace(batch, remarks=(*batch.remarks, refusal(source, error)))
+        else:
+            said_of = f"{name}: " if len(sources) > 1 else ""
+            remarks = (*batch.remarks, *(f"{said_of}{remark}" for remark in made.remarks))
+            batch = replace(batch, results={**batch.results, name: made}, remarks=remarks)
+    yield replace(batch, archive=_pack(batch.results, folder / ARCHIVE))
+
+
+def _pack(results: Mapping[str, Results], archive: Path) -> Path | None:
+    """Write the enhanced photographs under their own names, in a folder per method if there are several."""
+    packed = [(name, one) for name, made in results.items() for one in made.results if one.download]
+    methods = list(dict.fromkeys(one.name for _, one in packed))
+    folders = dict(zip(methods, _distinct([_plain(method) for method in methods]), strict=True))
+    places = [
+        f"{f'{folders[one.name]}/' if len(methods) > 1 else ''}{_plain(Path(name).stem)}{one.download.suffix}"
+        for name, one in packed
+        if one.download
+    ]
+    if len(places) < 2:
+        return None
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:  # photographs are compressed already
+        for (_, one), place in zip(packed, _distinct(places), strict=True):
+            file.write(str(one.download), place)
+    return archive
+
+
+def _plain(name: str) -> str:
+    """Return a file name without anything that leads to another folder."""
+    return re.sub(r"[^\w. ()+=@-]+", "-", name).strip(". -") or "photograph"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number the names that repeat, in upper or lower case: ``dusk.jpg``, ``dusk (2).jpg``."""
+    taken: set[str] = set()
+    distinct = []
+    for name in names:
+        stem, dot, suffix = name.rpartition(".")
+        candidate, number = name, 1
+        while candidate.casefold() in taken:
+            number += 1
+            candidate = f"{stem} ({number}).{suffix}" if dot else f"{name} ({number})"
+        taken.add(candidate.casefold())
+        distinct.append(candidate)
+    return distinct
+
+
+def _size(folder: Path) -> int:
+    """Return the size of the files in a folder, in bytes."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
