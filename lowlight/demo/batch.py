@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lowlight.demo.store import HELD
 from lowlight.demo.uploads import Results, enhance_upload, refusal
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 
-MOST_PHOTOGRAPHS = 10
-"""Greatest number of photographs at once."""
+MOST_PHOTOGRAPHS = HELD
+"""Greatest number of photographs at once, as many as a session keeps."""
 MOST_RESULTS = 24
 """Greatest number of results at once, photographs times methods."""
 MAX_BYTES = 10**9

@@ -93,6 +93,12 @@ BRIGHTNESS = """(() => {
 })()"""
 
 
+def loaded(page: Page, name: str) -> None:
+    """Wait until a file is in the list of uploads, which shows its ending apart."""
+    listed = f"document.querySelector('#upload').innerText.replace(/\\s/g, '').includes({name!r})"
+    page.wait(f"document.querySelector('#upload [aria-label=Clear]') !== null && {listed}")
+
+
 def put(page: Page, path: Path) -> None:
     """Upload a file in place of the one before."""
     page.wait(f'document.querySelector("{UPLOAD}, #upload [aria-label=Clear]") !== null')
@@ -103,7 +109,7 @@ def put(page: Page, path: Path) -> None:
 
 def put_and_enhance(page: Page, path: Path) -> None:
     put(page, path)
-    page.wait(f"document.querySelector('#upload').innerText.includes({path.name!r})")
+    loaded(page, path.name)
     page.run(ENHANCE)
 
 
@@ -147,17 +153,21 @@ def test_several_photographs_are_compared_in_turn_and_downloaded_together(
     with Page(address, tmp_path) as page:
         page.wait(f"document.querySelector({UPLOAD!r}) !== null")
         page.upload(UPLOAD, *sources)
-        page.wait("document.querySelector('#upload').innerText.includes('dusk.png')")
+        loaded(page, "dusk.png")
         page.run(ENHANCE)
         page.wait("document.querySelectorAll('#gallery img').length === 3")
         assert page.run("document.querySelector('#photograph input').value") == "dawn.png"
-        link = page.run("document.querySelector('#archive a, a#archive').href")
+        page.run("HTMLAnchorElement.prototype.click = function () { window.link = this.href; }; 0")
+        page.wait("document.querySelector('#archive') !== null")
+        page.run("document.querySelector('#archive').click()")
+        link = page.wait("window.link")
         with urllib.request.urlopen(link) as answer:
             names = zipfile.ZipFile(BytesIO(answer.read())).namelist()
         assert {Path(name).name for name in names} == {"dawn.png", "dusk.png"}
         page.run("document.querySelector('#photograph input').focus()")
-        for key, code in (("ArrowDown", 40), ("ArrowDown", 40), ("Enter", 13)):
-            page.send("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code)
+        page.send("Input.dispatchKeyEvent", type="keyDown", key="ArrowDown", windowsVirtualKeyCode=40)
+        page.wait("document.querySelector('#photograph [aria-expanded=true]') !== null")
+        page.send("Input.dispatchKeyEvent", type="keyDown", key="Enter", windowsVirtualKeyCode=13)
         page.wait("document.querySelector('#downloads').innerText.includes('dusk')")
 
 
@@ -168,7 +178,7 @@ def test_an_example_is_loaded_by_a_click_again_and_again(served: tuple[str, Path
         for _ in range(2):
             page.wait("document.querySelectorAll('#examples img').length === 3")
             page.run("document.querySelectorAll('#examples .thumbnail-lg')[1].click()")
-            page.wait("document.querySelector('#upload').innerText.includes('cat.jpg')")
+            loaded(page, "cat.jpg")
             page.run("document.querySelector('#upload [aria-label=Clear]').click()")
             page.wait(f"document.querySelector({UPLOAD!r}) !== null")
         chosen = page.run("document.querySelector('#methods').innerText")

@@ -180,6 +180,12 @@ def test_several_photographs_are_enhanced_in_turn_and_a_bad_one_spoils_none(clie
     assert any("2 of 3" in message for message in client.messages)
 
 
+def test_the_examples_are_enhanced_without_an_upload(client: Client) -> None:
+    components = client.http.get("/config").json()["components"]
+    shown = next(one["props"]["value"] for one in components if one["props"].get("elem_id") == "examples")
+    assert client.enhance([one["image"]["path"] for one in shown], ["gamma"], "curious") == "Done."
+
+
 def test_photographs_and_results_at_once_are_limited(client: Client) -> None:
     paths = [client.upload(png(6000 + seed)) for seed in range(11)]
     assert client.enhance(paths, ["gamma"], "greedy") == "Choose up to 10 photographs, not 11."
