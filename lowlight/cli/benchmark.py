@@ -9,9 +9,10 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._threads import wait_passively
+from lowlight.cli._verb import Verb
 from lowlight.runtimes.table import RUNTIMES
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Verb("benchmark")
 
 _EXPORTED = ", ".join(runtime.name for runtime in RUNTIMES)
 
@@ -123,10 +124,7 @@ def _text(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight benchmark")
-
+main = app.main
 
 if __name__ == "__main__":
     main()

@@ -7,9 +7,10 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
+from lowlight.cli._verb import Verb
 from lowlight.files import printable
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Verb("compare")
 
 
 @app.command()
@@ -38,10 +39,7 @@ def compare(
     print(f"The report is {page}")
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight compare")
-
+main = app.main
 
 if __name__ == "__main__":
     main()

@@ -10,13 +10,9 @@ import typer
 from lowlight.cli._audit_text import describe
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug
+from lowlight.cli._verb import Verb
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    help="Audit a paired dataset, download LOL, write the no-learning control.",
-)
+app = Verb("data", help="Audit a paired dataset, download LOL, write the no-learning control.")
 
 
 Data = Annotated[
@@ -114,10 +110,7 @@ def retrieve(
     )
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight data")
-
+main = app.main
 
 if __name__ == "__main__":
     main()

@@ -8,8 +8,9 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._sizes import read_size
+from lowlight.cli._verb import Verb
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Verb("demo")
 
 
 @app.command()
@@ -51,10 +52,7 @@ def demo(
         serve(runs, host, port, size, int(max_pixels), trust or (), allow_host or (), announce)
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight demo")
-
+main = app.main
 
 if __name__ == "__main__":
     main()

@@ -17,6 +17,7 @@ from lowlight.cli._options import Debug, Trust
 from lowlight.cli._pipes import PIPE, places
 from lowlight.cli._sizes import read_size
 from lowlight.cli._threads import wait_passively
+from lowlight.cli._verb import Verb
 from lowlight.files import printable, remove_leftovers
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 
@@ -28,7 +29,7 @@ class Engine(StrEnum):
     ray = "ray"
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Verb("enhance")
 
 
 @app.command()
@@ -258,10 +259,7 @@ def _print_json(outcomes: Sequence[Outcome]) -> None:
     print(json.dumps({"files": files, "summary": summary}, indent=2))
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight enhance")
-
+main = app.main
 
 if __name__ == "__main__":
     main()

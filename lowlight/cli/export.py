@@ -8,10 +8,11 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
+from lowlight.cli._verb import Verb
 from lowlight.runtimes.table import RUNTIMES, runtime_named
 from lowlight.shipped import existing
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Verb("export")
 
 PRETRAINED = "pretrained"
 """Format of the folder that lowlight itself reads."""
@@ -88,10 +89,7 @@ def export(
     print(f"Wrote {out}" + (f" and {out.with_suffix(companion).name}" if companion else ""))
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight export")
-
+main = app.main
 
 if __name__ == "__main__":
     main()

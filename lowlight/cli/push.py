@@ -8,8 +8,9 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
+from lowlight.cli._verb import Verb
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Verb("push")
 
 
 @app.command()
@@ -71,10 +72,7 @@ def push(
     print(f"Wrote {out}" if out else f"Handed to {address}" if api is not None else "Nothing was handed over")
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight push")
-
+main = app.main
 
 if __name__ == "__main__":
     main()

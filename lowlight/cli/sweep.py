@@ -8,9 +8,10 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug
+from lowlight.cli._verb import Verb
 from lowlight.sweeps.summary import as_text, read_sweep, rows, write_summary
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Verb("sweep")
 
 
 @app.command()
@@ -28,10 +29,7 @@ def sweep(
     print(json.dumps(rows(jobs), indent=2) if as_json else as_text(jobs))
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight sweep")
-
+main = app.main
 
 if __name__ == "__main__":
     main()

@@ -102,12 +102,83 @@ def test_a_bug_and_debug_keep_the_traceback(error: Exception, debug: bool) -> No
 def test_every_verb_names_itself_in_its_errors(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    verb, *arguments = command
     monkeypatch.chdir(tmp_path)
+    assert status_of(command, monkeypatch) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"lowlight {' '.join(command[: 2 if command[0] == 'data' else 1])}: ")
+    assert told.count("\n") == 1
+
+
+def status_of(command: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
+    verb, *arguments = command
     monkeypatch.setattr(sys, "argv", [f"lowlight {verb}", *arguments])
     with pytest.raises(SystemExit) as stop:
         import_module(f"lowlight.cli.{verb}").main()
-    assert stop.value.code == 1
+    return stop.value.code
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("enhance --bogus", "enhance: no such option --bogus; see lowlight enhance --help"),
+        ("enhance a.png --output b", "enhance: no such option --output; did you mean --out?"),
+        ("enhance a.png --fail_safe", "enhance: no such option --fail_safe; did you mean --fail-safe?"),
+        ("demo -p 80", "demo: no such option -p; see lowlight demo --help"),
+        ("sweep --\x1b[2Ja\nb", r"sweep: no such option --\x1b[2Ja b; see lowlight sweep --help"),
+        ("push run", "push: missing argument REPO_ID; see lowlight push --help"),
+        ("compare run", "compare: missing option --out; see lowlight compare --help"),
+        ("compare run --out", "compare: option --out requires an argument; see lowlight compare --help"),
+        ("sweep a b", "sweep: got unexpected extra argument(s) (b); see lowlight sweep --help"),
+        ("data chekc a", "data: no such command chekc; did you mean check?"),
+        ("data xyzzy", "data: no such command xyzzy; choose one of check, download, retrieve"),
+        ("data check a --jsn", "data check: no such option --jsn; did you mean --json?"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_line_with_what_was_meant(
+    command: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(command.split(" "), monkeypatch) == 2
+    assert capsys.readouterr() == ("", f"lowlight {told}\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("enhance a.png --out b --actors 0", "enhance: invalid value for --actors: "),
+        ("benchmark --rounds two", "benchmark: invalid value for --rounds: "),
+        ("export a --out b --format onxx", "export: invalid value for --format: onxx is not one of onnx, "),
+    ],
+)
+def test_a_wrong_value_names_its_option_in_one_line(
+    command: str, named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(command.split(), monkeypatch) == 2
     told = capsys.readouterr().err
-    assert told.startswith(f"lowlight {' '.join(command[: 2 if verb == 'data' else 1])}: ")
+    assert told.startswith(f"lowlight {named}")
+    assert told.endswith(f"; see lowlight {command.split()[0]} --help\n")
     assert told.count("\n") == 1
+
+
+def test_a_verb_of_several_commands_alone_shows_its_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["data"], monkeypatch) == 0
+    assert "retrieve" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("error", "ends"), [(KeyboardInterrupt(), SystemExit), (EOFError(), EOFError)])
+def test_an_interruption_ends_a_verb_without_a_word_and_a_bug_with_its_traceback(
+    error: BaseException,
+    ends: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(folder: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("lowlight.cli.sweep.read_sweep", interrupt)
+    monkeypatch.setattr(sys, "argv", ["lowlight sweep", "a"])
+    with pytest.raises(ends) as stop:
+        import_module("lowlight.cli.sweep").main()
+    assert getattr(stop.value, "code", 130) == 130
+    assert "".join(capsys.readouterr()).strip() == ""
