@@ -1,14 +1,43 @@
-"""The page's tables: sortable tables of scores, and tables of text."""
+"""The content of the page's tables: scores, paired comparisons, matched features, and runs."""
 
 import math
-from collections.abc import Sequence
-from html import escape
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from lowlight.report.table import Column, Row, best_texts, columns_of, marked
+from lowlight.report.entries import Entry
+from lowlight.report.findings import against_the_first
+from lowlight.report.runs import Run
+from lowlight.report.table import Column, Row, best_texts, columns_of, marked, number
 
 
-def score_tables(rows: Sequence[Row], notes: Sequence[str]) -> str:
-    """Write the main table with its notes, then the other metrics and the pixel classifications."""
+class Cell(NamedTuple):
+    """A value of a table of scores.
+
+    Attributes:
+        text: The value as shown.
+        more: Its interval and its spread over the seeds, where it has them.
+        best: Whether it is the best of its column.
+        number: The value for sorting; empty if it is missing.
+    """
+
+    text: str
+    more: list[str]
+    best: bool
+    number: str
+
+
+class Table(NamedTuple):
+    """A table of scores: its heading and name, its columns, and the label and cells of each row."""
+
+    title: str
+    name: str
+    columns: list[Column]
+    rows: list[tuple[str, list[Cell]]]
+
+
+def score_tables(rows: Sequence[Row]) -> list[Table]:
+    """Return the main table, then the other metrics, if there are any, and the pixel classifications."""
     method, *columns = columns_of(rows)
     main = [column for column in columns if column.main]
     classes = [column for column in columns if column.group]
@@ -17,71 +46,95 @@ def score_tables(rows: Sequence[Row], notes: Sequence[str]) -> str:
         for column in columns
         if not column.main and not column.group and column.key != "epochs"  # shown in the table of runs
     ]
-    text = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    parts = [
-        "<h2>Scores</h2>",
-        _table("Scores", [method, *main], rows),
-        f'<div class="notes"><p>Best value of each metric in bold; click a heading to sort.</p>{text}</div>',
-    ]
-    if others:
-        parts += ["<h2>The same outputs under other definitions</h2>"]
-        parts += [_table("Other definitions", [method, *others], rows)]
-    parts += ["<h2>Pixels as samples of a classification</h2>"]
-    parts += [_table("Classification", [method, *classes], rows)]
-    return "\n".join(parts)
-
-
-def facts_table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table of text; the first cell of each row is its heading."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
+    parts = (
+        ("Scores", "Scores", main),
+        ("The same outputs under other definitions", "Other definitions", others),
+        ("Pixels as samples of a classification", "Classification", classes),
     )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}"><table class="text">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _table(name: str, columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """Write a table of numbers that can be sorted by any column."""
     best = {column.key: best_texts(rows, column) for column in columns}
-    body = []
-    for row in rows:
-        cells = [_cell(column, row, column.text(row) in best[column.key]) for column in columns[1:]]
-        body.append(f'<tr><th scope="row">{escape(marked(row, columns[0]))}</th>{"".join(cells)}</tr>')
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
-        f'<table class="sortable">\n<thead>{_head(columns)}</thead>\n<tbody>\n'
-        + "\n".join(body)
-        + "\n</tbody></table></div>"
-    )
+    return [
+        Table(
+            title,
+            name,
+            [method, *chosen],
+            [
+                (marked(row, method), [_cell(column, row, best[column.key]) for column in chosen])
+                for row in rows
+            ],
+        )
+        for title, name, chosen in parts
+        if chosen
+    ]
 
 
-def _cell(column: Column, row: Row, is_best: bool) -> str:
-    """Write a value, with its interval and its spread over the seeds on separate lines."""
-    text, _, spread = column.text(row).partition(" ± ")
-    value, _, bounds = text.partition(" [")
-    shown = f"<b>{escape(value)}</b>" if is_best else escape(value)
-    more = f"<small>[{escape(bounds)}</small>" if bounds else ""
-    more += f"<small>± {escape(spread)}</small>" if spread else ""
-    number = row[column.key]
+def _cell(column: Column, row: Row, best: set[str]) -> Cell:
+    """Split a value from its interval and its spread over the seeds."""
+    text, number = column.text(row), row[column.key]
+    value, *more = re.split(r" (?=\[|± )", text)
     key = "" if isinstance(number, str) or math.isnan(number) else repr(float(number))
-    return f'<td data-value="{key}">{shown}{more}</td>'
+    return Cell(value, more, text in best, key)
 
 
-def _head(columns: Sequence[Column]) -> str:
-    """Write the row of group headings, if there are any, and the row of column headings."""
-    groups = []
-    for index, column in enumerate(columns):
-        if not column.group:
-            groups.append("<th></th>")
-        elif column.group != columns[index - 1].group:
-            span = sum(other.group == column.group for other in columns)
-            groups.append(f'<th class="group" colspan="{span}" scope="colgroup">{escape(column.group)}</th>')
-    heads = "".join(f'<th scope="col">{escape(column.heading)}</th>' for column in columns)
-    first = f"<tr>{''.join(groups)}</tr>" if any(column.group for column in columns) else ""
-    return f'{first}<tr class="heads">{heads}</tr>'
+def paired_rows(entries: Sequence[Entry]) -> list[list[str]]:
+    """Compare every method with the best, paired by image."""
+    rows = []
+    for other, paired in against_the_first(entries):
+        bounds = f"[{number(paired.low, 2)}, {number(paired.high, 2)}]"
+        rows.append(
+            [
+                other.label,
+                number(paired.difference, 2),
+                "–" if math.isnan(paired.low) else bounds,
+                "–" if math.isnan(paired.p_value) else f"{paired.p_value:.2g}",
+                "distinguishable" if paired.distinguishable else "not distinguishable",
+            ]
+        )
+    return rows
+
+
+def features_table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]] | None:
+    """Return headings, and a row per detector and image, from dark input to reference; None if unmeasured."""
+    matched = [(entry.label, entry.first.features) for entry in entries if entry.first.features]
+    if not matched:
+        return None
+    first = matched[0][1]
+    levels = sorted({level for _, found in matched for by in found.values() for level in by}, key=int)
+    rows = []
+    for detector, of_first in first.items():
+        shown = [("low", of_first, "low")]
+        shown += [(label, found[detector], "enhanced") for label, found in matched]
+        shown += [("reference", of_first, "reference")]
+        rows += [
+            [f"{detector.upper()}, {label}", *(_matches(found, level, role) for level in levels)]
+            for label, found, role in shown
+        ]
+    return ["Image", *(f"Noise {level}" for level in levels)], rows
+
+
+def _matches(found: Mapping[str, Any], level: str, role: str) -> str:
+    """Format the correct matches and the precision at a noise level."""
+    if level not in found:
+        return "–"
+    matches = found[level][role]
+    return f"{number(matches['correct'], 0)} ({number(100 * matches['precision'], 0)} %)"
+
+
+def run_rows(runs: Sequence[tuple[str, Run]]) -> list[list[str]]:
+    """Describe runs, each given with its label: seed, epochs, end, minutes and commit."""
+    rows = []
+    for label, run in runs:
+        manifest = run.manifest
+        epochs, planned = manifest.get("epochs", "unknown"), manifest.get("max_epochs")
+        commit = str(manifest.get("commit") or "unknown")[:12]
+        rows.append(
+            [
+                label,
+                str(run.seed),
+                str(epochs) if planned in (None, epochs) else f"{epochs} of {planned}",
+                "–" if run.best_epoch is None else str(run.best_epoch),
+                run.stopped.replace("_", " "),
+                number(float(manifest.get("train_minutes") or 0), None),
+                commit + (" with uncommitted changes" if manifest.get("dirty") else ""),
+            ]
+        )
+    return rows

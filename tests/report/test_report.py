@@ -100,6 +100,19 @@ def test_the_page_tells_what_a_number_must_come_with(report: Path) -> None:
         assert fact in text
 
 
+def test_names_and_values_of_runs_are_no_markup(tmp_path: Path) -> None:
+    evil = '</code></script><script>alert(1)</script>{{ 7 * 7 }}{% raw %}" onload="x'
+    facts = {"machine": {evil: [evil]}, "data": {"leak": None, evil: {evil: evil}}, "command": [evil]}
+    run = write_run(tmp_path / "run", evil, epochs=0, manifest=facts)
+    page = compare([run], tmp_path / "out", load=load)
+    elements = Elements(page)
+    assert elements.open == []
+    assert [tag for tag, _ in elements.elements].count("script") == 1
+    assert not any("onload" in attributes for _, attributes in elements.elements)
+    assert elements.text.count(evil) >= 6
+    assert "49" not in page.read_text().split("<h2>Scores</h2>")[0]
+
+
 def test_figures_are_chosen_by_the_columns_logged(report: Path) -> None:
     alts = [str(image["alt"]) for tag, image in Elements(report / "index.html").elements if tag == "img"]
     distribution, tradeoff, curves, accuracy, adversarial = alts[:5]

@@ -126,4 +126,4 @@ def test_only_a_report_with_a_method_of_the_study_shows_its_claims(
 ) -> None:
     folders = [run(tmp_path, method), run(tmp_path, "identity", BASE - 9, epochs=0)]
     page = compare(folders, tmp_path / "out", load=load, pictures=False, judge=judge).read_text()
-    assert ("study&#x27;s claims" in page) == shown
+    assert ("study's claims" in page) == shown
