@@ -1,4 +1,4 @@
-"""The audit of a paired dataset as text."""
+"""The audit of a paired dataset as text: sentences and lists, for which a table of Rich's has no columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -92,12 +92,13 @@ class SweepSummary(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Summarise the jobs in the sweep's folder."""
-        from lowlight.sweeps.summary import as_text, read_sweep, write_summary
+        from lowlight.cli.sweep import print_jobs
+        from lowlight.sweeps.summary import read_sweep, write_summary
 
         folder = Path(config.hydra.sweep.dir)
         jobs = read_sweep(folder)
         write_summary(folder, jobs)
-        print(as_text(jobs))
+        print_jobs(jobs)
         print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` updates it.")
         refusals = [job.folder / REFUSAL for job in jobs if (job.folder / REFUSAL).exists()]
         for record in refusals:

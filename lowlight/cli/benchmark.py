@@ -8,8 +8,10 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
+from lowlight.cli._tables import print_table
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
+from lowlight.files import printable
 from lowlight.runtimes.table import RUNTIMES
 
 app = Verb("benchmark")
@@ -81,7 +83,10 @@ def benchmark(
         )
         if out:
             write(result, out)
-    print(json.dumps(result, indent=2) if as_json else _text(result))
+    if as_json:
+        print(json.dumps(result, indent=2))
+    else:
+        _print(result)
 
 
 def _pair(text: str, option: str) -> tuple[int, int]:
@@ -92,24 +97,22 @@ def _pair(text: str, option: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def _text(result: dict[str, Any]) -> str:
-    """Format the measurements as a table for a terminal."""
-    lines = [
-        f"{'model':<28}{'engine':<10}{'size':>10}{'M params':>10}{'GMAC':>9}{'ms':>10}{'quartiles':>18}"
-        f"{'ratio':>8}{'MB':>8}{'MP/s':>8}"
-    ]
+def _print(result: dict[str, Any]) -> None:
+    """Print the measurements as a table, and what they come with."""
+    rows = []
     for row in result["rows"]:
         low, high = row["quartiles"]
-        lines.append(
-            f"{row['model'][-27:]:<28}{row['engine']:<10}{row['width']:>5}x{row['height']:<4}"
-            f"{row['parameters'] / 1e6:>10.2f}{row['gmac']:>9.2f}{row['milliseconds']:>10.1f}"
-            f"{low:>9.1f}-{high:<8.1f}{row['ratio']:>8.2f}{row['memory_mb']:>8.0f}{row['megapixels_per_s']:>8.2f}"
-        )
-    for row in result["training"]:
-        lines.append(
-            f"training {row['model']}: {row['images_per_s']:.1f} images/s ({row['batch']} crops of "
-            f"{row['side']} pixels, {row['milliseconds']:.0f} ms per step, {row['memory_mb']:.0f} MB)"
-        )
+        size = f"{row['width']}x{row['height']}"
+        numbers = [f"{row['parameters'] / 1e6:.2f}", f"{row['gmac']:.2f}", f"{row['milliseconds']:.1f}"]
+        numbers += [f"{low:.1f}-{high:.1f}", f"{row['ratio']:.2f}", f"{row['memory_mb']:.0f}"]
+        rows.append([row["model"], row["engine"], size, *numbers, f"{row['megapixels_per_s']:.2f}"])
+    headings = ["size", "M params", "GMAC", "ms", "quartiles", "ratio", "MB", "MP/s"]
+    print_table(["model", "engine", *headings], rows, right=headings)
+    lines = [
+        f"training {row['model']}: {row['images_per_s']:.1f} images/s ({row['batch']} crops of "
+        f"{row['side']} pixels, {row['milliseconds']:.0f} ms per step, {row['memory_mb']:.0f} MB)"
+        for row in result["training"]
+    ]
     lines += [f"not run: {row['model']}, {row['engine']}: {row['reason']}" for row in result["failed"]]
     about = result["about"]
     lines.append(
@@ -121,7 +124,7 @@ def _text(result: dict[str, Any]) -> str:
             f"THE MACHINE WAS NOISY: constant work spread by {about['spread_of_constant_work']:.0%}; "
             "trust the ratios, not the times."
         )
-    return "\n".join(lines)
+    print(*map(printable, lines), sep="\n")
 
 
 main = app.main

@@ -1,6 +1,7 @@
 """``lowlight sweep``: status and objective of a sweep's jobs."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,9 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug
+from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
-from lowlight.sweeps.summary import as_text, read_sweep, rows, write_summary
+from lowlight.sweeps.summary import NUMBERS, Job, cells, read_sweep, rows, totals, write_summary
 
 app = Verb("sweep")
 
@@ -26,7 +28,17 @@ def sweep(
     with errors_in_one_line("sweep", debug):
         jobs = read_sweep(folder)
         write_summary(folder, jobs)
-    print(json.dumps(rows(jobs), indent=2) if as_json else as_text(jobs))
+    if as_json:
+        print(json.dumps(rows(jobs), indent=2))
+    else:
+        print_jobs(jobs)
+
+
+def print_jobs(jobs: Sequence[Job]) -> None:
+    """Print the table of a sweep's jobs and the number per status."""
+    headings, *rows = cells(jobs)
+    print_table(headings, rows, right=(*NUMBERS, jobs[0].metric))
+    print(totals(jobs))
 
 
 main = app.main

@@ -65,6 +65,7 @@ def compare(
     trust: Sequence[str] = (),
     load: Callable[[Path], Enhancer] | None = None,
     judge: Callable[[Sequence[Entry]], Sequence[Verdict]] = lambda _: (),
+    show: Callable[[Sequence[Row], Sequence[str]], object] | None = None,
 ) -> Path:
     """Write the report on finished runs: page, tables and figures.
 
@@ -77,6 +78,7 @@ def compare(
         load: Loads the method of a run folder; by default :func:`lowlight.checkpoints.load.load_run`.
         judge: Returns verdicts for the page, given the entries, best first; by default none. The command
             passes those on the published study's claims, :func:`lowlight.report.study_claims.judge`.
+        show: Called with the table's rows and its notes once the report is written, such as to print them.
 
     Returns:
         Path of the page, ``out/index.html``.
@@ -108,6 +110,8 @@ def compare(
         if strips
     }
     _write(files, out)
+    if show:
+        show(rows, notes)
     return out / PAGE
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from lowlight.files import printable, read_json, read_table, write_table, write_text
+from lowlight.files import read_json, read_table, write_table, write_text
 from lowlight.runs.folder import FAILURE, OVERRIDES
 
 Status = Literal["done", "resumed", "unfinished", "failed"]
@@ -16,6 +16,9 @@ Status = Literal["done", "resumed", "unfinished", "failed"]
 
 DONE: tuple[Status, ...] = ("done", "resumed")
 """Statuses of finished jobs."""
+
+NUMBERS = ("epochs", "minutes")
+"""Columns of numbers, besides the objective's."""
 
 _ORDER: tuple[Status, ...] = ("done", "resumed", "unfinished", "failed")
 
@@ -163,22 +166,15 @@ def totals(jobs: Sequence[Job]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 
 
-def as_text(jobs: Sequence[Job]) -> str:
-    """Format the summary as an aligned table for a terminal."""
-    table = [[printable(cell) for cell in row] for row in _cells(jobs)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
-    return "\n".join((*(line.rstrip() for line in lines), totals(jobs)))
-
-
 def as_markdown(jobs: Sequence[Job]) -> str:
     """Format the summary as a Markdown table."""
-    head, *body = [[cell.replace("|", "\\|") for cell in row] for row in _cells(jobs)]
+    head, *body = [[cell.replace("|", "\\|") for cell in row] for row in cells(jobs)]
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body)]
     return "\n".join((*lines, "", totals(jobs) + ".", ""))
 
 
-def _cells(jobs: Sequence[Job]) -> list[list[str]]:
+def cells(jobs: Sequence[Job]) -> list[list[str]]:
+    """Return the headings, then one row of texts per job."""
     table = rows(jobs)
     return [list(table[0]), *([_cell(value) for value in row.values()] for row in table)]
 
