@@ -1,4 +1,9 @@
-"""Downloading or unpacking LOL, all or nothing, with every file checked against the published bytes."""
+"""Downloading or unpacking LOL, all or nothing, with every file checked against the published bytes.
+
+Not by pooch, which begins a broken download from the start (a server that breaks off after every third of the
+file never delivers it; here it does), bounds neither the bytes sent nor those unpacked, and knows a file by
+the hash of one archive, where here any copy serves whose members are LOL's.
+"""
 
 import errno
 import hashlib

@@ -1,6 +1,8 @@
 """Confidence intervals of mean scores, and paired comparisons of two methods on the same images.
 
-Images of one scene are not independent samples, so scenes are resampled instead of images. Imports no torch.
+Images of one scene are not independent samples, so scenes are resampled instead of images. SciPy's bootstrap
+does not know clusters: given sums and counts per scene as paired samples it finds the same bounds, but in 1.8
+times the time of the three lines here, and after half a second of import. Imports no torch.
 """
 
 from collections.abc import Hashable, Sequence

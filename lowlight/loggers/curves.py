@@ -12,7 +12,8 @@ from lowlight.files import read_table, write_table
 class CurveLogger(Logger):
     """Write the curves of a run to ``metrics.csv``, one row per epoch, counted from 1, after each epoch.
 
-    An existing file is continued, so a resumed run keeps the rows of earlier epochs.
+    An existing file is continued, so a resumed run keeps the rows of earlier epochs, where Lightning's
+    ``CSVLogger`` deletes it. The file is replaced whole, so a killed process leaves no half row.
 
     Args:
         folder: Folder of the file.

