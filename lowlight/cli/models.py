@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+from lowlight.cli._tables import print_table
+from lowlight.cli._verb import Verb
+
+app = Verb("models")
 
 
 @app.command()
@@ -21,17 +24,17 @@ def models(
     if as_json:
         print(json.dumps([asdict(model) for model in ready], indent=2))
         return
-    for model in ready:
-        size = f"{model.size / 1e6:.1f} MB" if model.size else "-"
-        print(f"{model.name:<16}{size:>7}  {model.licence:<14}  {model.about}")
+    rows = [
+        [model.name, f"{model.size / 1e6:.1f} MB" if model.size else "-", model.licence, model.about]
+        for model in ready
+    ]
+    print_table(["model", "size", "licence", "about"], rows, right=["size"])
     names = {model.name for model in ready}
     others = ", ".join(name for name in available() if name not in names)
     print(f"\nThe default is {DEFAULT}. To be trained first (lowlight train method=NAME): {others}")
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight models")
+main = app.main
 
 
 if __name__ == "__main__":
