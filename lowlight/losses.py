@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from lowlight.colour import luminance
+
 __all__ = [
     "AdversarialLoss",
     "Loss",
     "apply_loss",
     "charbonnier",
+    "chroma_loss",
     "exposure_matched",
     "hinge",
     "l1",
@@ -109,6 +112,21 @@ def total_variation(enhanced: Tensor, high: Tensor) -> Tensor:
     del high
     image = enhanced.float()
     return image.diff(dim=-2).abs().mean() + image.diff(dim=-1).abs().mean()
+
+
+def chroma_loss(enhanced: Tensor, high: Tensor, size: int = 8) -> Tensor:
+    """Return the mean absolute difference of the saturation in windows of ``size`` by ``size`` pixels.
+
+    Saturation is the distance of a pixel from the grey of its luma. An image that is paler than its reference
+    is thus penalised even where its hue cannot be told, for which absolute errors reward grey.
+    """
+    enhanced, high = (F.avg_pool2d(_saturation(image), size) for image in (enhanced, high))
+    return (enhanced - high).abs().mean()
+
+
+def _saturation(image: Tensor) -> Tensor:
+    image = image.float()
+    return (image - luminance(image)[:, None]).square().sum(1, keepdim=True).add(1e-6).sqrt()
 
 
 def weighted_sum(

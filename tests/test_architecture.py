@@ -16,6 +16,7 @@ ORDER = [
         "images",
         "decoding",
         "colour",
+        "exposure",
         "files",
         "memory",
         "precision",

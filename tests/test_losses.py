@@ -30,6 +30,21 @@ def test_l1_and_charbonnier_by_hand() -> None:
     assert losses.charbonnier(enhanced, high).item() == pytest.approx(expected)
 
 
+def test_the_chroma_loss_sees_paleness_and_no_grey() -> None:
+    high = torch.rand(2, 3, 16, 16)
+    grey = high.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    assert losses.chroma_loss(high, high) == 0
+    assert losses.chroma_loss(grey + 0.1, grey).item() == pytest.approx(0, abs=1e-6)
+    pale = [losses.chroma_loss(grey + share * (high - grey), high).item() for share in (0.9, 0.5, 0.1)]
+    assert 0 < pale[0] < pale[1] < pale[2]
+    reddish, bluish = (
+        torch.tensor([[0.7, 0.5, 0.5], [0.5, 0.5, 0.7]]).view(2, 1, 3, 1, 1).expand(-1, -1, -1, 8, 8)
+    )
+    assert losses.chroma_loss(bluish, reddish) < 0.5 * losses.chroma_loss(
+        reddish.mean(1, True).expand_as(reddish), reddish
+    )
+
+
 def test_total_variation_by_hand() -> None:
     image = torch.tensor([[0.0, 0.2], [0.6, 0.6]]).expand(1, 3, 2, 2)
     assert losses.total_variation(image, torch.zeros(1)).item() == pytest.approx(
@@ -144,7 +159,9 @@ def test_adversarial_losses_by_hand() -> None:
     assert losses.hinge(logits, real=True, generating=True).tolist() == [0, -2]
 
 
-@pytest.mark.parametrize("loss", [losses.l1, losses.charbonnier, losses.ssim_loss, losses.total_variation])
+@pytest.mark.parametrize(
+    "loss", [losses.l1, losses.charbonnier, losses.chroma_loss, losses.ssim_loss, losses.total_variation]
+)
 def test_losses_are_finite_scalars_with_gradients_even_for_equal_images(loss: losses.Loss) -> None:
     high = torch.rand(2, 3, 16, 16)
     enhanced = high.clone().requires_grad_()

@@ -10,12 +10,16 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from lowlight.exposure import adjust_exposure, stops_to_mean
 from lowlight.images import Batch, pad_to_stride
 from lowlight.losses import Loss, apply_loss, charbonnier, exposure_matched
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
 from lowlight.model import evaluating
 from lowlight.networks.coarse_to_fine import DARK, WAYS, CoarseToFine, turned
 from lowlight.networks.two_pass import Window
+
+_SHOWING = 256
+"""Least side of crops, in pixels, from which the exposure of the whole can be learnt."""
 
 
 @final
@@ -27,8 +31,9 @@ class TwoStages(Method):
     be memorised, so the exposure of the dark images is varied at random. The loss is Charbonnier, plus
     Charbonnier after matching the exposure, plus a small squared error of logarithms, which emphasises dark
     parts. Then the coarse stage is frozen, and the fine stage learns on crops, given the coarse stage's
-    result for the whole image scaled to the mean of the reference: it learns to restore, not to guess an
-    exposure that neither crop nor image shows.
+    result for the whole image with its exposure adjusted to the reference's: it learns to restore, not to
+    guess an exposure that neither crop nor image shows. References of other exposures, too, so that users may
+    choose one.
 
     Batches are flipped and turned at random, to cover upright photographs, and some dark images are
     brightened in parts, so that the network learns to leave bright parts beside dark ones as they are.
@@ -43,8 +48,10 @@ class TwoStages(Method):
             over the image, in [0, 1].
         exposure: Standard deviation of the logarithm of the random factor on the coarse stage's dark images;
             0 leaves them unchanged.
-        reference_exposure: Whether the coarse result is scaled to the mean of the reference for the fine
-            stage.
+        reference_exposure: Whether the coarse result is adjusted to the mean of the reference for the fine
+            stage; see :func:`lowlight.exposure.adjust_exposure`.
+        reference_stops: Standard deviation in stops of a random change of the references' exposure in the
+            fine stage; 0 leaves them unchanged.
         patch_size: Side of the fine stage's crops in pixels; smaller images are not cropped.
         patches: Crops per image of a batch.
         optimizer: Makes the optimizer of both stages from their parameters.
@@ -68,6 +75,7 @@ class TwoStages(Method):
         brighten: float = 0.2,
         exposure: float = 0.15,
         reference_exposure: bool = True,
+        reference_stops: float = 0.0,
         patch_size: int = 160,
         patches: int = 4,
         optimizer: MakeOptimizer = partial(torch.optim.AdamW, lr=1e-3),
@@ -92,6 +100,7 @@ class TwoStages(Method):
         self.brighten = brighten
         self.exposure = exposure
         self.reference_exposure = reference_exposure
+        self.reference_stops = reference_stops
         self.patch_size = patch_size
         self.patches = patches
         self.make_optimizer = optimizer
@@ -117,10 +126,10 @@ class TwoStages(Method):
                 f"mean little: its patience must outlast method.coarse_epochs={self.coarse_epochs}"
             )
         patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
-        if patch is not None:
+        if patch is not None and patch < _SHOWING:
             yield (
                 f"crops of {patch} pixels do not show the exposure of the whole, which "
-                f"method={config.method.name} learns: set data.patch_size=null"
+                f"method={config.method.name} learns: set data.patch_size=null, or {_SHOWING} or more"
             )
         if epochs is not None and 0 <= epochs <= self.coarse_epochs:
             yield (
@@ -165,12 +174,16 @@ class TwoStages(Method):
     def _restore(self, batch: Batch) -> Tensor:
         """Return the fine stage's loss on crops, at the same places in all images of the batch."""
         batch = self._brightened(batch)
+        if self.reference_stops:
+            stops = self.reference_stops * torch.randn(len(batch["high"]), 1, 1, 1, device=self.device)
+            batch = _like(batch, batch["low"], adjust_exposure(batch["high"], stops))
         low, high = (pad_to_stride(image, self.stride) for image in (batch["low"], batch["high"]))
         with evaluating(self.net.coarse):
             scene = self.net.scene(low)
         if self.reference_exposure:
-            wanted, given = (image.mean(dim=(1, 2, 3), keepdim=True) for image in (high, scene.bright))
-            scene = scene._replace(bright=(scene.bright * (wanted / given)).clamp(max=1))
+            wanted = high.mean(dim=(1, 2, 3), keepdim=True)
+            bright = adjust_exposure(scene.bright, stops_to_mean(scene.bright, wanted))
+            scene = scene._replace(bright=bright)
         crops = []
         for _ in range(self.patches):
             rows, columns = (self._place(length) for length in low.shape[-2:])

@@ -75,6 +75,26 @@ def test_the_fine_stage_learns_under_the_references_exposure(
     assert (own - batch["high"].mean(dim=(1, 2, 3))).abs().max() > 0.05
 
 
+def test_the_fine_stage_learns_references_of_other_exposures(monkeypatch: pytest.MonkeyPatch) -> None:
+    method, batch = two_stages(0, reference_stops=1.0, brighten=0), a_batch()
+    seen: list[tuple[Tensor, Tensor]] = []
+    refine = method.net.refine
+
+    def noting(features: Tensor, coarse: Tensor) -> Tensor:
+        seen.append((features, coarse))
+        return refine(features, coarse)
+
+    targets: list[Tensor] = []
+    monkeypatch.setattr(method.net, "refine", noting)
+    method.loss_function = lambda enhanced, high: targets.append(high) or (enhanced - high).abs().mean()
+    for _ in range(8):
+        method.training_step(batch, 0)
+    means = torch.stack([high.mean() for high in targets])
+    assert means.std() > 0.03
+    coarse = torch.stack([coarse.mean() for _, coarse in seen])
+    torch.testing.assert_close(coarse, means, atol=0.06, rtol=0)  # crops of images whose means are equal
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_share_of_the_dark_images_is_brightened_in_parts(share: float) -> None:
     method = two_stages(1, brighten=share)
