@@ -125,7 +125,7 @@ def _commands(name: str, method: Method, config: DictConfig) -> Iterator[str]:
         crops = "" if patch == config.data.patch_size else f" data.patch_size={patch}"
         yield f"lowlight train method={name} data=lol data.root=/data/LOL{crops} trainer=gpu"
     for preset in presets:
-        root = "" if preset.startswith("study/") else " data.root=/data/LOL"
+        root = _ROOTS[preset.partition("/")[0]]
         yield f"lowlight train experiment={preset}{root}"
 
 
@@ -187,6 +187,15 @@ def _milliseconds(run: Path, manifest: Mapping[str, Any]) -> str:
             if (row["model"], row["parameters"], row["engine"]) == wanted
         ]
     return f"{float(times[0]):.1f}" if times and times[0] else ""
+
+
+_ROOTS = {
+    "study": "",
+    "lol_cpu": " data.root=/data/LOL",
+    "mixed": " data.sets.lol.root=LOL \\\n"
+    "    data.sets.exposures.root=exposures data.sets.bright.root=photographs",
+}
+"""Overrides that presets of each folder need."""
 
 
 def data() -> str:

@@ -13,6 +13,13 @@ from tests.cli.commands import lowlight
 from tests.conftest import photograph
 
 EXPERIMENTS = available("experiment")
+ROOTS = {
+    "mixed": [f"data.sets.{name}.root={name}" for name in ("lol", "exposures", "bright")],
+    "study": [],
+    "synthetic": [],
+}
+"""Overrides that say where data is, other than ``data.root=LOL``, by data set or folder of presets."""
+
 GROUPS = [
     f"{group}={name}" for group in ("data", "trainer", "callbacks", "logger") for name in available(group)
 ]
@@ -31,7 +38,7 @@ def test_what_configs_share_is_no_choice() -> None:
     assert "_base" not in available("data")
 
 
-@pytest.mark.parametrize("name", available("data"))
+@pytest.mark.parametrize("name", [name for name in available("data") if name != "mixed"])
 def test_every_data_set_is_prepared_as_the_data_module_does_by_default(name: str) -> None:
     config = load_config([f"data={name}"]).data
     shared = {
@@ -58,15 +65,15 @@ def test_a_new_layout_is_one_file_of_a_few_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_and_resolves(experiment: str) -> None:
-    config = load_config([f"experiment={experiment}", *(["data.root=LOL"] if "lol" in experiment else [])])
+    roots = ROOTS.get(experiment.partition("/")[0], ["data.root=LOL"])
+    config = load_config([f"experiment={experiment}", *roots])
     assert OmegaConf.to_container(config, resolve=True, throw_on_missing=True)["method"]["name"] in experiment
 
 
 @pytest.mark.parametrize("choice", GROUPS)
 def test_every_other_yaml_composes_and_resolves(choice: str) -> None:
-    config = load_config(
-        [choice, *(["data.root=LOL"] if choice.startswith("data=") and choice != "data=synthetic" else [])]
-    )
+    group, _, name = choice.partition("=")
+    config = load_config([choice, *(ROOTS.get(name, ["data.root=LOL"]) if group == "data" else [])])
     OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
 
 

@@ -5,6 +5,7 @@ from lowlight.data.dataset import EpochSampler, PairDataset
 from lowlight.data.exposures import ExposureFolders
 from lowlight.data.layouts import PairedFolder
 from lowlight.data.listed import ListedPairs
+from lowlight.data.low_light import LowLightPhotographs
 from lowlight.data.module import PairDataModule
 from lowlight.data.pairs import FilePair, PairItem, PairSet
 from lowlight.data.scenes import hold_out, scene_groups, thumbnail
@@ -18,6 +19,7 @@ __all__ = [
     "ExposureFolders",
     "FilePair",
     "ListedPairs",
+    "LowLightPhotographs",
     "PairDataModule",
     "PairDataset",
     "PairItem",

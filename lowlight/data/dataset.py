@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, default_collate
 from torch.utils.data.distributed import DistributedSampler
 
 from lowlight.data.cache import ArrayCache
-from lowlight.data.pairs import PairItem, check_sizes
+from lowlight.data.pairs import PairItem, check_sizes, set_of
 from lowlight.data.scenes import thumbnail
 from lowlight.images import Batch, Pair, from_uint8
 
@@ -71,6 +71,8 @@ class PairDataset(Dataset[Pair]):
             pixels = crop(pixels, self.patch_size, generator)
         if self.augment and generator is not None:
             pixels = turn(pixels, generator)
+        if generator is not None:
+            pixels = self.items[index].sample(pixels, generator)
         low, high = from_uint8(pixels)
         return {"low": low, "high": high, "name": self.items[index].name}
 
@@ -163,31 +165,66 @@ class EpochSampler(DistributedSampler[Key]):
     """A shuffled order of keys (seed, pass, index), on which alone a sample depends.
 
     Every pass over the pairs has an order of its own; an epoch is the next ``samples`` keys, by default one
-    pass, shared among the ranks of ``torch.distributed``. As it is a ``DistributedSampler``, Lightning sets
-    its epoch and does not replace it under DDP, even with ``use_distributed_sampler``.
+    pass, shared among the ranks of ``torch.distributed``. With weights, each set of pairs has its own passes,
+    and the sets take turns so that their shares hold in any stretch of samples. As it is a
+    ``DistributedSampler``, Lightning sets its epoch and does not replace it under DDP, even with
+    ``use_distributed_sampler``.
 
     Args:
         dataset: The pairs.
         seed: Seed of the orders.
         samples: Samples per epoch, all ranks together.
+        weights: Weight of each set in the samples, by its name; by default all pairs are one set.
     """
 
-    def __init__(self, dataset: PairDataset, seed: int, samples: int | None = None) -> None:
+    def __init__(
+        self,
+        dataset: PairDataset,
+        seed: int,
+        samples: int | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
         active = dist.is_available() and dist.is_initialized()
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if active else (1, 0)
         epoch = range(samples or len(dataset))  # divided among the ranks
         super().__init__(cast("Dataset[Any]", epoch), num_replicas=ranks, rank=rank, shuffle=False, seed=seed)
-        self.pairs = len(dataset)
+        self.sets = [list(range(len(dataset)))]
+        self.weights = [1.0]
+        if weights:
+            names = [set_of(item.name) for item in dataset.items]
+            self.sets = [[index for index, other in enumerate(names) if other == name] for name in weights]
+            self.weights = list(weights.values())
 
     def __iter__(self) -> Iterator[Key]:
         length = len(cast("range", self.dataset))
-        orders: dict[int, list[int]] = {}
-        for place in cast("Iterator[int]", super().__iter__()):
-            number, index = divmod(self.epoch * length + place, self.pairs)
-            if number not in orders:
+        places = np.array(list(cast("Iterator[int]", super().__iter__())), int) + self.epoch * length
+        sets, turns = take_turns(self.weights, (self.epoch + 1) * length + 1)
+        orders: dict[tuple[int, int], list[int]] = {}
+        for chosen, taken in zip(sets[places].tolist(), turns[places].tolist(), strict=True):
+            pairs = self.sets[chosen]
+            number, index = divmod(taken, len(pairs))
+            if (chosen, number) not in orders:
                 generator = torch.Generator().manual_seed(self.seed + number)
-                orders[number] = torch.randperm(self.pairs, generator=generator).tolist()
-            yield self.seed, number, orders[number][index]
+                orders[chosen, number] = torch.randperm(len(pairs), generator=generator).tolist()
+            yield self.seed, number, pairs[orders[chosen, number][index]]
+
+
+def take_turns(weights: Sequence[float], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide a sequence among sets by their weights, evenly in any stretch of it.
+
+    Returns:
+        The set of each of ``count`` places, and how many earlier places are of that set.
+
+    Reference:
+        The places are mapped to [0, 1) by multiples of the golden ratio, whose discrepancy is low.
+    """
+    ends = np.cumsum(weights) / np.sum(weights)
+    places = (np.arange(count) * ((5**0.5 - 1) / 2)) % 1
+    sets = np.searchsorted(ends[:-1], places, side="right")
+    turns = np.zeros(count, np.int64)
+    for number in range(len(weights)):
+        turns[sets == number] = np.arange(np.count_nonzero(sets == number))
+    return sets, turns
 
 
 def collate(pairs: Sequence[Pair]) -> Batch:

@@ -15,7 +15,7 @@ from lowlight.data.cache import ArrayCache, default_cache_dir
 from lowlight.data.dataset import EpochSampler, PairDataset, check_alike, collate
 from lowlight.data.layouts import PairedFolder
 from lowlight.data.mixup import mix
-from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, refuse
+from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, read_weights, refuse, set_of
 from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.scenes import hold_out, scene_groups
 from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
@@ -41,7 +41,8 @@ class PairDataModule(pl.LightningDataModule):
         batch_size: Training samples per batch and device. The last batch of an epoch is dropped if it is not
             full, unless it is the only one.
         epoch_size: Training samples per epoch, all devices together, so that an epoch takes the same time for
-            any number of pairs; ``None`` is every pair once.
+            any number of pairs; ``None`` is as many as there are pairs.
+        weights: Weight of each set in the training samples, by its name; ``None`` gives every pair the same.
         patch_size: Side of training crops in pixels; ``None`` trains on whole images.
         resize: Side in pixels of the squares to which training images are resized before any crop; ``None``
             keeps their size.
@@ -72,6 +73,7 @@ class PairDataModule(pl.LightningDataModule):
         split: Protocol = "standard",
         batch_size: int = 16,
         epoch_size: int | None = None,
+        weights: Mapping[str, float] | None = None,
         patch_size: int | None = 128,
         resize: int | None = None,
         progressive: Sequence[Mapping[str, Any]] | None = None,
@@ -96,6 +98,7 @@ class PairDataModule(pl.LightningDataModule):
         if epoch_size is not None and epoch_size < 1:
             raise ValueError(f"data.epoch_size={epoch_size} must be at least 1 sample, or null")
         self.epoch_size = epoch_size
+        self.weights = read_weights(weights, self.sets)
         self.batch_size = batch_size
         self.patch_size = patch_size
         self.resize = resize
@@ -142,7 +145,7 @@ class PairDataModule(pl.LightningDataModule):
         if not own and self.val_fraction > 0:
             by_scene = self.split != "by_file"
             chosen = set(
-                hold_out(groups, self.val_fraction, self.seed)
+                self._hold_out(groups, items)
                 if by_scene
                 else hold_out_files(len(items), self.val_fraction, self.seed)
             )
@@ -161,6 +164,17 @@ class PairDataModule(pl.LightningDataModule):
                 # Sizes that differ would otherwise fail only after the earlier stages.
                 check_alike({item.name: train.size(index) for index, item in enumerate(items)})
         self.datasets |= {"train": train, "val": val}
+
+    def _hold_out(self, groups: Sequence[Sequence[int]], items: Sequence[PairItem]) -> list[int]:
+        """Choose whole scenes for validation, the same share of each set; a scene is in its first pair's.
+
+        A set of a single scene, beside others, is left whole.
+        """
+        by_set: dict[str, list[Sequence[int]]] = {}
+        for group in groups:
+            by_set.setdefault(set_of(items[group[0]].name), []).append(group)
+        divided = [one for one in by_set.values() if len(one) > 1 or len(by_set) == 1]
+        return [index for one in divided for index in hold_out(one, self.val_fraction, self.seed)]
 
     def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:
         """Count test images whose scenes occur in training or validation pairs.
@@ -243,7 +257,7 @@ class PairDataModule(pl.LightningDataModule):
         if stage := stage_of(self.stages, epoch):
             dataset.patch_size, batch_size = stage.patch_size, stage.batch_size
             dataset.resize = stage.resize or dataset.resize
-        sampler = EpochSampler(dataset, self.seed, self.epoch_size)
+        sampler = EpochSampler(dataset, self.seed, self.epoch_size, self.weights)
         sampler.set_epoch(epoch)  # Lightning does so too late for the loader processes of a resumed run
         return DataLoader(
             dataset,
@@ -297,7 +311,7 @@ class PairDataModule(pl.LightningDataModule):
         images = {split: len(dataset) for split, dataset in self.datasets.items()}
         sets: dict[str, dict[str, Any]] = {name: {"source": str(pairs)} for name, pairs in self.sets.items()}
         for split, dataset in self.datasets.items():
-            for name, count in Counter(item.name.split("/")[0] for item in dataset.items).items():
+            for name, count in Counter(set_of(item.name) for item in dataset.items).items():
                 sets[name][split] = count
         return {
             "split": self.split,
@@ -307,6 +321,7 @@ class PairDataModule(pl.LightningDataModule):
             **({"leak": self._leak} if self._leak else {}),
             "batch_size": self.batch_size,
             "epoch_size": self.epoch_size,
+            **({"weights": self.weights} if self.weights else {}),
             "patch_size": self.patch_size,
             "resize": self.resize,
             "progressive": [asdict(stage) for stage in self.stages],

@@ -39,6 +39,17 @@ class PairItem(Protocol):
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Decode dark image and reference, each 8-bit, shape (H, W, 3); ``ValueError`` names a bad file."""
 
+    def sample(self, pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
+        """Return a training sample of a crop of shape (2, H, W, 3), which may be drawn anew."""
+
+
+class Fixed:
+    """A pair whose training samples are its own pixels."""
+
+    def sample(self, pixels: NDArray[np.uint8], _: np.random.Generator) -> NDArray[np.uint8]:
+        """Return the pixels as they are."""
+        return pixels
+
 
 class PairSet(Protocol):
     """A set of pairs, divided into splits."""
@@ -72,7 +83,7 @@ def check_sizes(name: str, low: tuple[int, int], high: tuple[int, int]) -> None:
 
 
 @dataclass(frozen=True)
-class FilePair:
+class FilePair(Fixed):
     """A pair of image files."""
 
     name: str
@@ -171,3 +182,30 @@ def name_sets(
     if slashed := [name for name in named if "/" in name]:
         raise ValueError(f"a set cannot be called {slashed[0]!r}: its images are called <set>/<stem>")
     return named
+
+
+def set_of(name: str) -> str:
+    """Return the set of a pair called ``<set>/<stem>``."""
+    return name.partition("/")[0]
+
+
+def read_weights(weights: Mapping[str, float] | None, sets: Iterable[str]) -> dict[str, float] | None:
+    """Return the weights of sets, in the sets' order; None if there are none.
+
+    Raises:
+        ValueError: If a set has none, one has a weight that is not positive, or there is no such set.
+    """
+    if not weights:
+        return None
+    names = list(sets)
+    if set(names) != set(weights):
+        given = ", ".join(weights)
+        raise ValueError(
+            f"data.weights names {given}, but the sets are {', '.join(names)}: give each a weight"
+        )
+    for name, weight in weights.items():
+        if not weight > 0:
+            raise ValueError(
+                f"data.weights.{name}={weight} must be positive; ~data.sets.{name} leaves a set out"
+            )
+    return {name: float(weights[name]) for name in names}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lowlight.colour import linear_to_srgb, srgb_to_linear
-from lowlight.data.pairs import PairItem, Split, file_state, list_images, refuse, stem_of
+from lowlight.data.pairs import Fixed, PairItem, Split, file_state, list_images, refuse, stem_of
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
 
@@ -103,7 +103,7 @@ def darken(
 
 
 @dataclass(frozen=True)
-class DarkenedView:
+class DarkenedView(Fixed):
     """A pair made from a crop of a bright photograph; all randomness follows from its fields.
 
     ``box`` is the crop, (left, top, right, bottom) in pixels, ``size`` the width and height to which it is
@@ -136,6 +136,35 @@ class DarkenedView:
         generator = np.random.default_rng(self.noise_seed)
         noise = {"full_well": self.full_well, "read_noise": self.read_noise}
         return darken(high, self.exposure, **noise, generator=generator), high
+
+
+def photographs_of(root: Path, split: Split, test_fraction: float) -> dict[Path, str]:
+    """Return the photographs of a split of a folder, with their stems; chosen by a hash of these.
+
+    Raises:
+        ValueError: If the folder is missing, has fewer than two photographs or two of one stem, or if a
+            photograph cannot be read.
+    """
+    if not root.is_dir():
+        raise ValueError(f"{root}: no such folder; data.root must hold bright photographs")
+    photos: dict[str, Path] = {}
+    problems = []
+    for path in list_images(root):
+        try:
+            read_size(path)
+        except ValueError as error:
+            problems.append(str(error))
+        if (stem := stem_of(path)) in photos:
+            problems.append(f"{path.name} has the stem of {photos[stem].name}")
+        photos.setdefault(stem, path)
+    if problems:
+        refuse(root, problems, "Replace, rename or remove these files.")
+    if len(photos) < 2:
+        raise ValueError(f"{root}: {len(photos)} photographs; two or more are needed to split them")
+    shuffled = sorted(photos, key=lambda stem: hashlib.sha256(stem.encode()).digest())
+    tests = min(max(round(test_fraction * len(photos)), 1), len(photos) - 1)
+    chosen = {"train": shuffled[tests:], "val": [], "test": shuffled[:tests]}[split]
+    return {photos[stem]: stem for stem in sorted(chosen)}
 
 
 class DarkenedPhotographs:
@@ -212,26 +241,7 @@ class DarkenedPhotographs:
         if self.root is None:
             folder = Path(str(files("skimage") / "data"))
             return {folder / file: scene for file, scene in EMBEDDED[split].items()}
-        if not self.root.is_dir():
-            raise ValueError(f"{self.root}: no such folder; data.root must hold bright photographs")
-        photos: dict[str, Path] = {}
-        problems = []
-        for path in list_images(self.root):
-            try:
-                read_size(path)
-            except ValueError as error:
-                problems.append(str(error))
-            if (stem := stem_of(path)) in photos:
-                problems.append(f"{path.name} has the stem of {photos[stem].name}")
-            photos.setdefault(stem, path)
-        if problems:
-            refuse(self.root, problems, "Replace, rename or remove these files.")
-        if len(photos) < 2:
-            raise ValueError(f"{self.root}: {len(photos)} photographs; two or more are needed to split them")
-        shuffled = sorted(photos, key=lambda stem: hashlib.sha256(stem.encode()).digest())
-        tests = min(max(round(self.test_fraction * len(photos)), 1), len(photos) - 1)
-        chosen = {"train": shuffled[tests:], "val": [], "test": shuffled[:tests]}[split]
-        return {photos[stem]: stem for stem in sorted(chosen)}
+        return photographs_of(self.root, split, self.test_fraction)
 
     def _views(self, photo: Path, scene: str, name: str, views: int) -> list[PairItem]:
         width, height = read_size(photo)

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
 
 from lowlight.data import PairDataModule
+from lowlight.data.pairs import set_of
 from lowlight.evaluation.statistics import bootstrap_interval
 from lowlight.files import write_table
 from lowlight.methods import Method
@@ -38,21 +39,28 @@ def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder:
     scenes = data.test_scenes()
     rows = [{"name": name, "scene": scenes[name], **values} for name, values in table.items()]
     rank_zero_only(write_table)(folder / "per_image.csv", rows)
-    labels = [scenes[name] for name in table]
     described = data.describe()
     size = described["eval_size"]
+    intervals = {"": _intervals(table, scenes)}
+    if len({set_of(name) for name in table}) > 1:
+        for one in data.sets:
+            own = {name: row for name, row in table.items() if set_of(name) == one}
+            intervals |= {f"{one}/": _intervals(own, scenes)} if own else {}
     return {
         **means,
         "split": "test",
         "protocol": described["split"],
         "images": len(table),
-        "scenes": len(set(labels)),
+        "scenes": len({scenes[name] for name in table}),
         "size": f"{size}x{size}" if size else "native",
         "rounding": "8-bit",
-        "intervals": {
-            key: list(bootstrap_interval([row[key] for row in table.values()], labels))
-            for key in next(iter(table.values()))
-        },
+        "intervals": {one + key: ends for one, own in intervals.items() for key, ends in own.items()},
         "intervals_are": "95 % bootstrap over scenes of the mean over images",
         "definitions": DEFINITIONS,
     }
+
+
+def _intervals(table: Table, scenes: Mapping[str, str]) -> dict[str, list[float]]:
+    """Return the bootstrap interval over scenes of each score's mean over images."""
+    labels, keys = [scenes[name] for name in table], next(iter(table.values()))
+    return {key: list(bootstrap_interval([row[key] for row in table.values()], labels)) for key in keys}

@@ -18,8 +18,9 @@ _NAME_BYTES = 256
 class ImageScores(Metric):
     """Per-image scores, keyed by image name.
 
-    ``compute`` averages over images; ``per_image`` returns the table itself. An image that occurs twice
-    counts once, so that the padding of a distributed sampler changes nothing.
+    ``compute`` averages over images, and where they are of several sets, called ``<set>/<stem>``, also over
+    each set's, as ``<set>/<key>``; ``per_image`` returns the table itself. An image that occurs twice counts
+    once, so that the padding of a distributed sampler changes nothing.
 
     Args:
         measures: Functions by key; a function that returns a mapping fills the keys ``key/part``.
@@ -75,8 +76,13 @@ class ImageScores(Metric):
     def compute(self) -> dict[str, Tensor]:
         """Return the mean over the images of all processes, by prefixed key."""
         table = self._table()
-        means = torch.tensor(list(table.values()), dtype=torch.float64).mean(0)
-        return {self.prefix + key: mean.float() for key, mean in zip(self.keys, means, strict=True)}
+        names = [name.rpartition("/")[0] for name in table]
+        values = torch.tensor(list(table.values()), dtype=torch.float64)
+        means = dict(zip(self.keys, values.mean(0), strict=True))
+        for one in sorted(set(names)) if len(set(names)) > 1 else []:
+            own = values[[name == one for name in names]].mean(0)
+            means |= {f"{one}/{key}": mean for key, mean in zip(self.keys, own, strict=True)}
+        return {self.prefix + key: mean.float() for key, mean in means.items()}
 
     def per_image(self) -> dict[str, dict[str, float]]:
         """Return the values per image, sorted by name; the keys have no prefix."""

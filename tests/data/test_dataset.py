@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,26 @@ def test_epochs_of_a_size_go_through_the_pairs_pass_after_pass(items: list[FileP
     for number in range(3):
         whole.set_epoch(number)
         assert keys[number * count : (number + 1) * count] == list(whole)
+
+
+def test_sets_take_turns_by_their_weights_each_in_its_own_passes(items: list[FilePair]) -> None:
+    pairs = [replace(item, name=f"{name}/{number}") for name in "ab" for number, item in enumerate(items * 2)]
+    sampler = EpochSampler(PairDataset(pairs[: len(items) * 3]), seed=7, samples=30, weights={"a": 1, "b": 2})
+    keys = []
+    for epoch in range(8):
+        sampler.set_epoch(epoch)
+        keys += list(sampler)
+    assert len(set(keys)) == len(keys) == 240
+    is_b = np.array([index >= 2 * len(items) for _, _, index in keys])
+    assert is_b.sum() == pytest.approx(160, abs=2)
+    for start in range(0, 240, 12):  # in any stretch
+        assert is_b[start : start + 12].sum() == pytest.approx(8, abs=1.5)
+    for own in (is_b, ~is_b):
+        taken = [index for (_, _, index), ours in zip(keys, own, strict=True) if ours]
+        count = len(set(taken))
+        assert all(len(set(taken[one : one + count])) == count for one in range(0, len(taken) - count, count))
+    sampler.set_epoch(3)
+    assert list(sampler) == keys[90:120]
 
 
 def test_ranks_share_an_epoch(items: list[FilePair], monkeypatch: pytest.MonkeyPatch) -> None:
