@@ -45,13 +45,17 @@ def suffix_of(content: bytes) -> str | None:
     return next(found, None)
 
 
+class UnknownFormatError(ValueError):
+    """A file's content has none of :data:`FORMATS`."""
+
+
 def open_picture(file: BinaryIO) -> ImageFile.ImageFile:
     """Open an image by its content, without decoding its pixels and without a limit on their number.
 
     A file with several JPEG pictures (MPO) is opened as its first one.
 
     Raises:
-        Exception: Whatever the reader raises; ``ValueError`` if the content has none of :data:`FORMATS`.
+        Exception: Whatever the reader raises; :class:`UnknownFormatError` if no reader knows the content.
     """
     if not {*FORMATS} - {"HEIF"} <= Image.OPEN.keys():
         Image.init()
@@ -70,7 +74,7 @@ def open_picture(file: BinaryIO) -> ImageFile.ImageFile:
             problem = error
     if problem is None and not has_heif and head[4:8] == b"ftyp" and head[8:10] in (b"he", b"mi"):
         raise ValueError("HEIC needs: pip install 'lowlight[photo]'")
-    raise problem or ValueError("not an image, or of an unknown format")
+    raise problem or UnknownFormatError("not an image, or of an unknown format")
 
 
 def _register_heif() -> bool:

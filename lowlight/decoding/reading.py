@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from lowlight.decoding import heif, png, pnm, raw, tiff
 from lowlight.decoding.colour_coding import Coding, from_codes, from_png, to_srgb
-from lowlight.decoding.formats import RAW_SUFFIXES, open_picture, silence
+from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, open_picture, silence
 from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, from_pillow
 from lowlight.decoding.tags import ORIENTATION, Exif, kept, read_exif, resolution
 
@@ -35,7 +35,7 @@ Info = Mapping[Any, Any]
 """What Pillow tells of a file beside its pixels."""
 
 
-class _TooLargeError(Exception):
+class TooLargeError(ValueError):
     """An image has more pixels than the limit."""
 
 
@@ -49,7 +49,8 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "see --ma
 
     Raises:
         ValueError: If the file is missing, empty, truncated, too large, not an image, or if its values do not
-            define which is white; the message names it.
+            define which is white; the message names it. :class:`TooLargeError` and
+            :class:`lowlight.decoding.formats.UnknownFormatError` are such errors.
     """
     with _naming(path, max_pixels, remedy), silence(), path.open("rb") as file:
         tags, is_raw = _begin(path, file)
@@ -84,6 +85,20 @@ def read_size(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "scale it 
         return (size[1], size[0]) if 5 <= orientation <= 8 else size
 
 
+def read_format(path: Path) -> str:
+    """Return a file's format by its content: Pillow's name, ``RAW`` for a raw photograph.
+
+    Raises:
+        ValueError: If its beginning shows that the file cannot be read; the message names it.
+    """
+    with _naming(path, MAX_PIXELS, ""), silence(), path.open("rb") as file:
+        tags, is_raw = _begin(path, file)
+        if is_raw or tags is not None:
+            return "RAW" if is_raw else "TIFF"
+        with open_picture(file) as image:
+            return str(image.format)
+
+
 @contextmanager
 def _naming(path: Path, max_pixels: int, remedy: str) -> Iterator[None]:
     """Turn whatever a reader raises into one ``ValueError`` that names the file.
@@ -98,8 +113,10 @@ def _naming(path: Path, max_pixels: int, remedy: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
-    except _TooLargeError:
-        raise ValueError(f"{path}: more than {max_pixels / 1e6:g} megapixels; {remedy}") from None
+    except TooLargeError:
+        raise TooLargeError(f"{path}: more than {max_pixels / 1e6:g} megapixels; {remedy}") from None
+    except UnknownFormatError as error:
+        raise UnknownFormatError(f"{path}: {error}") from None
     except MemoryError:
         raise ValueError(f"{path}: larger than the memory that is left") from None
     except Exception as error:
@@ -133,7 +150,7 @@ def _begin(path: Path, file: BinaryIO) -> tuple[Exif | None, bool]:
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     if size[0] * size[1] > max_pixels:
-        raise _TooLargeError
+        raise TooLargeError
 
 
 def _read_tiff(path: Path, file: BinaryIO, tags: Exif, max_pixels: int) -> Photo:

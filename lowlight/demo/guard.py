@@ -1,6 +1,8 @@
-"""Requests that the web page's server refuses: those of other sites, and bodies that are too large."""
+"""Requests that the servers refuse: those of other sites, too many at once, and bodies that are too large."""
 
+import asyncio
 import ipaddress
+import json
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
@@ -17,6 +19,12 @@ ENVELOPE = 2**16
 """Bytes of an upload's body beyond its file."""
 UPLOADS_AT_ONCE = 64
 """Greatest number of uploads received at a time."""
+LINGERING = 5
+"""Seconds for which the rest of a body that is too large is read, and thrown away, before the answer."""
+STALLED = 60
+"""Seconds without a byte after which a client counts as gone."""
+RETRY_AFTER = 10
+"""Seconds after which a client that found all places taken should try again."""
 _CLOSE = (b"connection", b"close")
 _PORTS = {"http": 80, "https": 443}
 
@@ -25,8 +33,11 @@ class Guard:
     """ASGI middleware that refuses requests.
 
     The ``Host`` of a request must name this server, because a site may point its own name at a visitor's
-    machine (DNS rebinding), and its ``Origin``, if given, must be the page itself. Bodies are counted as they
-    arrive, whatever length they declare.
+    machine (DNS rebinding), and its ``Origin``, if given, must be the server itself. Bodies are counted as
+    they arrive, whatever length they declare.
+
+    An answer waits for the end of the request's body, since a client may send it whole before it reads. Of
+    a body beyond the limit, as much again is waited for.
 
     Args:
         app: Application behind it.
@@ -34,6 +45,12 @@ class Guard:
         allowed: Further names of the server, such as a proxy's.
         max_upload: Largest upload in bytes.
         uploaded: Called after each upload.
+        path: End of the path that uploads are posted to.
+        at_once: Greatest number of uploads at a time, from the first byte to the end of the answer.
+        as_json: Whether refusals are JSON objects with the key ``detail``, not plain text.
+
+    Attributes:
+        uploads: Number of uploads now.
     """
 
     def __init__(
@@ -42,7 +59,11 @@ class Guard:
         host: str,
         allowed: Sequence[str],
         max_upload: int,
-        uploaded: Callable[[], Awaitable[None]],
+        uploaded: Callable[[], Awaitable[None]] | None = None,
+        *,
+        path: str = "/upload",
+        at_once: int = UPLOADS_AT_ONCE,
+        as_json: bool = False,
     ) -> None:
         self.app = app
         self.allowed = {name.lower() for name in allowed}
@@ -52,6 +73,9 @@ class Guard:
             self.names |= {socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
         self.max_upload = max_upload
         self.uploaded = uploaded
+        self.path = path
+        self.at_once = at_once
+        self.as_json = as_json
         self.uploads = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -60,60 +84,89 @@ class Guard:
             return await self.app(scope, receive, send)
         headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
         if not self._is_ours(headers):
-            return await _refuse(scope, send, 403, "This page answers only requests to its own address.")
+            return await self._refuse(
+                scope, send, 403, "Only requests to the server's own address are answered."
+            )
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        is_upload = scope["method"] == "POST" and scope["path"].rstrip("/").endswith("/upload")
+        is_upload = scope["method"] == "POST" and scope["path"].rstrip("/").endswith(self.path)
         limit = self.max_upload + ENVELOPE if is_upload else MAX_BODY
+        too_large = 413, f"More than {(self.max_upload if is_upload else MAX_BODY) / 2**20:.3g} MB in one request."
         if any(name == b"content-length" and int(value) > limit for name, value in headers):
-            return await _refuse(scope, send, 413, f"More than {limit / 2**20:.3g} MB at once.")
+            if not any(name == b"expect" for name, _ in headers):  # such a client waits with its body
+                await _discard(receive, 2 * limit)
+            return await self._refuse(scope, send, *too_large)
         if not is_upload:
-            return await self._limited(scope, receive, send, limit)
-        if self.uploads >= UPLOADS_AT_ONCE:
-            return await _refuse(scope, send, 503, "Too many uploads at once; try again.")
+            return await self._limited(self.app, scope, receive, send, limit, too_large)
+        if self.uploads >= self.at_once:
+            return await self._limited(self._busy, scope, receive, send, limit, too_large)
         self.uploads += 1
         try:
-            await self._limited(scope, receive, send, limit)
+            await self._limited(self.app, scope, receive, send, limit, too_large)
         finally:
             self.uploads -= 1
-            await self.uploaded()
+            if self.uploaded:
+                await self.uploaded()
 
-    async def _limited(self, scope: Message, receive: Receive, send: Send, limit: int) -> None:
-        """Pass a request on; once its body exceeds the limit, the application sees a client that has left.
-
-        An answer before the end of the body closes the connection, as the server would read the rest.
-        """
+    async def _limited(
+        self, app: App, scope: Message, receive: Receive, send: Send, limit: int, too_large: tuple[int, str]
+    ) -> None:
+        """Pass a request on; once its body is refused, the application sees a client that has left."""
         size, is_answered = 0, False
+        refusal: tuple[int, str] | None = None
         names = {name.lower() for name, _ in scope["headers"]}
         is_read = not names & {b"content-length", b"transfer-encoding"}
 
         async def counted() -> Message:
-            nonlocal size, is_read
-            if size > limit:
+            nonlocal size, is_read, refusal
+            if refusal:
                 return {"type": "http.disconnect"}
-            message = await receive()
+            try:
+                async with asyncio.timeout(None if is_read else STALLED):
+                    message = await receive()
+            except TimeoutError:
+                refusal = 408, f"Nothing arrived for {STALLED} seconds."
+                return {"type": "http.disconnect"}
             size += len(message.get("body", b""))
             is_read = is_read or not message.get("more_body", False)
-            return message if size <= limit else {"type": "http.disconnect"}
+            if size > limit:
+                refusal = too_large
+            return {"type": "http.disconnect"} if refusal else message
 
         async def answer(message: Message) -> None:
             nonlocal is_answered
-            if message["type"] == "http.response.start" and not is_read:
-                message["headers"] = [*message.get("headers", []), _CLOSE]
-            if size <= limit or is_answered:
+            while message["type"] == "http.response.start" and not is_read and not refusal:
+                await counted()
+            if not refusal or is_answered:
                 is_answered = True
-                await send(message)
+                async with asyncio.timeout(STALLED):
+                    await send(message)
 
         try:
-            await self.app(scope, counted, answer)
+            await app(scope, counted, answer)
         except Exception:
-            if size <= limit:
+            if not refusal:
                 raise
-        if size > limit and not is_answered:
-            await _refuse(scope, send, 413, f"More than {limit / 2**20:.3g} MB at once.")
+        if refusal and not is_answered:
+            await _discard(receive, 0 if is_read else limit)
+            await self._refuse(scope, send, *refusal)
+
+    async def _busy(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        await self._refuse(scope, send, 503, "Too many uploads at once; try again.")
+
+    async def _refuse(self, scope: Message, send: Send, status: int, text: str) -> None:
+        """Answer with a refusal and close the connection, as the server would read the rest of the body."""
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        kind = b"application/json" if self.as_json else b"text/plain; charset=utf-8"
+        headers = [(b"content-type", kind), _CLOSE]
+        headers += [(b"retry-after", str(RETRY_AFTER).encode())] if status == 503 else []
+        body = json.dumps({"detail": text}) if self.as_json else f"{text}\n"
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body.encode()})
 
     def _is_ours(self, headers: Sequence[tuple[bytes, str]]) -> bool:
-        """Return whether a request names this server and comes from its page, or from no page."""
+        """Return whether a request names this server and comes from its own page, or from no page."""
         hosts = [value for name, value in headers if name == b"host"]
         host = _parsed(f"//{hosts[0]}") if len(hosts) == 1 else None
         if host is None or not self._names_us(host.hostname or ""):
@@ -148,9 +201,12 @@ def _parsed(address: str) -> SplitResult | None:
         return None
 
 
-async def _refuse(scope: Message, send: Send, status: int, text: str) -> None:
-    if scope["type"] == "websocket":
-        return await send({"type": "websocket.close", "code": 1008})
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), _CLOSE]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": f"{text}\n".encode()})
+async def _discard(receive: Receive, most: int) -> None:
+    """Read and throw away what a client still sends, up to ``most`` bytes."""
+    try:
+        async with asyncio.timeout(LINGERING):
+            while most > 0:
+                message = await receive()
+                most = most - len(message.get("body", b"")) if message.get("more_body") else 0
+    except TimeoutError:
+        pass

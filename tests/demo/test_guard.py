@@ -1,6 +1,7 @@
 """Requests of other sites and bodies beyond the limit are refused before the page sees them."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ class Server:
     def __init__(self, host: str = "127.0.0.1", allowed: Sequence[str] = ()) -> None:
         self.seen: list[int] = []
         self.sent: list[Message] = []
+        self.left: list[bytes | None] = []
         self.swept = 0
         self.guard = Guard(self.application, host, allowed, MAX_UPLOAD, self.sweep)
 
@@ -43,14 +45,19 @@ class Server:
         self,
         *headers: tuple[str, str],
         path: str = "/gradio_api/queue/join",
-        chunks: Sequence[bytes] = (b"",),
+        chunks: Sequence[bytes | None] = (b"",),
         kind: str = "http",
     ) -> int | str:
-        """Return the status of the answer, or the type of the first message to a websocket."""
-        left = [*chunks]
+        """Return the status of the answer, or the type of the first message to a websocket.
+
+        A chunk that is None never arrives.
+        """
+        left = self.left = [*chunks]
         self.sent = []
 
         async def receive() -> Message:
+            if left[0] is None:
+                await asyncio.sleep(9)
             return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
 
         async def send(message: Message) -> None:
@@ -134,15 +141,33 @@ def test_bodies_are_cut_at_the_limit(path: str, limit: int) -> None:
     assert server.seen == [limit]
 
 
-def test_an_answer_before_the_end_of_a_body_closes_the_connection() -> None:
+def test_an_answer_waits_for_the_end_of_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that sends the whole body before it reads still finds the answer."""
     server, chunked = Server(), ("transfer-encoding", "chunked")
-    assert server.ask(LOCAL, chunked, chunks=[b"bad", b"more"]) == 400
-    assert (b"connection", b"close") in server.sent[0]["headers"]
-    assert server.ask(LOCAL, chunked, chunks=[b"good", b"more"]) == 200
-    assert server.sent[0]["headers"] == []
+    assert server.ask(LOCAL, chunked, chunks=[b"bad", b"more", b"end"]) == 400
+    assert server.left == []
+    half = bytes(MAX_BODY // 2)
+    assert server.ask(LOCAL, chunked, chunks=[b"bad", half, half, half, b"end"]) == 413
+    assert server.left == []
+    assert server.ask(LOCAL, ("content-length", str(2 * MAX_BODY)), chunks=[half] * 4) == 413
+    assert server.left == []
+    waiting = [("content-length", str(2 * MAX_BODY)), ("expect", "100-continue")]
+    assert server.ask(LOCAL, *waiting, chunks=[half] * 4) == 413
+    assert len(server.left) == 4
 
 
-def test_uploads_are_swept_up_after_and_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_client_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "STALLED", 0.01)
+    monkeypatch.setattr(guard, "LINGERING", 0.01)
+    server = Server()
+    assert (
+        server.ask(LOCAL, ("content-length", "9"), path="/gradio_api/upload", chunks=[b"1234", None]) == 408
+    )
+    assert server.guard.uploads == 0
+    assert server.ask(LOCAL, ("content-length", str(2 * MAX_BODY)), chunks=[None, None]) == 413
+
+
+def test_uploads_are_swept_up_after_and_bounded_in_number() -> None:
     server = Server()
     server.ask(LOCAL)
     assert server.swept == 0
@@ -150,6 +175,18 @@ def test_uploads_are_swept_up_after_and_bounded_in_number(monkeypatch: pytest.Mo
     server.ask(LOCAL, path="/gradio_api/upload", chunks=[bytes(MAX_UPLOAD + ENVELOPE + 1)])
     assert server.swept == 2
     assert server.guard.uploads == 0
-    monkeypatch.setattr(guard, "UPLOADS_AT_ONCE", 0)
-    assert server.ask(LOCAL, path="/gradio_api/upload") == 503
+    server.guard.at_once = 0
+    assert (
+        server.ask(LOCAL, ("content-length", "8"), path="/gradio_api/upload", chunks=[b"more", b"data"])
+        == 503
+    )
+    assert server.left == []
+    assert (b"retry-after", b"10") in server.sent[0]["headers"]
     assert server.ask(LOCAL) == 200
+
+
+def test_refusals_can_be_json() -> None:
+    server = Server()
+    server.guard.as_json = True
+    assert server.ask(("host", "evil.example")) == 403
+    assert json.loads(server.sent[1]["body"])["detail"].startswith("Only requests to ")
