@@ -39,7 +39,7 @@ ORDER = [
     {"training", "inference"},
     {"sweeps", "benchmark"},
     {"report", "demo"},
-    {"sharing"},
+    {"serving", "sharing"},
     {"cli"},
 ]
 
@@ -192,6 +192,7 @@ def test_the_base_class_says_what_a_method_is(path: Path) -> None:
         "import lowlight.cli.export",
         "import lowlight.cli.demo",
         "import lowlight.cli.push",
+        "import lowlight.cli.serve",
         "import lowlight.cli.sweep",
     ],
 )

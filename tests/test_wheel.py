@@ -22,8 +22,8 @@ def test_the_wheel_carries_everything_a_run_needs(lol: Path, tmp_path: Path) -> 
     subprocess.run(build, check=True, cwd=tmp_path)
     (wheel,) = tmp_path.glob("lowlight-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("lowlight/conf/train.yaml", "lowlight/py.typed", "lowlight/demo/page.css"):
-        assert needed in names
+    for needed in ("conf/train.yaml", "py.typed", "demo/page.css", "serving/page.html"):
+        assert f"lowlight/{needed}" in names
     templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lowlight/report/templates").iterdir()}
     assert len(templates) == 4
     assert templates <= set(names)

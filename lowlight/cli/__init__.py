@@ -17,6 +17,7 @@ VERBS = {
     "enhance": "enhance dark photographs and videos",
     "models": "list the models that enhance without training",
     "demo": "serve a web page that enhances photographs",
+    "serve": "answer other programs: POST a picture, get it enhanced",
     "data": "audit a paired dataset, download LOL, write the no-learning control",
 }
 HYDRA_VERBS = ("train", "evaluate")

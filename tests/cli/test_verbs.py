@@ -95,6 +95,7 @@ def test_a_bug_and_debug_keep_the_traceback(error: Exception, debug: bool) -> No
         ["enhance", "a.png", "--out", "bright", "--max-memory", "much"],
         ["export", "nowhere", "--out", "a.onnx"],
         ["push", "nowhere", "us/model", "--dry-run"],
+        ["serve", "--max-upload", "much"],
         ["sweep", "nowhere"],
     ],
     ids=" ".join,

@@ -1,0 +1,102 @@
+"""``lowlight serve``: an HTTP server that enhances photographs for other programs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowlight.cli._errors import errors_in_one_line
+from lowlight.cli._options import Debug, Trust
+from lowlight.cli._sizes import read_size
+from lowlight.cli._threads import wait_passively
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def serve(
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder whose runs, checkpoints and exports are offered, besides the built-in methods.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Model that is used where a request names none, as below --runs.")
+    ] = "coarse_to_fine",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any.")] = 8000,
+    max_upload: Annotated[str, typer.Option(help="Largest file to accept.")] = "20MB",
+    max_pixels: Annotated[float, typer.Option(help="Largest image to accept, in pixels.")] = 25e6,
+    max_memory: Annotated[
+        str | None, typer.Option(help="Memory limit of the process, such as 1500MB; by default 2GB or more.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Further name under which the server is reached, such as a proxy's; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu; auto uses CUDA if it can.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32, bf16, fp16, int8; auto keeps within a level of 255 of fp32.")
+    ] = "auto",
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help="What computes the network: torch, openvino, onnx.", show_default="torch; openvino for int8"
+        ),
+    ] = None,
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Dark photographs, or folders of them, that int8 is calibrated on; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    trust: Trust = None,
+    debug: Debug = False,
+) -> None:
+    """Serve POST /enhance: a picture in, the enhanced picture out.
+
+    By default only this machine can reach it, by its address or as localhost. /docs describes the interface.
+    Ctrl-C ends it.
+    """
+    if runtime or precision == "int8":
+        wait_passively()
+
+    def announce(address: str, note: str | None) -> None:
+        if note:
+            print(note, file=sys.stderr)
+        print(f"Serving {model} on {address}, described at {address}/docs (Ctrl-C ends it)", flush=True)
+
+    from lowlight.inference.models import check_model
+    from lowlight.inference.settings import Settings
+    from lowlight.serving.server import listen, serve
+
+    with errors_in_one_line("serve", debug):
+        size = read_size(max_upload, "--max-upload", kilo=1024)  # as `lowlight demo` counts
+        memory = None if max_memory is None else read_size(max_memory, "--max-memory")
+        settings = Settings(max_pixels=int(max_pixels), max_memory=memory)
+        check_model(None, None, precision, runtime)
+        options = {
+            "device": device,
+            "precision": precision,
+            "runtime": runtime,
+            "calibrate": calibrate or (),
+            "trust": trust or (),
+        }
+        with listen(host, port) as listening:
+            serve(listening, host, runs, model, options, settings, size, allow_host or (), announce)
+
+
+def main() -> None:
+    """Run the command."""
+    app(prog_name="lowlight serve")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The HTTP server: photographs enhanced for other programs."""

@@ -1,0 +1,195 @@
+"""The server as a process: what it says before it starts, many clients at once, and its end."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lowlight.serving.server import listen
+from tests.chromium import Page
+
+ROOT = Path(__file__).parents[2]
+MAX_MEMORY = 1200 * 10**6
+"""Most resident memory of the server under 50 clients, in bytes; measured: 600 MB."""
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (160, 120)) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 40, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(buffer := BytesIO(), "PNG")
+    return buffer.getvalue()
+
+
+def test_an_address_in_use_is_told() -> None:
+    pytest.importorskip("uvicorn")
+    with listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(ValueError, match=rf"cannot listen on 127\.0\.0\.1, port {port}; give another"):
+            listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("name", ["fastapi", "python_multipart", "uvicorn"])
+def test_a_missing_package_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("uvicorn")
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ValueError, match=rf"the server needs {name}: pip install 'lowlight\[serve\]'"):
+        listen("127.0.0.1", 0)
+
+
+def test_an_address_in_use_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from lowlight.cli.serve import main; main()"
+    with listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        command = [sys.executable, "-c", code, "--port", str(port)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == f"lowlight serve: cannot listen on 127.0.0.1, port {port}; give another --port or --host\n"
+    )
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "lowlight.cli.serve", "--port", "0"],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.search(r"on http://127\.0\.0\.1:(\d+), described", line)
+        assert found, line
+        self.port = int(found[1])
+
+    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Send a picture whole, then read the answer, as simple clients do."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
+        connection.request("POST", path, body, {"Content-Type": "image/png"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def queue(self) -> int:
+        """Return the number of pictures in the server."""
+        with urlopen(f"http://127.0.0.1:{self.port}/health") as answer:
+            return int(json.load(answer)["queue"])
+
+    def peak(self) -> int:
+        """Return the most resident memory so far in bytes; 0 on systems other than Linux."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+        return 1024 * int(found[1]) if found else 0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    running = Server(tmp_path)
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+@pytest.mark.slow
+def test_a_crowd_loses_nothing_and_nothing_is_left_of_it(server: Server) -> None:
+    told: list[tuple[int, bytes]] = []
+
+    def crowd(number: int, path: str) -> Counter[int]:
+        told.clear()
+        bodies = [picture(seed) for seed in range(number)]
+        threads = [
+            threading.Thread(target=lambda body=body: told.append(server.post(path, body))) for body in bodies
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(body[1:4] == b"PNG" for status, body in told if status == 200)
+        assert all(body.startswith(b'{"detail": ') for status, body in told if status != 200)
+        return Counter(status for status, _ in told)
+
+    leaving = []
+    for whole in (False, True) * 10:
+        body = picture()
+        leaving.append(socket.create_connection(("127.0.0.1", server.port)))
+        head = f"POST /enhance HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        leaving[-1].sendall(head.encode() + (body if whole else body[:100]))
+    for one in leaving:
+        one.close()
+    assert crowd(50, "/enhance") == {200: 50}
+    many = crowd(160, "/enhance?model=msrcr")
+    assert many.keys() <= {200, 503}
+    assert sum(many.values()) == 160
+    assert many[200] >= 100
+    assert server.post("/enhance", bytes(25 * 2**20))[0] == 413
+    assert server.peak() < MAX_MEMORY
+    server.process.terminate()
+    assert server.process.wait(30) == 0
+    assert list(server.temporary.iterdir()) == []
+    assert server.process.stderr is not None
+    assert "Traceback" not in server.process.stderr.read()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_the_end_waits_for_no_long_pass(server: Server, sign: signal.Signals) -> None:
+    told: list[int] = []
+    Image.new("RGB", (4000, 3000), (9, 8, 7)).save(large := BytesIO(), "PNG")
+    threads = [
+        threading.Thread(target=lambda body=body: told.append(server.post("/enhance", body)[0]))
+        for body in (large.getvalue(), *map(picture, range(4)))
+    ]
+    for thread in threads:
+        thread.start()
+        while server.queue() == 0:
+            time.sleep(0.01)
+    while server.queue() < 5:
+        time.sleep(0.01)
+    server.process.send_signal(sign)
+    assert server.process.wait(20) == 0
+    for thread in threads:
+        thread.join()
+    assert len(told) == 5
+    assert told.count(503) >= 4  # the first one ends in time on a fast machine
+    assert set(told) <= {200, 503}
+    assert list(server.temporary.iterdir()) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_describes_and_tries_the_interface(server: Server, width: int, tmp_path: Path) -> None:
+    (tmp_path / "dark.png").write_bytes(picture())
+    address = f"http://127.0.0.1:{server.port}/"
+    with Page(address, tmp_path, width) as page:
+        page.wait("document.querySelectorAll('option').length > 3")
+        shown = page.run("document.body.innerText")
+        for word in ("/enhance", "fail_safe", "X-Lowlight-Reason", "503", "queue_limit", "curl"):
+            assert word in shown
+        assert page.run("document.documentElement.scrollWidth") <= width
+        page.upload("input[type=file]", tmp_path / "dark.png")
+        page.run("document.querySelector('form button').click()")
+        page.wait("[...document.images].filter((one) => one.complete && one.naturalWidth == 160).length == 2")
+        assert page.run("document.querySelector('figcaption').innerText").startswith("enhanced")
+        asked = {url for url in page.asked if not url.startswith((address, f"blob:{address}", "data:"))}
+        assert asked == set()
