@@ -37,9 +37,9 @@ ORDER = [
     {"callbacks", "runtimes"},
     {"evaluation"},
     {"training", "inference"},
-    {"sweeps", "benchmark"},
+    {"sweeps", "benchmark", "serving"},
     {"report", "demo"},
-    {"serving", "sharing"},
+    {"sharing"},
     {"cli"},
 ]
 

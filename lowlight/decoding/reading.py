@@ -85,20 +85,6 @@ def read_size(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "scale it 
         return (size[1], size[0]) if 5 <= orientation <= 8 else size
 
 
-def read_format(path: Path) -> str:
-    """Return a file's format by its content: Pillow's name, ``RAW`` for a raw photograph.
-
-    Raises:
-        ValueError: If its beginning shows that the file cannot be read; the message names it.
-    """
-    with _naming(path, MAX_PIXELS, ""), silence(), path.open("rb") as file:
-        tags, is_raw = _begin(path, file)
-        if is_raw or tags is not None:
-            return "RAW" if is_raw else "TIFF"
-        with open_picture(file) as image:
-            return str(image.format)
-
-
 @contextmanager
 def _naming(path: Path, max_pixels: int, remedy: str) -> Iterator[None]:
     """Turn whatever a reader raises into one ``ValueError`` that names the file.

@@ -13,13 +13,13 @@ from typing import Any
 
 from lowlight.demo.batch import MOST_PHOTOGRAPHS, MOST_RESULTS, Batch, enhance_batch
 from lowlight.demo.examples import write_examples
-from lowlight.demo.guard import Guard
 from lowlight.demo.store import Store
-from lowlight.demo.uploads import find_models, loader
 from lowlight.demo.view import as_html, hide, lay_out_files, lay_out_results, show
 from lowlight.inference.models import DEFAULT
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
+from lowlight.serving.guard import Guard
+from lowlight.serving.models import find_models, loader
 from lowlight.shipped import shipped
 
 METHODS_AT_ONCE = 6
@@ -141,7 +141,7 @@ def build(
     """Lay out the page and connect its components.
 
     Args:
-        models: Models to choose from; see :func:`lowlight.demo.uploads.find_models`.
+        models: Models to choose from; see :func:`lowlight.serving.models.find_models`.
         load: Loads a model by name.
         settings: Its ``max_pixels`` limits the size of photographs.
         max_upload: Largest file in bytes, as the page states it.

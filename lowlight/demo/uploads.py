@@ -1,32 +1,20 @@
-"""Uploads to the web page: the models to choose from, and their results on a photograph."""
+"""Uploads to the web page, and the results of several methods on a photograph."""
 
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import cast
 
 from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
 from lowlight.demo.previews import draw_histogram, write_preview
-from lowlight.inference.load import choose
-from lowlight.inference.models import DEFAULT, ready_made
 from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.fail_safe import mean_luma
 from lowlight.inference.photos.writing import photo_suffix, write_photo
 from lowlight.inference.settings import Settings
-from lowlight.runs.folder import BEST, LAST
 from lowlight.runtimes.enhancer import Enhancer
-from lowlight.runtimes.table import RUNTIMES
-from lowlight.shipped import WEIGHTS, shipped
-
-SUFFIXES_OF_MODELS = frozenset({".ckpt", *(one.suffix for one in RUNTIMES if one.trust is None)})
-"""File name endings of models that can be opened without trust."""
-KEPT = 3
-"""Number of models that stay loaded, the most recently used."""
-_FOLDERS = re.compile(r"(?<![\w:/])(?:[A-Za-z]:)?[\\/]+(?:[^\s\\/'\"()]+[\\/]+)+")
+from lowlight.serving.messages import reason_of
 
 REASONS = {
     "not_dark": "the photograph is bright already",
@@ -73,69 +61,6 @@ class Results:
     remarks: tuple[str, ...]
 
 
-def find_models(runs: Path | None) -> dict[str, Path | None]:
-    """Find the models to choose from: those that come with lowlight, trained ones, and the other methods.
-
-    Args:
-        runs: Folder that holds run folders, checkpoints, pretrained folders and exports at any depth; hidden
-            folders are skipped.
-
-    Returns:
-        File or folder of each trained model, keyed by its path relative to the folder; None for a model that
-        comes with lowlight and for a method without training. A trained model of the same name as one of
-        these is keyed by its path from the folder's own name: ``outputs/lime``.
-
-    Raises:
-        ValueError: If the folder holds no model.
-    """
-    ready, found = ready_made(), dict[str, Path | None]()
-    for path in sorted(runs.rglob("*")) if runs else []:
-        if path.suffix not in SUFFIXES_OF_MODELS and path.name != WEIGHTS:
-            continue
-        is_run = path.suffix == ".ckpt" and any((path.parent / name).exists() for name in (BEST, LAST))
-        model = path.parent if is_run or path.name == WEIGHTS else path
-        below = model.relative_to(cast(Path, runs))
-        if not any(part.startswith(".") for part in below.parts):
-            name = below.as_posix() if below.parts else model.name
-            if name in ready:
-                name = "/".join(model.resolve().parts[-1 - len(Path(name).parts) :])
-            found[name] = model
-    if runs and not found:
-        raise ValueError(f"{runs}: no run folder and no checkpoint in it; give another --runs, or none")
-    return {**dict.fromkeys([DEFAULT, *shipped()]), **found, **dict.fromkeys(ready)}
-
-
-def loader(
-    models: dict[str, Path | None], device: str = "auto", trust: Sequence[str] = ()
-) -> Callable[[str], Enhancer]:
-    """Return a function that loads a model by name and caches the last :data:`KEPT`.
-
-    What it raises names the model instead of its place on this machine.
-    """
-
-    @lru_cache(maxsize=KEPT)
-    def load(name: str) -> Enhancer:
-        path = models[name]
-        try:
-            return choose(path, None if path else name, device, trust)
-        except (ValueError, OSError, RuntimeError) as error:
-            raise ValueError(_naming_the_model(str(error), name, path)) from error
-
-    return load
-
-
-def _naming_the_model(text: str, name: str, path: Path | None) -> str:
-    if path:
-        file = rf"{re.escape(str(path))}(?:[\\/][\w.=-]*\w)?"
-        text = re.sub(file, lambda _: name, re.sub(rf"^{file}: ", "", text))
-    return without_folders(text)
-
-
-def without_folders(text: str) -> str:
-    """Return a message in one line, its absolute paths reduced to the names of their files."""
-    return _FOLDERS.sub("", " ".join(text.split()))
-
-
 def enhance_upload(
     source: Path, names: Sequence[str], load: Callable[[str], Enhancer], settings: Settings, folder: Path
 ) -> Results:
@@ -165,7 +90,7 @@ def enhance_upload(
         try:
             result, said = _enhance(source, photo, name, load(name), settings, place)
         except Exception as error:  # a model file may raise anything
-            remarks.append(f"{name} failed: {_reason(error, source)}.")
+            remarks.append(f"{name} failed: {reason_of(error, source)}.")
             continue
         results.append(result)
         remarks += said
@@ -195,14 +120,7 @@ def _enhance(
     return Result(name, caption, preview, histogram, None if reason else download), remarks
 
 
-def _reason(error: Exception, source: Path) -> str:
-    """Return an error's message in one line, without folders of the server."""
-    if isinstance(error, MemoryError):
-        return "it ran out of memory"
-    return without_folders(str(error).replace(str(source), source.name)) or type(error).__name__
-
-
 def refusal(source: Path, error: Exception) -> str:
     """Explain on the page why an upload is refused, by the file's name without its folder on the server."""
-    text = _reason(error, source).removeprefix(f"{source.name}: ").removesuffix("; see --max-pixels")
+    text = reason_of(error, source).removeprefix(f"{source.name}: ").removesuffix("; see --max-pixels")
     return f"{source.name} cannot be enhanced: {text}."

@@ -16,13 +16,12 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from lowlight import __version__
-from lowlight.demo.guard import RETRY_AFTER, Guard
 from lowlight.files import printable
-from lowlight.runs.folder import BEST, LAST
+from lowlight.serving.guard import RETRY_AFTER, Guard
+from lowlight.serving.models import size_of
 from lowlight.serving.pictures import NAMES, RefusedError, answer, source_in
 from lowlight.serving.schema import BODY, FIELD, RESPONSES, Health, Models, Offered, Parameters
 from lowlight.serving.service import Service
-from lowlight.shipped import SHIPPED, WEIGHTS
 from lowlight.spelling import did_you_mean
 
 QUEUED = 100
@@ -176,16 +175,6 @@ def what_is_wrong(error: RequestValidationError) -> str:
         known = list(Parameters.model_fields)
         return f"no parameter {name!r}{did_you_mean(name, known) or '; there are ' + ', '.join(known)}"
     return f"{name}={str(first['input'])[:80]!r}: {first['msg']}"
-
-
-def size_of(name: str, path: Path | None) -> int:
-    """Return the bytes of a model's weights; 0 without any."""
-    place = path or SHIPPED / name
-    files = [place / one for one in (WEIGHTS, BEST, LAST)] if place.is_dir() else [place]
-    found = next((file for file in files if file.is_file()), None)
-    beside = place.with_suffix(".bin")  # OpenVINO's weights
-    paths = [found, beside if place.suffix == ".xml" else None]
-    return sum(one.stat().st_size for one in paths if one and one.is_file())
 
 
 def in_header(text: str) -> str:

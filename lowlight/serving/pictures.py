@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError
-from lowlight.decoding.photo import Photo
-from lowlight.decoding.reading import TooLargeError, read_format, read_photo
+from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, suffix_of
+from lowlight.decoding.reading import TooLargeError, read_photo
 from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.writing import FORMATS, write_photo
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
+from lowlight.serving.messages import reason_of
 
 NAMES = tuple(suffix.removeprefix(".") for suffix in FORMATS)
 """Names of the formats that can be asked for."""
@@ -69,27 +69,28 @@ def answer(
         RefusedError: 400 if the picture is broken, 413 if it has too many pixels, 415 if it is none, 500 if
             the model fails.
     """
-    found, photo = _read(source, settings.max_pixels)
-    own = next((suffix for suffix, form in FORMATS.items() if form.name == found), ".png")
-    suffix = f".{wanted}" if wanted else own
+    try:
+        photo = read_photo(source, settings.max_pixels)
+    except ValueError as error:
+        status = {TooLargeError: 413, UnknownFormatError: 415}.get(type(error), 400)
+        text = reason_of(error, source).removeprefix(f"{source.name}: ").removesuffix("; see --max-pixels")
+        raise RefusedError(status, text) from error
     try:
         enhanced, reason = enhance_photo(load(model), photo, settings)
     except Exception as error:  # a model file may raise anything
-        text = "out of memory" if isinstance(error, MemoryError) else " ".join(str(error).split())
-        raise RefusedError(500, f"{model} failed: {text or type(error).__name__}") from error
-    media_type = f"image/{FORMATS[suffix].name.lower()}"
-    if reason is not None and FORMATS[suffix].name == found:
+        raise RefusedError(500, f"{model} failed: {reason_of(error, source)}") from error
+    own = _suffix(source)
+    suffix = f".{wanted}" if wanted else own if own in FORMATS else ".png"
+    form = FORMATS[suffix]
+    media_type = f"image/{form.name.lower()}"
+    if reason is not None and form == FORMATS.get(own):
         return Answer(source, media_type, reason, ())  # what was lost in reading is in the file
     target = source.with_name(f"answer{suffix}")
     notes = write_photo(enhanced, target)
     return Answer(target, media_type, reason, photo.notes + notes)
 
 
-def _read(source: Path, max_pixels: int) -> tuple[str, Photo]:
-    """Return a file's format and its photograph."""
-    try:
-        return read_format(source), read_photo(source, max_pixels)
-    except ValueError as error:
-        status = {TooLargeError: 413, UnknownFormatError: 415}.get(type(error), 400)
-        text = str(error).removeprefix(f"{source}: ").replace(str(source), "the picture")
-        raise RefusedError(status, text.removesuffix("; see --max-pixels")) from error
+def _suffix(source: Path) -> str:
+    """Return the suffix that suits a file's content."""
+    with source.open("rb") as file:
+        return source.suffix or suffix_of(file.read(4096)) or ""

@@ -7,14 +7,12 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lowlight.inference.settings import Settings
-    from lowlight.runtimes.enhancer import Enhancer
 
 _GRACE = 3  # seconds that running requests have to end
 _NEEDED = ("fastapi", "python_multipart", "uvicorn")
@@ -74,9 +72,8 @@ def serve(
     """
     import uvicorn
 
-    from lowlight.demo.uploads import KEPT, find_models
-    from lowlight.inference.load import choose
     from lowlight.serving.app import build
+    from lowlight.serving.models import find_models, loader
     from lowlight.serving.service import Service
     from lowlight.spelling import did_you_mean
 
@@ -91,11 +88,7 @@ def serve(
             f"no model {default!r}{did_you_mean(default, models)}; there are {', '.join(models)}"
         )
 
-    @lru_cache(maxsize=KEPT)
-    def load(name: str) -> "Enhancer":
-        path = models[name]
-        return choose(path, None if path else name, **options)
-
+    load = loader(models, **options)
     _ = load(default).bytes_per_pixel  # a first pass, which no request waits for then
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="lowlight-serve-", ignore_cleanup_errors=True) as folder:

@@ -9,9 +9,9 @@ import pytest
 from lowlight.demo import batch as module
 from lowlight.demo.batch import Batch, enhance_batch
 from lowlight.demo.examples import EXAMPLES, write_examples
-from lowlight.demo.uploads import loader
 from lowlight.images import read_rgb
 from lowlight.inference.settings import Settings
+from lowlight.serving.models import loader
 from tests.demo.test_uploads import CLASSICAL, dark
 
 

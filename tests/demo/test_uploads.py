@@ -12,13 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from lowlight.decoding.reading import read_photo
-from lowlight.demo import uploads as demo
 from lowlight.demo.previews import PREVIEW
-from lowlight.demo.uploads import REASONS, enhance_upload, find_models, loader, without_folders
-from lowlight.inference.load import choose
+from lowlight.demo.uploads import REASONS, enhance_upload
 from lowlight.inference.photos.fail_safe import mean_luma
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
+from lowlight.serving.models import loader
 from tests.conftest import photograph
 
 CLASSICAL: dict[str, Path | None] = {"gamma": None, "lime": None}
@@ -44,56 +43,6 @@ def written(path: Path, pixels: np.ndarray) -> Path:
 
 def dark(path: Path) -> Path:
     return written(path, photograph(1) // 5)
-
-
-def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "ready_made", lambda: ["coarse_to_fine", "gamma", "lime"])
-    for name in ("a/best.ckpt", "a/epoch=3.ckpt", "b/c/last.ckpt", "loose/net.ckpt", ".hidden/best.ckpt"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    models = find_models(tmp_path)
-    assert list(models) == ["coarse_to_fine", "a", "b/c", "loose/net.ckpt", "gamma", "lime"]
-    assert models["b/c"] == tmp_path / "b/c"
-    assert models["gamma"] is None
-    assert find_models(tmp_path / "a")["a"] == tmp_path / "a"
-    assert list(find_models(None)) == ["coarse_to_fine", "gamma", "lime"]
-
-
-def test_a_run_does_not_hide_a_ready_model_of_its_name(tmp_path: Path) -> None:
-    for name in ("coarse_to_fine", "lime", "deep/lime"):
-        (tmp_path / "outputs" / name).mkdir(parents=True)
-        (tmp_path / "outputs" / name / "best.ckpt").touch()
-    models = find_models(tmp_path / "outputs")
-    assert list(models)[:4] == ["coarse_to_fine", "outputs/coarse_to_fine", "deep/lime", "outputs/lime"]
-    assert models["coarse_to_fine"] is models["lime"] is None
-    assert models["outputs/coarse_to_fine"] == tmp_path / "outputs" / "coarse_to_fine"
-    alone = find_models(tmp_path / "outputs" / "lime")
-    assert alone["outputs/lime"] == tmp_path / "outputs" / "lime"
-    assert alone["lime"] is None
-
-
-def test_exports_and_pretrained_folders_are_models_too(tmp_path: Path) -> None:
-    for name in ("net.onnx", "net.xml", "net.bin", "handed/model.safetensors", "handed/config.json"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [name for name, path in find_models(tmp_path).items() if path] == ["handed", "net.onnx", "net.xml"]
-
-
-def test_the_last_few_models_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = []
-
-    def counted(path: Path | None, method: str | None, *rest: object) -> object:
-        loaded.append(method)
-        return choose(path, method)
-
-    monkeypatch.setattr(demo, "choose", counted)
-    names = ["gamma", "identity", "histogram", "lime"]
-    assert len(names) == demo.KEPT + 1
-    load = loader(dict.fromkeys(names))
-    for name in [*names, *reversed(names)]:
-        load(name)
-    assert loaded == [*names, names[0]]
 
 
 def test_an_upload_keeps_its_format_size_and_depth(tmp_path: Path) -> None:
@@ -169,19 +118,6 @@ def test_a_failure_names_the_model_and_not_its_place(tmp_path: Path, name: str) 
     made = enhance_upload(dark(tmp_path / "a.jpg"), ["mine"], loader({"mine": model}), Settings(), tmp_path)
     assert made.remarks[0].startswith("mine failed: ")
     assert not [part for part in ("secret", "place", "/", "best.ckpt") if part in made.remarks[0]]
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("cannot open '/srv/a/b.bin': no such file", "cannot open 'b.bin': no such file"),
-        (r"C:\\Users\\me\\b.bin is broken", "b.bin is broken"),
-        ("8 and/or 16 bits, at 3/4; see https://a.example/b/c", None),
-        ("two\n lines", "two lines"),
-    ],
-)
-def test_messages_keep_file_names_without_folders(text: str, told: str | None) -> None:
-    assert without_folders(text) == (told or text)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from lowlight.serving.pictures import Answer, RefusedError
 pytest.importorskip("fastapi")
 from starlette.testclient import TestClient
 
-from lowlight.serving.app import build, size_of
+from lowlight.serving.app import build
 from lowlight.serving.service import Service
 
 DARK = np.random.default_rng(0).integers(0, 40, (24, 32, 3), dtype=np.uint8)
@@ -231,17 +231,6 @@ def test_the_server_tells_of_itself(client: TestClient) -> None:
     offered = client.get("/models").json()
     assert offered["default"] == "threefold"
     assert [one["name"] for one in offered["models"]] == ["threefold", "runs/broken", "broken"]
-
-
-def test_a_models_size_is_that_of_its_weights(tmp_path: Path) -> None:
-    assert size_of("coarse_to_fine", None) > 1_000_000
-    assert size_of("gamma", None) == 0
-    (tmp_path / "best.ckpt").write_bytes(bytes(7))
-    (tmp_path / "last.ckpt").write_bytes(bytes(9))
-    assert size_of("run", tmp_path) == 7
-    (tmp_path / "net.xml").write_bytes(bytes(1))
-    (tmp_path / "net.bin").write_bytes(bytes(3))
-    assert size_of("net.xml", tmp_path / "net.xml") == 4
 
 
 def test_the_page_needs_no_other_host(client: TestClient) -> None:

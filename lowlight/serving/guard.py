@@ -91,7 +91,10 @@ class Guard:
             return await self.app(scope, receive, send)
         is_upload = scope["method"] == "POST" and scope["path"].rstrip("/").endswith(self.path)
         limit = self.max_upload + ENVELOPE if is_upload else MAX_BODY
-        too_large = 413, f"More than {(self.max_upload if is_upload else MAX_BODY) / 2**20:.3g} MB in one request."
+        too_large = (
+            413,
+            f"More than {(self.max_upload if is_upload else MAX_BODY) / 2**20:.3g} MB in one request.",
+        )
         if any(name == b"content-length" and int(value) > limit for name, value in headers):
             if not any(name == b"expect" for name, _ in headers):  # such a client waits with its body
                 await _discard(receive, 2 * limit)

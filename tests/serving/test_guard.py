@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lowlight.demo import guard
-from lowlight.demo.guard import ENVELOPE, MAX_BODY, Guard, Message, Receive, Send
+from lowlight.serving import guard
+from lowlight.serving.guard import ENVELOPE, MAX_BODY, Guard, Message, Receive, Send
 
 MAX_UPLOAD = 50_000
 
