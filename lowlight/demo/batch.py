@@ -3,7 +3,7 @@
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lowlight.demo.store import HELD
@@ -31,7 +31,7 @@ class Batch:
         doing: Progress, such as "Photograph 2 of 5: dusk.jpg"; None once all are done.
     """
 
-    results: Mapping[str, Results] = field(default_factory=dict)
+    results: Mapping[str, Results]
     remarks: tuple[str, ...] = ()
     archive: Path | None = None
     doing: str | None = None
@@ -58,7 +58,7 @@ def enhance_batch(
     Yields:
         The batch before each photograph, and once all are done.
     """
-    batch = Batch()
+    batch = Batch({})
     named = _distinct([source.name for source in sources])
     for number, (name, source) in enumerate(zip(named, sources, strict=True), 1):
         yield replace(batch, doing=f"Photograph {number} of {len(sources)}: {name}")

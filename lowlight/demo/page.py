@@ -162,7 +162,7 @@ def build(
     gr.set_static_paths([*examples])  # else Gradio would move them into the store
     with gr.Blocks(title="lowlight", analytics_enabled=False, delete_cache=_CLEANING) as page:
         gr.Markdown("# lowlight\nDark photograph in, well-exposed photograph out.")
-        kept = gr.State(Batch(), time_to_live=_CLEANING[1])
+        kept = gr.State(Batch({}), time_to_live=_CLEANING[1])
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 upload = gr.File(label="Photographs", file_count="multiple", elem_id="upload", height=160)
@@ -210,10 +210,10 @@ def build(
             sources = [Path(path) for path in dict.fromkeys(paths or [])]
             chosen = list(dict.fromkeys(chosen or []))
             if remedy := _remedy(sources, chosen, TOGETHER * max_upload):
-                yield [Batch(), as_html(remedy, refused=True), *hide()]
+                yield [Batch({}), as_html(remedy, refused=True), *hide()]
                 return
-            yield [Batch(), as_html("Enhancing …"), *hide()]
-            session, batch = str(request.session_hash), Batch()
+            yield [Batch({}), as_html("Enhancing …"), *hide()]
+            session, batch = str(request.session_hash), Batch({})
             chosen_values: dict[str, Any] = dict(zip((one.field for one in SLIDERS), values, strict=True))
             for source in sources:
                 store.hold(session, source)

@@ -144,7 +144,7 @@ async def receive(request: Request, folder: Path) -> Path:
 
     Raises:
         RefusedError: If a form holds anything but one picture.
-        ClientDisconnect: If the client leaves before the end.
+        starlette.requests.ClientDisconnect: If the client leaves before the end.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         source = source_in(folder)
