@@ -10,8 +10,9 @@ from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._sizes import read_size
 from lowlight.cli._threads import wait_passively
+from lowlight.cli._verb import Verb
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = Verb("serve")
 
 
 @app.command()
@@ -93,10 +94,7 @@ def serve(
             serve(listening, host, runs, model, options, settings, size, allow_host or (), announce)
 
 
-def main() -> None:
-    """Run the command."""
-    app(prog_name="lowlight serve")
-
+main = app.main
 
 if __name__ == "__main__":
     main()
