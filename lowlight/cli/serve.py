@@ -11,6 +11,7 @@ from lowlight.cli._options import Debug, Trust
 from lowlight.cli._sizes import read_size
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
+from lowlight.inference.models import DEFAULT, check_model
 
 app = Verb("serve")
 
@@ -24,9 +25,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Model that is used where a request names none, as below --runs.")
-    ] = "coarse_to_fine",
+    model: Annotated[str, typer.Option(help="Model that is used where a request names none.")] = DEFAULT,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any.")] = 8000,
     max_upload: Annotated[str, typer.Option(help="Largest file to accept.")] = "20MB",
@@ -74,7 +73,6 @@ def serve(
             print(note, file=sys.stderr)
         print(f"Serving {model} on {address}, described at {address}/docs (Ctrl-C ends it)", flush=True)
 
-    from lowlight.inference.models import check_model
     from lowlight.inference.settings import Settings
     from lowlight.serving.server import listen, serve
 
