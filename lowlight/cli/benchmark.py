@@ -11,7 +11,7 @@ from lowlight.cli._options import Debug, Trust
 from lowlight.cli._tables import print_table
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
-from lowlight.files import printable
+from lowlight.files import check_folder, printable
 from lowlight.runtimes.table import RUNTIMES
 
 app = Verb("benchmark")
@@ -59,6 +59,8 @@ def benchmark(
     against time.
     """
     with errors_in_one_line("benchmark", debug):
+        if out:
+            check_folder(out)
         if any(runtime.name in (engine or ()) for runtime in RUNTIMES) or "int8" in (engine or ()):
             wait_passively()
         import torch  # --help need not wait for it

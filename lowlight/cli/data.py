@@ -11,6 +11,7 @@ from lowlight.cli._audit_text import describe
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug
 from lowlight.cli._verb import Verb
+from lowlight.files import check_folder
 
 app = Verb("data", help="Audit a paired dataset, download LOL, write the no-learning control.")
 
@@ -62,6 +63,7 @@ def download(
     with errors_in_one_line("data download", debug):
         if name.lower() != "lol":
             raise ValueError(f"no dataset {name!r}; the only one is lol")
+        check_folder(root, "folder")
         from lowlight.data import download as fetching  # imports torch, which --help need not wait for
 
         print(fetching.LICENCE)
@@ -95,6 +97,7 @@ def retrieve(
     The score shows what test scenes in the training split are worth.
     """
     with errors_in_one_line("data retrieve", debug):
+        check_folder(out)
         from lowlight.data import PairDataModule  # imports torch, which --help need not wait for
         from lowlight.data.layouts import layout_of
         from lowlight.data.retrieve import retrieve as write_answers

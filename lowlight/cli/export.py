@@ -9,6 +9,7 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._verb import Verb
+from lowlight.files import check_folder
 from lowlight.runtimes.table import RUNTIMES, runtime_named
 from lowlight.shipped import existing
 
@@ -61,6 +62,7 @@ def export(
     """
     with errors_in_one_line("export", debug):
         existing(source)
+        check_folder(out if kind == PRETRAINED else out.parent)
         if half and kind != PRETRAINED:
             raise ValueError("--half is for --format pretrained")
         if int8 and kind == PRETRAINED:

@@ -9,6 +9,7 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._verb import Verb
+from lowlight.files import check_folder
 
 app = Verb("push")
 
@@ -54,6 +55,8 @@ def push(
 
     with errors_in_one_line("push", debug), tempfile.TemporaryDirectory() as temporary:
         check_repository(repo_id)
+        if out:
+            check_folder(out)
         api = None if dry_run or out else client()
         from lowlight.sharing.folder import (  # imports torch, which --help need not wait for
             CARD,

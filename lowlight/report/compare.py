@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lowlight.benchmark.timing import Timing, time_methods
 from lowlight.checkpoints.load import load_run
-from lowlight.files import whole
+from lowlight.files import check_folder, whole
 from lowlight.images import from_uint8
 from lowlight.report.entries import Entry, gather
 from lowlight.report.figures import CURVE_FIGURES, DARK, LIGHT, draw_curves, draw_strips
@@ -150,8 +150,7 @@ def _draw(entries: Sequence[Entry], rows: Sequence[Row]) -> list[Drawing]:
 
 def _check_out(out: Path) -> None:
     """Refuse a folder in which another program's files would be overwritten."""
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out}: not a folder; give --out a folder to write the report to")
+    check_folder(out)
     page = out / PAGE
     if page.is_file() and GENERATOR in page.read_text(encoding="utf-8", errors="replace")[:2000]:
         return

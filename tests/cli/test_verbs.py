@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import lowlight.cli
 from lowlight.cli import HYDRA_VERBS, VERBS
@@ -183,3 +184,27 @@ def test_an_interruption_ends_a_verb_without_a_word_and_a_bug_with_its_traceback
         import_module("lowlight.cli.sweep").main()
     assert getattr(stop.value, "code", 130) == 130
     assert "".join(capsys.readouterr()).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["benchmark", "gamma", "--out", "notes.txt"], "notes.txt"),
+        (["export", "coarse_to_fine", "--out", "notes.txt/net.onnx"], "notes.txt"),
+        (["export", "coarse_to_fine", "--format", "pretrained", "--out", "notes.txt"], "notes.txt"),
+        (["push", "run", "me/it", "--out", "notes.txt/a"], "notes.txt"),
+        (["data", "retrieve", "pairs", "--out", "notes.txt"], "notes.txt"),
+        (["compare", "run", "--out", "notes.txt/a"], "notes.txt"),
+    ],
+)
+def test_a_file_where_a_folder_is_needed_is_told_before_the_work(
+    arguments: list[str], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").write_text("kept")
+    verb, *rest = arguments
+    done = CliRunner().invoke(import_module(f"lowlight.cli.{verb}").app, rest)
+    assert (done.exit_code, done.stdout) == (1, "")
+    command = f"data {rest[0]}" if verb == "data" else verb
+    assert done.stderr == f"lowlight {command}: {place}: a file, not a folder; give another --out\n"
+    assert Path("notes.txt").read_text() == "kept"

@@ -153,7 +153,7 @@ def test_a_folder_or_device_of_no_use_is_refused_and_foreign_files_stay(tmp_path
         assert (out / name).read_text() == "mine"
     with pytest.raises(ValueError, match="device abacus cannot be used here"):
         compare([run], tmp_path / "out", device="abacus", load=load)
-    with pytest.raises(ValueError, match=r"config\.yaml: not a folder"):
+    with pytest.raises(ValueError, match=r"config\.yaml: a file, not a folder"):
         compare([run], run / "config.yaml", load=load)
 
 
