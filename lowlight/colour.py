@@ -1,20 +1,21 @@
 """Colour arithmetic: BT.601 luma, the sRGB transfer function, and blending in linear light."""
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-Values = TypeVar("Values", Tensor, NDArray[np.float64])
-"""A floating-point tensor, or the double-precision array of the synthetic data."""
+if TYPE_CHECKING:  # an exported network enhances without torch
+    from torch import Tensor
+
+Values = TypeVar("Values", "Tensor", NDArray[Any])
+"""A floating-point tensor or array."""
 
 LUMA = (0.299, 0.587, 0.114)
 """ITU-R BT.601 weights of red, green and blue."""
 
 
-def luminance(image: Tensor) -> Tensor:
+def luminance(image: "Tensor") -> "Tensor":
     """Return the BT.601 luma, shape (B, H, W), of images of shape (B, 3, H, W), in single precision."""
     red, green, blue = image.float().unbind(1)
     return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
@@ -48,14 +49,12 @@ def linear_to_srgb(light: Values) -> Values:
 
 
 def _where(condition: Any, small: Values, large: Values) -> Values:
-    return (
-        torch.where(condition, small, large)
-        if isinstance(small, Tensor)
-        else np.where(condition, small, large)
-    )
+    if isinstance(small, np.ndarray | np.generic):
+        return np.where(condition, small, large)
+    return small.where(condition, large)
 
 
-def blend(low: Tensor, enhanced: Tensor, strength: float) -> Tensor:
+def blend(low: Values, enhanced: Values, strength: float) -> Values:
     """Mix an image with its enhancement in linear light, as two exposures add up on a sensor.
 
     Args:

@@ -1,18 +1,24 @@
-"""The image contract: RGB float32 tensors of shape (B, 3, H, W) in [0, 1], and 8-bit files."""
+"""The image contract: RGB float32 tensors or arrays of shape (B, 3, H, W) in [0, 1], and 8-bit files.
+
+Imports no torch, which exported networks do without.
+"""
 
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
 from lowlight.decoding.photo import to_8_bits
 from lowlight.decoding.reading import read_photo
 from lowlight.files import whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Images = TypeVar("Images", "Tensor", NDArray[np.float32])
+"""Images of shape (B, 3, H, W) as a tensor or an array."""
 
 CONTRACT = (
     "RGB float32 (B, 3, H, W) in [0, 1]; H and W multiples of stride; "
@@ -21,22 +27,26 @@ CONTRACT = (
 """Description of a network's input and output, stored in exported files."""
 
 
+LARGEST_STRIDE = 4096
+"""Largest stride of a loaded network, in pixels: images are padded to multiples of it."""
+
+
 class Pair(TypedDict):
     """A dark image and its reference, as datasets yield them.
 
     ``low`` and ``high`` are (3, H, W), float32 in [0, 1]; ``name``, ``<set>/<stem>``, is unique.
     """
 
-    low: Tensor
-    high: Tensor
+    low: "Tensor"
+    high: "Tensor"
     name: str
 
 
 class Batch(TypedDict):
     """Pairs of one size, as data loaders yield them: images of shape (B, 3, H, W), and B names."""
 
-    low: Tensor
-    high: Tensor
+    low: "Tensor"
+    high: "Tensor"
     name: list[str]
 
 
@@ -53,13 +63,15 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return to_8_bits(read_photo(path, remedy="scale it down").pixels)
 
 
-def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:
+def from_uint8(pixels: NDArray[np.uint8]) -> "Tensor":
     """Convert 8-bit pixels of shape (..., H, W, 3) to a float32 image of shape (..., 3, H, W) in [0, 1]."""
+    import torch
+
     # Copying the planes as bytes takes a third of the time, above all for rotated and mirrored pixels.
     return torch.from_numpy(np.array(np.moveaxis(pixels, -1, -3), order="C")).float().div_(255)
 
 
-def to_uint8(image: Tensor) -> Tensor:
+def to_uint8(image: "Tensor") -> "Tensor":
     """Clamp an image to [0, 1] and round it to 8 bits; all 8-bit outputs go through it.
 
     Args:
@@ -68,15 +80,15 @@ def to_uint8(image: Tensor) -> Tensor:
     Returns:
         The images as uint8, of the same shape.
     """
-    return image.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return image.detach().float().clamp(0, 1).mul(255).round().byte()
 
 
-def round_to_8_bits(image: Tensor) -> Tensor:
+def round_to_8_bits(image: "Tensor") -> "Tensor":
     """Return the image that an 8-bit file of ``image`` would hold: float32 in [0, 1], contiguous."""
     return to_uint8(image).contiguous().float().div(255)
 
 
-def read_image(path: Path | str) -> Tensor:
+def read_image(path: Path | str) -> "Tensor":
     """Read an image file as a float32 tensor of shape (3, H, W) in [0, 1].
 
     Raises:
@@ -85,7 +97,7 @@ def read_image(path: Path | str) -> Tensor:
     return from_uint8(read_rgb(Path(path)))
 
 
-def write_image(image: Tensor, path: Path | str) -> None:
+def write_image(image: "Tensor", path: Path | str) -> None:
     """Write an image of shape (3, H, W), clamped and rounded to 8 bits, whole or not at all.
 
     The suffix of the path determines the format.
@@ -102,24 +114,25 @@ def write_image(image: Tensor, path: Path | str) -> None:
         picture.save(partial, format=image_format)
 
 
-def check_image(image: Tensor, role: str = "image") -> None:
-    """Refuse a tensor that breaks the image contract.
+def check_image(image: "Tensor | NDArray[np.float32]", role: str = "image") -> None:
+    """Refuse a tensor or an array that breaks the image contract.
 
     Args:
-        image: Tensor that must be floating-point, of shape (B, 3, H, W); its values are not checked.
-        role: Name of the tensor in the error message.
+        image: It must be floating-point, of shape (B, 3, H, W); its values are not checked.
+        role: Name of the image in the error message.
 
     Raises:
         ValueError: If the shape or the type is wrong.
     """
-    if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point():
+    is_floating = image.dtype.kind == "f" if isinstance(image, np.ndarray) else image.is_floating_point()
+    if image.ndim != 4 or image.shape[1] != 3 or not is_floating:
         raise ValueError(
             f"{role} must be RGB float of shape (B, 3, H, W) in [0, 1], "
             f"got {tuple(image.shape)} of {image.dtype}; use lowlight.images.read_image(path)[None]"
         )
 
 
-def pad_to_stride(image: Tensor, stride: int) -> Tensor:
+def pad_to_stride(image: Images, stride: int) -> Images:
     """Pad images at the bottom and the right to multiples of ``stride`` pixels.
 
     Padding reflects the image, or replicates its edge where the image is too small for that.
@@ -132,5 +145,10 @@ def pad_to_stride(image: Tensor, stride: int) -> Tensor:
     bottom, right = -height % stride, -width % stride
     if not (bottom or right):
         return image
-    mode = "reflect" if bottom < height and right < width else "replicate"
-    return F.pad(image, (0, right, 0, bottom), mode=mode)
+    reflects = bottom < height and right < width
+    if isinstance(image, np.ndarray):
+        widths = ((0, 0), (0, 0), (0, bottom), (0, right))
+        return np.pad(image, widths, mode="reflect" if reflects else "edge")
+    from torch.nn import functional as F
+
+    return F.pad(image, (0, right, 0, bottom), mode="reflect" if reflects else "replicate")

@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import mmap
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,12 @@ STATM = Path("/proc/self/statm")
 def resident() -> int:
     """Return the resident memory of this process in bytes; 0 on systems other than Linux."""
     return int(STATM.read_text().split()[1]) * mmap.PAGESIZE if STATM.exists() else 0
+
+
+def exhausted() -> tuple[type[Exception], ...]:
+    """Return the errors that say that memory has run out: torch's too, if torch is loaded."""
+    torch = sys.modules.get("torch")
+    return (MemoryError,) if torch is None else (MemoryError, torch.OutOfMemoryError)
 
 
 def release() -> None:

@@ -39,7 +39,7 @@ class Model(nn.Module):
         run_net: Calls the network on images of shape (B, 3, H, W); a model of unknown origin gets one that
             refuses a network which makes no image.
         bytes_per_pixel: Peak memory of a pass per pixel, in bytes; None until
-            :class:`lowlight.runtimes.enhancer.TorchEnhancer` has measured it.
+            :class:`lowlight.runtimes.torch_enhancer.TorchEnhancer` has measured it.
     """
 
     recipe: dict[str, Any] | None = None

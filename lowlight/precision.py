@@ -1,21 +1,23 @@
-"""Arithmetic precision: what a device computes in hardware, and what ``auto`` stands for."""
+"""Arithmetic precision: what a device computes in hardware, and what ``auto`` stands for.
+
+Imports torch when a device is asked, since exported networks, which name ``auto`` too, do without.
+"""
 
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-
 if TYPE_CHECKING:
+    import torch
     from omegaconf import DictConfig
 
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
 
-DTYPES: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""Precisions of inference and their autocast types; None for no autocast."""
+DTYPES = {"fp32": None, "bf16": "bfloat16", "fp16": "float16"}
+"""Precisions of inference and torch's names of their autocast types; None for no autocast."""
 
 
 class Precision(NamedTuple):
@@ -40,6 +42,8 @@ def computes_bf16(device: str) -> tuple[bool, str]:
     A CPU needs AVX512-BF16 or AMX, and torch must be free to use them: ``ATEN_CPU_CAPABILITY`` and
     ``ONEDNN_MAX_CPU_ISA`` can limit it. A GPU needs compute capability 8.0; of several, all need it.
     """
+    import torch
+
     if device == "cuda":
         gpus = range(torch.cuda.device_count())
         least = min((torch.cuda.get_device_capability(index) for index in gpus), default=(0, 0))
@@ -96,7 +100,7 @@ def report(precision: Precision) -> None:
         )
 
 
-def inference_dtype(precision: str, device: str) -> torch.dtype | None:
+def inference_dtype(precision: str, device: str) -> "torch.dtype | None":
     """Return the autocast type of inference; None for float32 throughout.
 
     ``auto`` is float32 on every device. A lower precision must keep every output within one level of 255 of
@@ -120,11 +124,19 @@ def inference_dtype(precision: str, device: str) -> torch.dtype | None:
         computed, why = computes_bf16(device)
         if not computed:
             log.warning("precision bf16: %s; fp32 is faster", why)
-    return DTYPES[precision]
+    name = DTYPES[precision]
+    if name is None:
+        return None
+    import torch
+
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
 
 
 def _device_of(accelerator: str) -> str:
     """Return the device type that Lightning chooses for an accelerator setting."""
+    import torch
+
     if accelerator in (AUTO, "gpu", "cuda") and torch.cuda.is_available():
         return "cuda"
     if accelerator in (AUTO, "gpu", "mps") and torch.backends.mps.is_available():
@@ -134,6 +146,8 @@ def _device_of(accelerator: str) -> str:
 
 def _has_bf16_instructions() -> bool:
     """Return whether the CPU has AVX512-BF16 or AMX, by torch's private probes or by Linux."""
+    import torch
+
     probes = [
         getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     ]
@@ -148,6 +162,8 @@ def _has_bf16_instructions() -> bool:
 
 def _onednn_computes_bf16() -> bool:
     """Return whether oneDNN, which computes the convolutions, is free to use bfloat16."""
+    import torch
+
     try:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     except (AttributeError, RuntimeError):  # a private name

@@ -56,6 +56,13 @@ def test_tensors_follow_the_curve_as_blending_and_lab_wrote_it(dtype: torch.dtyp
     assert equal(blend(image, shuffled, 0.3), old_blend(image, shuffled, 0.3))
 
 
+def test_arrays_are_blended_as_tensors_are() -> None:
+    image = values(torch.float32).nan_to_num().clamp(0, 1)
+    blended = blend(image.numpy(), image.flip(0).numpy(), 0.3)
+    assert blended.dtype == np.float32
+    assert np.abs(blended - blend(image, image.flip(0), 0.3).numpy()).max() < 1e-6
+
+
 def test_lab_is_what_it_was() -> None:
     image = values(torch.float32).reshape(1, 3, 1, -1)
     linear = torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055).clamp(min=0) ** 2.4)

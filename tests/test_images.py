@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lowlight.images import check_image, from_uint8, read_image, round_to_8_bits, to_uint8, write_image
+from lowlight.images import (
+    check_image,
+    from_uint8,
+    pad_to_stride,
+    read_image,
+    round_to_8_bits,
+    to_uint8,
+    write_image,
+)
 
 
 @given(st.floats(-2, 3, width=32))
@@ -79,10 +87,20 @@ def test_a_truncated_file_is_named(tmp_path: Path) -> None:
         read_image(path)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 7), (8, 8), (9, 5), (5, 40)])
+def test_arrays_are_padded_as_tensors_are(shape: tuple[int, int]) -> None:
+    image = torch.rand(2, 3, *shape)
+    padded = pad_to_stride(image.numpy(), 8)
+    assert torch.equal(torch.from_numpy(padded), pad_to_stride(image, 8))
+    assert padded.shape[2] % 8 == padded.shape[3] % 8 == 0
+
+
 @pytest.mark.parametrize("bad", [torch.rand(3, 4, 4), torch.rand(1, 1, 4, 4), torch.zeros(1, 3, 4, 4).byte()])
 def test_the_contract_is_checked(bad: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="low must be RGB float"):
         check_image(bad, "low")
+    with pytest.raises(ValueError, match="low must be RGB float"):
+        check_image(bad.numpy(), "low")
 
 
 def test_a_suffix_without_a_format_is_named(tmp_path: Path) -> None:

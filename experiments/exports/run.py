@@ -20,9 +20,10 @@ from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
 from lowlight.files import write_json
 from lowlight.runs.provenance import provenance
-from lowlight.runtimes.enhancer import TorchEnhancer, load_engine
 from lowlight.runtimes.export import export
+from lowlight.runtimes.load import load_engine
 from lowlight.runtimes.table import RUNTIMES
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 
 METHODS = ("mirnet", "autoencoder", "gan")
 

@@ -23,7 +23,7 @@ from lowlight.inference.load import ready
 from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.precision import computes_bf16
 from lowlight.runs.provenance import provenance
-from lowlight.runtimes.enhancer import TorchEnhancer
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from lowlight.training import train
 
 Save = Callable[[Any], None]

@@ -23,7 +23,7 @@ from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
 from lowlight.images import read_rgb
 from lowlight.inference.tiling.enhance import enhance_array
-from lowlight.runtimes.enhancer import TorchEnhancer
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 
 SIZES = {6: (3000, 2000), 24: (6000, 4000), 100: (12288, 8192)}
 """Width and height in pixels, keyed by megapixels."""

@@ -27,9 +27,9 @@ from lowlight.memory import taken_by
 from lowlight.methods import Method
 from lowlight.runs.provenance import provenance
 from lowlight.runtimes.accelerate import accelerate
-from lowlight.runtimes.enhancer import TorchEnhancer, to_device
 from lowlight.runtimes.runtime import torch_device
 from lowlight.runtimes.table import RUNTIMES
+from lowlight.runtimes.torch_enhancer import TorchEnhancer, to_device
 
 ENGINES = ("torch", "bf16", "fp16", "compile", *(runtime.name for runtime in RUNTIMES), "int8")
 """Engines: torch in float32, in autocast, compiled; the runtimes; and OpenVINO in 8-bit integers."""

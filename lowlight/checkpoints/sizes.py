@@ -11,9 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lowlight.checkpoints.checkpoint import Saved
 from lowlight.checkpoints.recipe import build_model, walk
 from lowlight.files import shortened
-
-LARGEST_STRIDE = 4096
-"""Largest stride of a loaded network, in pixels: images are padded to multiples of it."""
+from lowlight.images import LARGEST_STRIDE
 
 _SIZED = ("torch.nn.", "lowlight.networks.", "lowlight.methods.classical.", "lowlight.methods.retinex.")
 """Targets whose integers are sizes."""

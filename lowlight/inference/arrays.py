@@ -1,14 +1,23 @@
 """The library's front door: enhancing files, Pillow images, arrays and tensors."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypedDict, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from lowlight.colour import blend
 from lowlight.decoding.photo import Photo
@@ -19,9 +28,14 @@ from lowlight.inference.models import is_name_of_method
 from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.writing import to_pillow
 from lowlight.inference.settings import Settings
-from lowlight.model import Model
 from lowlight.precision import AUTO
-from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
+from lowlight.runtimes.enhancer import Enhancer
+
+if TYPE_CHECKING:  # an exported network enhances without torch
+    from torch import Tensor
+    from typing_extensions import TypeIs
+
+    from lowlight.model import Model
 
 _ROUNDING = 1e-3
 """Distance from [0, 1] that is put down to rounding, and clipped."""
@@ -32,10 +46,10 @@ _CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
 _MOVES = {-1: "numpy.moveaxis(image, -3, -1)", -3: "image.movedim(-1, -3)"}
 """Code that moves the channels to their axis, by the axis."""
 
-Picture = Path | str | Image.Image | NDArray[Any] | Tensor
+Picture: TypeAlias = "Path | str | Image.Image | NDArray[Any] | Tensor"
 Several = list[Any] | tuple[Any, ...]
-ImageT = TypeVar("ImageT", Image.Image, NDArray[Any], Tensor)
-Usable = Enhancer | Model | Path | str | None
+ImageT = TypeVar("ImageT", Image.Image, NDArray[Any], "Tensor")
+Usable: TypeAlias = "Enhancer | Model | Path | str | None"
 """What a model may be given as."""
 
 
@@ -135,7 +149,7 @@ def enhance(
     **settings: Unpack[_Settings],
 ) -> list[Enhanced]: ...
 def enhance(
-    image: Picture | Several,
+    image: "Picture | Several",
     model: Usable = None,
     *,
     strength: float = 1.0,
@@ -185,15 +199,24 @@ def enhance(
 
 
 def _enhancer(model: Usable, device: str, precision: str) -> Enhancer:
-    if isinstance(model, Model):
-        return TorchEnhancer(model, precision)
+    if isinstance(model, Enhancer):
+        return model
     if model is None or is_name_of_method(model):
         return choose(method=model, device=device, precision=precision)
-    return choose(model, device=device, precision=precision) if isinstance(model, Path | str) else model
+    if isinstance(model, Path | str):
+        return choose(model, device=device, precision=precision)
+    from lowlight.runtimes.torch_enhancer import TorchEnhancer
+
+    return TorchEnhancer(model, precision)
+
+
+def _is_tensor(image: object) -> "TypeIs[Tensor]":
+    torch = sys.modules.get("torch")  # not loaded, it has made no tensor
+    return torch is not None and isinstance(image, torch.Tensor)
 
 
 def _enhance(enhancer: Enhancer, image: Any, settings: Settings) -> Enhanced:
-    if isinstance(image, Tensor):
+    if _is_tensor(image):
         _check(image, -3, "(C, H, W) or (B, C, H, W)", ("uint8",))
         return Enhanced(_by_channels(image, -3, lambda colour: _tensor(enhancer, colour, settings.strength)))
     if isinstance(image, Path | str):
@@ -250,15 +273,17 @@ def _by_channels(image: Any, axis: int, enhance: Callable[[Any], Any]) -> Any:
     before, count = (slice(None),) * (image.ndim + axis), image.shape[axis]
     if count == 3:
         return enhance(image)
-    join = torch.cat if isinstance(image, Tensor) else np.concatenate
+    join = sys.modules["torch"].cat if _is_tensor(image) else np.concatenate
     colour = image[(*before, slice(0, 3))] if count == 4 else join([image] * 3, axis)
     enhanced = enhance(colour)
     first = enhanced[(*before, slice(0, 1))]
     return join([enhanced, image[(*before, slice(3, 4))]], axis) if count == 4 else first
 
 
-def _tensor(enhancer: Enhancer, image: Tensor, strength: float) -> Tensor:
+def _tensor(enhancer: Enhancer, image: "Tensor", strength: float) -> "Tensor":
     """Enhance a tensor of shape (3, H, W) or (B, 3, H, W)."""
+    import torch
+
     low = image.float().div(255) if image.dtype == torch.uint8 else image.float()
     low = low if image.ndim == 4 else low[None]
     with torch.inference_mode():

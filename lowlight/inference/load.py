@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lowlight.checkpoints.load import load_model
-from lowlight.checkpoints.recipe import build_model, enhancing
 from lowlight.inference.models import DEFAULT, INT8, TORCH, check_model, read_recipe
-from lowlight.model import Model
 from lowlight.precision import AUTO
-from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer, load_engine, to_device
+from lowlight.runtimes.enhancer import Enhancer
+from lowlight.runtimes.load import load_engine
 from lowlight.shipped import SHIPPED, shipped
+
+if TYPE_CHECKING:  # an exported network enhances without torch
+    from lowlight.model import Model
 
 
 def choose(
@@ -48,8 +50,11 @@ def choose(
     if runtime == TORCH:
         if checkpoint is not None:
             return load_engine(checkpoint, device, trust, precision, trainable=not shared)
+        from lowlight.runtimes.torch_enhancer import TorchEnhancer
+
         make = ready if shared else build_ready
         return TorchEnhancer(make(method or DEFAULT, device), precision)
+    from lowlight.checkpoints.load import load_model
     from lowlight.inference.calibration import calibration_photographs
     from lowlight.runtimes.accelerate import accelerate  # takes long, for torch.export
 
@@ -58,7 +63,7 @@ def choose(
     return accelerate(slow, runtime, calibrate=photographs, device=device)
 
 
-def build_ready(name: str, device: str = "cpu") -> Model:
+def build_ready(name: str, device: str = "cpu") -> "Model":
     """Build a method that needs no training.
 
     Either its weights come with lowlight, or it has none and runs on the CPU.
@@ -66,6 +71,10 @@ def build_ready(name: str, device: str = "cpu") -> Model:
     Raises:
         ValueError: If no method has that name, it must be trained first, or the device is unavailable.
     """
+    from lowlight.checkpoints.load import load_model
+    from lowlight.checkpoints.recipe import build_model, enhancing
+    from lowlight.runtimes.torch_enhancer import to_device
+
     check_model(None, name)
     if name in shipped():
         return to_device(load_model(SHIPPED / name), device)

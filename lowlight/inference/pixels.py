@@ -3,18 +3,17 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lowlight.decoding.photo import Pixels
 
 
-def floating(window: Pixels) -> Tensor:
+def floating(window: Pixels) -> NDArray[np.float32]:
     """Convert pixels of shape (H, W, 3) to a float image (1, 3, H, W) in [0, 1]; floats are not copied."""
-    if window.dtype == np.float32:
-        return torch.from_numpy(window).movedim(-1, 0)[None]
-    return torch.from_numpy(window.astype(np.float32)).movedim(-1, 0)[None].div_(white_of(window))
+    values = window.astype(np.float32, copy=False)
+    if window.dtype != np.float32:
+        values /= white_of(window)
+    return np.moveaxis(values, -1, 0)[None]
 
 
 def white_of(pixels: NDArray[Any]) -> int:

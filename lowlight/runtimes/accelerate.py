@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lowlight.model import Model, evaluating
-from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer, open_exported
+from lowlight.runtimes.enhancer import Enhancer, open_exported
 from lowlight.runtimes.export import errors_in_one_line, export, trace
 from lowlight.runtimes.table import runtime_named
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 
 
 def accelerate(
@@ -71,12 +74,12 @@ def psnr_to_torch(method: Model, enhancer: Enhancer, images: Sequence[Tensor]) -
 class _Part(nn.Module):
     """A part of a network that another runtime runs."""
 
-    def __init__(self, run: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, run: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> None:
         super().__init__()
         self.run = run
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.run(features.float()).to(features.device)
+        return torch.from_numpy(self.run(features.float().cpu().numpy())).to(features.device)
 
 
 def _inputs(method: Model, parts: Sequence[str], images: Sequence[Tensor]) -> dict[str, list[Tensor]]:

@@ -40,7 +40,7 @@ def export(
 
     The file is written beside its target, opened in its runtime and compared on several sizes, padding
     included; only if all agree does it take its place. Padding and clamping are not part of the file: a
-    program that does not run it through :func:`lowlight.runtimes.enhancer.load_engine` has to do both, as
+    program that does not run it through :func:`lowlight.runtimes.load.load_engine` has to do both, as
     the metadata say.
 
     Args:

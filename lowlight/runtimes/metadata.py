@@ -3,13 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from lowlight.checkpoints.sizes import LARGEST_STRIDE
 from lowlight.files import first_line, shortened
+from lowlight.images import LARGEST_STRIDE, Images
+from lowlight.memory import exhausted
 
 LARGEST_HALO = 2**16
 """Largest receptive-field radius that is believed, in pixels."""
@@ -53,28 +51,28 @@ def _shown(value: Any) -> str:
         return "huge"
 
 
-def answer(run: Callable[[Tensor], Tensor], low: Tensor, source: Path | str) -> Tensor:
+def answer(run: Callable[[Images], Images], low: Images, source: Path | str) -> Images:
     """Run a network of unknown origin on images; its errors and odd outputs become one line.
 
     Args:
         run: The network.
-        low: Images of shape (B, 3, H, W).
+        low: Images of shape (B, 3, H, W), a tensor or an array.
         source: Its file or name, for the message.
 
     Raises:
         ValueError: If it fails, or its output has another shape or type.
-        MemoryError: If memory runs out, as ``torch.OutOfMemoryError`` does on a GPU.
+        MemoryError: If memory runs out; on a GPU of torch's, ``torch.OutOfMemoryError``.
     """
     size = f"{low.shape[-1]}x{low.shape[-2]} pixels"
     try:
-        image: Any = run(low)
-    except (MemoryError, torch.OutOfMemoryError):
+        image = run(low)
+    except exhausted():
         raise
     except Exception as error:  # the errors of the runtimes share no base
         raise ValueError(f"{source}: fails on {size} ({shortened(str(error))})") from error
-    kind = image.dtype if isinstance(image, Tensor) else type(image).__name__
+    kind: Any = getattr(image, "dtype", type(image).__name__)
     if kind != low.dtype:
         raise ValueError(f"{source}: returns {kind} for images of {low.dtype}")
     if image.shape != low.shape:
         raise ValueError(f"{source}: returns {tuple(image.shape)} for images of {tuple(low.shape)}")
-    return cast(Tensor, image)
+    return image

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lowlight.files import first_line
 from lowlight.runtimes.runtime import METADATA, Opened, Runtime
+from lowlight.runtimes.threads import thread_count
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.export import ExportedProgram
 
 
@@ -18,7 +21,6 @@ def open_onnx(path: Path, device: str) -> Opened:
         ValueError: If the file does not run there, or the device is unavailable.
     """
     import onnxruntime
-    import torch
 
     providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
     available = onnxruntime.get_available_providers()
@@ -28,7 +30,7 @@ def open_onnx(path: Path, device: str) -> Opened:
     if provider not in available:
         raise ValueError(f"{path}: this onnxruntime does not run on {device!r}; try cpu, or onnxruntime-gpu")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = thread_count()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # failures are raised anyway
     try:
@@ -42,8 +44,9 @@ def open_onnx(path: Path, device: str) -> Opened:
         raise ValueError(f"{path}: a network of {counts}, not from one image to one image")
     name = inputs[0].name
 
-    def run(low: "Tensor") -> "Tensor":
-        return torch.from_numpy(session.run(None, {name: low.contiguous().cpu().numpy()})[0])
+    def run(low: NDArray[np.float32]) -> NDArray[np.float32]:
+        enhanced: NDArray[np.float32] = session.run(None, {name: np.ascontiguousarray(low)})[0]
+        return enhanced
 
     return Opened(run, metadata)
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.files import shortened
 from lowlight.runtimes.int8 import quantise
 from lowlight.runtimes.onnx import write_onnx
 from lowlight.runtimes.runtime import METADATA, Opened, Runtime
+from lowlight.runtimes.threads import thread_count
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.export import ExportedProgram
 
 
@@ -37,7 +38,6 @@ def open_openvino(path: Path, device: str) -> Opened:
         ValueError: If the model does not run there, or the device is unavailable.
     """
     import openvino
-    import torch
 
     if not path.with_suffix(".bin").is_file():
         raise ValueError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
@@ -52,7 +52,7 @@ def open_openvino(path: Path, device: str) -> Opened:
     # The default is bfloat16 or float16 where the processor supports it.
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     if device == "cpu":
-        settings["INFERENCE_NUM_THREADS"] = str(torch.get_num_threads())
+        settings["INFERENCE_NUM_THREADS"] = str(thread_count())
     try:
         model = core.read_model(path)
         metadata = model.get_rt_info([METADATA]).value if model.has_rt_info([METADATA]) else None
@@ -62,8 +62,9 @@ def open_openvino(path: Path, device: str) -> Opened:
         reason = shortened(last) or type(error).__name__
         raise ValueError(f"{path}: not an OpenVINO model that runs here ({reason})") from error
 
-    def run(low: "Tensor") -> "Tensor":
-        return torch.from_numpy(compiled(low.contiguous().cpu().numpy())[0])
+    def run(low: NDArray[np.float32]) -> NDArray[np.float32]:
+        enhanced: NDArray[np.float32] = compiled(np.ascontiguousarray(low))[0]
+        return enhanced
 
     return Opened(run, metadata)
 

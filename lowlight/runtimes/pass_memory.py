@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from lowlight.memory import resident, taken_by
 
@@ -20,7 +20,9 @@ PROBE = 192
 """Side of the image that a pass is measured on, in pixels, before padding to the stride."""
 
 
-def measure_bytes_per_pixel(enhance: Callable[[Tensor], Tensor], stride: int) -> float:
+def measure_bytes_per_pixel(
+    enhance: Callable[[NDArray[np.float32]], NDArray[np.float32]], stride: int
+) -> float:
     """Measure the peak memory of a pass in bytes per pixel, with a reserve.
 
     Args:
@@ -28,7 +30,7 @@ def measure_bytes_per_pixel(enhance: Callable[[Tensor], Tensor], stride: int) ->
         stride: Sides are padded to multiples of this many pixels.
     """
     side = PROBE + -PROBE % stride
-    probe = torch.rand(1, 3, side, side)
+    probe = np.random.default_rng(0).random((1, 3, side, side), np.float32)
     enhance(probe)  # one-time set-up is no part of a pass
     taken = taken_by(lambda: enhance(probe)) / side**2 if resident() else UNKNOWN
     return (1 + RESERVE) * max(taken, LEAST) + 3 * 12  # the float image, its enhancement and the blend

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:  # the command line lists the formats without waiting for torch
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
     from torch.export import ExportedProgram
 
 METADATA = "lowlight"
@@ -19,7 +19,7 @@ METADATA = "lowlight"
 class Opened(NamedTuple):
     """An exported file, opened in its runtime."""
 
-    run: "Callable[[Tensor], Tensor]"
+    run: "Callable[[NDArray[np.float32]], NDArray[np.float32]]"
     """Runs the network on images of shape (B, 3, H, W), sides multiples of its stride."""
     metadata: str | None
     """JSON; None if `lowlight export` did not write the file."""

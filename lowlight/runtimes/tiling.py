@@ -4,19 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from lowlight.images import pad_to_stride
-from lowlight.model import Model, evaluating
-from lowlight.networks.receptive_field import recorded, replayed
-from lowlight.networks.two_pass import TwoPass, Window
+Image = NDArray[np.float32]
+"""An image of shape (1, 3, H, W) in [0, 1]."""
 
-POOLED_HALO = 64
-"""Halo of networks that pool over the whole image, in pixels; tiles are not exact for them anyway."""
-
-Enhance = Callable[[Tensor], Tensor]
-EnhanceWindow = Callable[[Tensor, slice, slice], Tensor]
-"""Enhances a window of shape (1, 3, H, W), given its rows and columns in the whole image."""
+Enhance = Callable[[Image], Image]
+EnhanceWindow = Callable[[Image, slice, slice], Image]
+"""Enhances a window, given its rows and columns in the whole image."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +29,8 @@ class WholeImage:
 
     height: int
     width: int
-    overview: Callable[[], Tensor]
-    bands: Callable[[], Iterator[Tensor]]
+    overview: Callable[[], Image]
+    bands: Callable[[], Iterator[Image]]
 
 
 @dataclass(frozen=True)
@@ -57,57 +53,5 @@ def independent(enhance: Enhance, halo: int) -> Tiling:
     @contextmanager
     def sharing(_: WholeImage) -> Iterator[EnhanceWindow]:
         yield lambda low, rows, columns: enhance(low)  # noqa: ARG005
-
-    return Tiling(halo, sharing)
-
-
-def sharing_pooled_statistics(enhance: Enhance, net: nn.Module) -> Tiling:
-    """Return the tiling of a network that pools globally: windows share the statistics of an overview."""
-
-    @contextmanager
-    def sharing(image: WholeImage) -> Iterator[EnhanceWindow]:
-        with recorded(net) as statistics:
-            enhance(image.overview())
-        with replayed(net, statistics):
-            yield lambda low, rows, columns: enhance(low)  # noqa: ARG005
-
-    return Tiling(POOLED_HALO, sharing)
-
-
-def sharing_scene(
-    method: Model, net: TwoPass, halo: int, autocast: Callable[[], AbstractContextManager[object]]
-) -> Tiling:
-    """Return the tiling of a model whose network works in two passes, each under the given autocast.
-
-    Windows share the result of the first pass.
-    """
-    stride = net.stride
-
-    def windows(image: WholeImage) -> Iterator[tuple[Tensor, Window, Window]]:
-        height, width = (length + -length % stride for length in (image.height, image.width))
-        top = 0
-        for band in image.bands():
-            padded = pad_to_stride(band.to(method.device), stride)
-            yield padded, Window(top, top + padded.shape[-2], height), Window(0, width, width)
-            top += band.shape[-2]
-
-    @contextmanager
-    def sharing(image: WholeImage) -> Iterator[EnhanceWindow]:
-        def enhance(low: Tensor, *sides: slice) -> Tensor:
-            padded = pad_to_stride(low, stride).to(method.device)
-            rows, columns = (
-                Window(side.start, side.start + size, length + -length % stride)
-                for side, size, length in zip(
-                    sides, padded.shape[-2:], (image.height, image.width), strict=True
-                )
-            )
-            with autocast():
-                restored = net.restore(padded, scene, rows, columns)[..., : low.shape[-2], : low.shape[-1]]
-            return restored.clamp(0, 1).to(low)
-
-        with evaluating(method.net):
-            with autocast():
-                scene = net.scene_of_windows(windows(image))
-            yield enhance
 
     return Tiling(halo, sharing)

@@ -1,6 +1,7 @@
 """torch.export: writing networks and running them."""
 
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ def open_torch_export(path: Path, device: str) -> Opened:
     import torch
     from torch.export.passes import move_to_device_pass
 
+    from lowlight.runtimes.tensors import on_arrays
+
     device = torch_device(device)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -36,7 +39,7 @@ def open_torch_export(path: Path, device: str) -> Opened:
         enhanced: Tensor = module(low.to(device).contiguous(memory_format=torch.channels_last))
         return enhanced
 
-    return Opened(run, metadata)
+    return Opened(partial(on_arrays, run), metadata)
 
 
 def write_torch_export(program: "ExportedProgram", path: Path, metadata: str) -> None:

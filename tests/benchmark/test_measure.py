@@ -13,7 +13,7 @@ from lowlight.benchmark import measure as measuring
 from lowlight.benchmark.measure import benchmark
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.benchmark import app
-from lowlight.runtimes.enhancer import TorchEnhancer
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.tiny import tiny
 
 

@@ -12,7 +12,7 @@ from lowlight.checkpoints.load import load_method, load_model
 from lowlight.losses import charbonnier
 from lowlight.methods import Method
 from lowlight.model import Model
-from lowlight.runtimes.enhancer import load_engine
+from lowlight.runtimes.load import load_engine
 from tests.tiny import TINY, tiny
 
 LOW = 0.3 * torch.rand(1, 3, 37, 45, generator=torch.Generator().manual_seed(1))

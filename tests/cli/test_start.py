@@ -5,10 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
 from lowlight.checkpoints import save_pretrained
+from lowlight.inference.photos.enhance import enhance_pixels
+from lowlight.inference.settings import Settings
+from lowlight.methods import Supervised
+from lowlight.runtimes.openvino import openvino_core
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
+from tests.conftest import photograph
 from tests.tiny import LEARNT, tiny
 
 HEAVY = {
@@ -43,6 +52,34 @@ def imported_by(*calls: list[str | Path]) -> tuple[int, set[str]]:
     return status, set(modules)
 
 
+def exported(net: nn.Conv2d, path: Path) -> Path:
+    """Write a convolution as `lowlight export` would, in less time."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    make = onnx.helper
+    low, out = (
+        make.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["b", 3, "h", "w"])
+        for name in ("low", "out")
+    )
+    weights = [
+        onnx.numpy_helper.from_array(one.detach().numpy(), name) for name, one in net.named_parameters()
+    ]
+    node = make.make_node("Conv", ["low", "weight", "bias"], ["out"], pads=[1, 1, 1, 1])
+    graph = make.make_graph([node], "net", [low], [out], weights)
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8)
+    about = json.dumps({"stride": 1, "halo": 1, "method": "toy"})
+    if path.suffix == ".onnx":
+        make.set_model_props(model, {"lowlight": about})
+        onnx.save(model, path)
+    else:
+        openvino = pytest.importorskip("openvino")
+        onnx.save(model, path.with_suffix(".onnx"))
+        read = openvino_core(openvino).read_model(path.with_suffix(".onnx"))
+        read.set_rt_info(about, ["lowlight"])
+        openvino.save_model(read, path, compress_to_fp16=False)
+    return path
+
+
 @pytest.fixture
 def dark(tmp_path: Path) -> Path:
     Image.new("RGB", (40, 30), (20, 24, 28)).save(tmp_path / "dark.png")
@@ -65,6 +102,63 @@ def test_enhancing_by_a_function_imports_no_more(dark: Path, tmp_path: Path) -> 
     assert status == 0
     assert modules & HEAVY <= {"omegaconf"}  # reads the names of the methods
     assert (tmp_path / "out/dark.png").is_file()
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_an_exported_network_enhances_without_torch_and_as_with_it(suffix: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = nn.Conv2d(3, 3, 3, padding=1)
+    with torch.no_grad():
+        net.weight.abs_().mul_(0.7)
+    path = exported(net, tmp_path / f"net{suffix}")
+    pixels = photograph(1, 203, 150) // 3
+    Image.fromarray(pixels).save(tmp_path / "dark.png")
+    calls: list[list[str | Path]] = [
+        [tmp_path / "dark.png", "--out", tmp_path / name, "--checkpoint", path, "--no-fail-safe", *options]
+        for name, options in {"whole": (), "tiles": ("--tile", "1"), "half": ("--strength", "0.5")}.items()
+    ]
+    status, modules = imported_by(*calls)
+    assert status == 0
+    assert modules & {"torch", "pandas", *HEAVY} == set()
+    enhancer = TorchEnhancer(Supervised(net))
+    for name, strength in (("whole", 1), ("tiles", 1), ("half", 0.5)):
+        written = np.asarray(Image.open(tmp_path / name / "dark.png"))
+        expected, _ = enhance_pixels(enhancer, pixels, Settings(strength, fail_safe=False))
+        assert np.abs(written.astype(int) - expected).max() <= 1
+    assert written.mean() > 1.2 * pixels.mean()
+
+
+def test_an_exported_network_enhances_videos_without_torch(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    from tests.inference.video.clips import still, write_clip
+
+    path = exported(nn.Conv2d(3, 3, 3, padding=1), tmp_path / "net.onnx")
+    clip = write_clip(tmp_path / "clip.mp4", still([0.2, 0.25, 0.2]))
+    status, modules = imported_by([clip, "--out", tmp_path / "out", "--checkpoint", path])
+    assert (status, modules & {"torch", "pandas", *HEAVY}) == (0, set())
+    assert (tmp_path / "out/clip.mp4").is_file()
+
+
+LIBRARY = """
+import json, sys
+import numpy as np
+from PIL import Image
+import lowlight
+model = lowlight.load(sys.argv[1])
+image = np.full((9, 11, 3), 40, np.uint8)
+assert np.array_equal(lowlight.enhance(image, model), lowlight.enhance(image, sys.argv[1]))
+enhanced = lowlight.enhance(Image.fromarray(image), model, strength=0.5)
+print(json.dumps([enhanced.size, sorted(sys.modules)]))
+"""
+
+
+def test_the_library_enhances_arrays_and_pictures_without_torch(tmp_path: Path) -> None:
+    path = exported(nn.Conv2d(3, 3, 3, padding=1), tmp_path / "net.onnx")
+    command = [sys.executable, "-c", LIBRARY, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    size, modules = json.loads(done.stdout)
+    assert size == [11, 9]
+    assert set(modules) & {"torch", "pandas", *HEAVY} == set()
 
 
 def test_a_missing_file_is_told_before_torch_is_imported(tmp_path: Path) -> None:

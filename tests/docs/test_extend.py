@@ -27,8 +27,8 @@ from lowlight.data import PairDataModule
 from lowlight.decoding.photo import from_pillow
 from lowlight.inference.photos import writing
 from lowlight.methods import Method
-from lowlight.runtimes.enhancer import load_engine
 from lowlight.runtimes.export import export
+from lowlight.runtimes.load import load_engine
 from tests.docs.pages import ROOT, calls, commands, write_files
 
 PAGE = ROOT / "docs" / "extend.md"

@@ -16,7 +16,7 @@ from lowlight.inference.load import choose
 from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.methods import Supervised
 from lowlight.runtimes.accelerate import accelerate, psnr_to_torch
-from lowlight.runtimes.enhancer import TorchEnhancer
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.tiny import tiny
 
 pytest.importorskip("onnx")

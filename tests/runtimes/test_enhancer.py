@@ -16,7 +16,8 @@ import lowlight
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.methods import Supervised
-from lowlight.runtimes.enhancer import TorchEnhancer, load_engine
+from lowlight.runtimes.load import load_engine
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.checkpoints.test_load import Payload
 from tests.tiny import tiny
 

@@ -16,8 +16,8 @@ from lowlight.checkpoints import build
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.export import app
 from lowlight.methods import Method, Supervised
-from lowlight.runtimes.enhancer import load_engine
 from lowlight.runtimes.export import export, export_pretrained
+from lowlight.runtimes.load import load_engine
 from lowlight.runtimes.table import RUNTIMES, runtime_named
 from tests.tiny import LEARNT, tiny
 

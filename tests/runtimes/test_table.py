@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from lowlight.benchmark.measure import ENGINES
 from lowlight.cli.export import app
 from lowlight.methods import Supervised
 from lowlight.runtimes import table
-from lowlight.runtimes.enhancer import load_engine
 from lowlight.runtimes.export import export
+from lowlight.runtimes.load import load_engine
 from lowlight.runtimes.runtime import Opened, Runtime
 from lowlight.runtimes.table import RUNTIMES
+from lowlight.runtimes.tensors import on_arrays
 
 
 def write(program: ExportedProgram, path: Path, metadata: str) -> None:
@@ -28,7 +30,8 @@ def write(program: ExportedProgram, path: Path, metadata: str) -> None:
 def open_file(path: Path, device: str) -> Opened:
     content = torch.load(path)
     weights = content["weights"]
-    return Opened(lambda low: nn.functional.conv2d(low, *weights.values()), content["metadata"])
+    run = partial(on_arrays, lambda low: nn.functional.conv2d(low, *weights.values()))
+    return Opened(run, content["metadata"])
 
 
 TOY = Runtime("toy", ".toy", open_file, write, companion=".more")

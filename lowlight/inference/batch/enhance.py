@@ -3,8 +3,8 @@
 import time
 from dataclasses import replace
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from lowlight.inference.batch.jobs import Job
 from lowlight.inference.photos.enhance import enhance_file, enhance_pixels
@@ -43,10 +43,10 @@ class _Frames:
         self.enhancer = enhancer
         self.settings = replace(settings, fail_safe=False)
 
-    def __call__(self, low: Tensor) -> Tensor:
-        pixels = low[0].movedim(0, -1).numpy()
+    def __call__(self, low: NDArray[np.float32]) -> NDArray[np.float32]:
+        pixels = np.moveaxis(low[0], 0, -1)
         if self.settings.tile is None:
             tile = lasting_tile(self.enhancer, pixels, self.settings.memory_limit())
             self.settings = replace(self.settings, tile=tile)
         enhanced, _ = enhance_pixels(self.enhancer, pixels, self.settings)
-        return torch.from_numpy(enhanced).movedim(-1, 0)[None]
+        return np.moveaxis(enhanced, -1, 0)[None]

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lowlight.colour import blend
 from lowlight.decoding.photo import Photo
@@ -14,7 +14,7 @@ from lowlight.decoding.reading import read_photo
 from lowlight.inference.photos.fail_safe import why_not_dark, why_not_sane
 from lowlight.inference.photos.writing import copy_photo, write_photo
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
-from lowlight.inference.tiling.enhance import enhance_array
+from lowlight.inference.tiling.enhance import Image, enhance_array
 from lowlight.runtimes.enhancer import Enhancer
 
 
@@ -35,8 +35,8 @@ def enhance_pixels(
         ValueError: If the memory is too small; without the fail-safe, if the result is not finite.
     """
 
-    def finish(low: Tensor, enhanced: Tensor) -> Tensor:
-        if not enhanced.isfinite().all():
+    def finish(low: Image, enhanced: Image) -> Image:
+        if not np.isfinite(enhanced).all():
             raise _NotFiniteError
         return blend(low, enhanced, settings.strength)
 

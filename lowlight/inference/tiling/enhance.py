@@ -1,12 +1,11 @@
 """Enhancing the pixels of a photograph of any size in bounded memory."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lowlight.decoding.photo import Pixels
 from lowlight.inference.pixels import floating, white_of
@@ -20,10 +19,13 @@ from lowlight.inference.tiling.memory_budget import (
     needed_whole,
 )
 from lowlight.inference.tiling.whole import whole_image
-from lowlight.memory import release, trim
+from lowlight.memory import exhausted, release, trim
 from lowlight.runtimes.enhancer import Enhancer
 
-Finish = Callable[[Tensor, Tensor], Tensor]
+Image = NDArray[np.float32]
+"""A float image of shape (1, 3, H, W) or (3, H, W) in [0, 1]."""
+
+Finish = Callable[[Image, Image], Image]
 
 
 def enhance_array(
@@ -69,8 +71,8 @@ def enhance_array(
         if not fits:
             check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
         try:
-            _store(_enhance(enhancer.enhance, finish, pixels), output)
-        except torch.OutOfMemoryError:
+            _store(_enhance(enhancer.enhance_numpy, finish, pixels), output)
+        except exhausted():
             if not fits or (tiling := enhancer.tiling) is None:
                 raise
             tile = longest // 2
@@ -88,7 +90,7 @@ def enhance_array(
         overview = FASTEST
     with tiling.sharing(whole_image(pixels, overview, enhancer.stride)) as enhance_window:
 
-        def run(rows: slice, columns: slice) -> Tensor:
+        def run(rows: slice, columns: slice) -> Image:
             return _enhance(lambda low: enhance_window(low, rows, columns), finish, pixels[rows, columns])
 
         _in_tiles(run, pixels, output, grid, max(tile, grid.smallest), progress)
@@ -109,22 +111,24 @@ def lasting_tile(enhancer: Enhancer, pixels: NDArray[Any], max_memory: int) -> i
     return largest_side(enhancer, pixels, Grid(enhancer.stride, tiling.halo), max_memory)
 
 
-def _enhance(enhance: Callable[[Tensor], Tensor], finish: Finish | None, window: Pixels) -> Tensor:
+def _enhance(enhance: Callable[[Image], Image], finish: Finish | None, window: Pixels) -> Image:
     """Enhance pixels of shape (H, W, 3); return a float image of shape (3, H, W) in [0, 1]."""
     low = floating(window)
     enhanced = enhance(low)
-    return (finish(low, enhanced) if finish else enhanced)[0]
+    image: Image = (finish(low, enhanced) if finish else enhanced)[0]
+    return image
 
 
-def _store(image: Tensor, pixels: Pixels) -> None:
+def _store(image: Image, pixels: Pixels) -> None:
     """Store a float image (3, H, W) in [0, 1] in pixels of shape (H, W, 3), rounded if they are integers."""
     if pixels.dtype.kind != "f":
-        image = image.mul(white_of(pixels)).round_()
-    pixels[...] = image.movedim(0, -1).numpy()
+        image = image * np.float32(white_of(pixels))
+        np.rint(image, out=image)
+    pixels[...] = np.moveaxis(image, 0, -1)
 
 
 def _in_tiles(
-    run: Callable[[slice, slice], Tensor],
+    run: Callable[[slice, slice], Image],
     pixels: Pixels,
     output: Pixels,
     grid: Grid,
@@ -138,7 +142,7 @@ def _in_tiles(
             for rows in _bands(run, pixels, output, grid, side, done):
                 progress((rows - done) * pixels.shape[1])
                 done = rows
-        except torch.OutOfMemoryError:
+        except exhausted():
             if side <= grid.smallest:
                 raise
             side = max(side // 2, grid.smallest)
@@ -147,7 +151,7 @@ def _in_tiles(
 
 
 def _bands(
-    run: Callable[[slice, slice], Tensor],
+    run: Callable[[slice, slice], Image],
     pixels: Pixels,
     output: Pixels,
     grid: Grid,
@@ -157,20 +161,21 @@ def _bands(
     """Enhance one row of tiles after another; yield the number of image rows that are final."""
     rows = grid.spans(pixels.shape[0], side, start)
     columns = grid.spans(pixels.shape[1], side)
-    shared = torch.zeros(3, 0, pixels.shape[1])
+    shared = np.zeros((3, 0, pixels.shape[1]), np.float32)
     for number, row in enumerate(rows):
-        band = torch.zeros(3, row.kept.stop - row.kept.start, pixels.shape[1])
+        band = np.zeros((3, row.kept.stop - row.kept.start, pixels.shape[1]), np.float32)
         band[:, : shared.shape[1]] = shared
         for column in columns:
             enhanced = run(row.window, column.window)[:, row.inner, column.inner]
             band[:, :, column.kept] += enhanced * row.weights[:, None] * column.weights
         end = finished(rows, number)
         _store(band[:, : end - row.kept.start], output[row.kept.start : end])
-        shared = band[:, end - row.kept.start :].clone()
+        shared = band[:, end - row.kept.start :].copy()
         yield end
 
 
 def _free() -> None:
     """Return the memory of earlier passes to the system and the GPU."""
     release()
-    torch.cuda.empty_cache()
+    if torch := sys.modules.get("torch"):
+        torch.cuda.empty_cache()

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 RAMP = 32
 """Smallest width of the ramp over which neighbouring tiles are blended, in pixels."""
@@ -22,7 +22,7 @@ class Span:
 
     window: slice
     kept: slice
-    weights: Tensor
+    weights: NDArray[np.float32]
 
     @property
     def inner(self) -> slice:
@@ -81,13 +81,13 @@ class Grid:
             for number, (a, b, c, d) in enumerate(zip(starts, stops, keeps, kept_stops, strict=True))
         ]
 
-    def _weights(self, length: int, rises: bool, falls: bool) -> Tensor:
-        weights = torch.ones(length)
-        slope = (torch.arange(self.ramp) + 0.5) / self.ramp
+    def _weights(self, length: int, rises: bool, falls: bool) -> NDArray[np.float32]:
+        weights = np.ones(length, np.float32)
+        slope = (np.arange(self.ramp, dtype=np.float32) + 0.5) / self.ramp
         if rises:
             weights[: self.ramp] = slope
         if falls:
-            weights[length - self.ramp :] = slope.flip(0)
+            weights[length - self.ramp :] = slope[::-1]
         return weights
 
 

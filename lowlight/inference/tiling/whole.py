@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from numpy.typing import NDArray
 
 from lowlight.decoding.photo import Pixels
 from lowlight.inference.pixels import floating, white_of
@@ -31,8 +29,14 @@ def whole_image(pixels: Pixels, longest: int, stride: int) -> WholeImage:
     )
 
 
-def overview(pixels: Pixels, longest: int) -> Tensor:
-    """Shrink pixels to a float image of shape (1, 3, H, W), by whole factors first, which copies little."""
+def overview(pixels: Pixels, longest: int) -> NDArray[np.float32]:
+    """Shrink pixels to a float image of shape (1, 3, H, W), by whole factors first, which copies little.
+
+    Only networks of torch ask for it.
+    """
+    import torch
+    from torch.nn import functional as F
+
     factor = max(1, max(pixels.shape[:2]) // (2 * longest))
     height, width = (max(1, length // factor) for length in pixels.shape[:2])
     small = np.zeros((height, width, 3), np.float32)
@@ -43,10 +47,11 @@ def overview(pixels: Pixels, longest: int) -> Tensor:
     image = torch.from_numpy(small).movedim(-1, 0)[None] / (parts * white_of(pixels))
     scale = min(1.0, longest / max(height, width))
     size = [max(1, round(length * scale)) for length in (height, width)]
-    return F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1)
+    small = F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1).numpy()
+    return small
 
 
-def _bands(pixels: Pixels, height: int) -> Iterator[Tensor]:
+def _bands(pixels: Pixels, height: int) -> Iterator[NDArray[np.float32]]:
     """Yield full-width bands of shape (1, 3, h, W) from top to bottom."""
     for top in range(0, len(pixels), height):
         yield floating(pixels[top : top + height])

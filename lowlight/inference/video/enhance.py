@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from lowlight.files import whole
 from lowlight.inference.settings import SMOOTHING, VideoSummary
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def enhance_video(
-    enhance: Callable[[Tensor], Tensor],
+    enhance: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     source: Path,
     target: Path,
     *,
@@ -79,7 +80,7 @@ def enhance_video(
 
 
 def _enhance(
-    enhance: Callable[[Tensor], Tensor],
+    enhance: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     items: "Iterable[Packet[Any] | VideoFrame]",
     writer: Writer,
     look: Look,
@@ -99,7 +100,7 @@ def _enhance(
         low = to_image(item, look)
         enhanced = enhance(low)
         scene, mean = begins_scene(low), mean_luminance(enhanced)
-        steadied = (enhanced * steady.gain(mean, item.time, scene)).clamp(0, 1)
+        steadied = (enhanced * np.float32(steady.gain(mean, item.time, scene))).clip(0, 1)
         writer.write_frame(steadied, item)
         before.add(mean_luminance(low), scene)
         unsmoothed.add(mean, scene)

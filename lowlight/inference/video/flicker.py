@@ -1,11 +1,12 @@
 """A video's brightness over time: measuring its flicker and reducing it."""
 
 import math
+from collections.abc import Iterator
 
-from torch import Tensor
-from torch.nn import functional as F
+import numpy as np
+from numpy.typing import NDArray
 
-from lowlight.colour import luminance
+from lowlight.colour import luma
 
 CUT = 0.3
 """Change between two frames, relative to their brightness, from which a new scene begins.
@@ -19,9 +20,9 @@ LIMIT = 1.5
 _BLACK = 1 / 255  # keeps ratios finite
 
 
-def mean_luminance(image: Tensor) -> float:
+def mean_luminance(image: NDArray[np.float32]) -> float:
     """Return the mean BT.601 luminance, in [0, 1], of an image of shape (1, 3, H, W) in [0, 1]."""
-    return float(luminance(image.float().mean((2, 3), keepdim=True)))
+    return float(luma(image[0].mean((1, 2), dtype=np.float64)))
 
 
 class SceneCuts:
@@ -32,16 +33,29 @@ class SceneCuts:
     """
 
     def __init__(self) -> None:
-        self._last: Tensor | None = None
+        self._last: NDArray[np.float32] | None = None
 
-    def __call__(self, low: Tensor) -> bool:
+    def __call__(self, low: NDArray[np.float32]) -> bool:
         """Return whether a frame of shape (1, 3, H, W) in [0, 1] begins a scene."""
-        thumbnail = luminance(F.adaptive_avg_pool2d(low, (9, 16)))
+        thumbnail = _thumbnail(low[0])
         last, self._last = self._last, thumbnail
         if last is None:
             return True
         brightness = (thumbnail + last).mean() / 2 + _BLACK
-        return float((thumbnail - last).abs().mean() / brightness) > CUT
+        return float(np.abs(thumbnail - last).mean() / brightness) > CUT
+
+
+def _thumbnail(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean luminance of 9 by 16 equal parts of an image of shape (3, H, W)."""
+    rows = np.stack([image[:, part].mean(1) for part in _parts(image.shape[1], 9)])
+    cells = np.stack([rows[..., part].mean(-1) for part in _parts(image.shape[2], 16)], axis=1)
+    return luma(cells)
+
+
+def _parts(length: int, count: int) -> Iterator[slice]:
+    """Cover an axis by parts of at least one pixel, which overlap by one where they do not divide it."""
+    for number in range(count):
+        yield slice(number * length // count, -(-(number + 1) * length // count))
 
 
 class SteadyExposure:

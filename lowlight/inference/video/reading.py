@@ -9,9 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from torch import Tensor
-
-from lowlight.images import from_uint8
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -306,7 +305,7 @@ class _Clock:
         return frame
 
 
-def to_image(frame: "VideoFrame", look: Look) -> Tensor:
+def to_image(frame: "VideoFrame", look: Look) -> NDArray[np.float32]:
     """Convert a frame to an image of shape (1, 3, H, W) in [0, 1], scaled to the first frame's size."""
     pixels: Any = frame.to_ndarray(
         format="rgb24",
@@ -316,4 +315,7 @@ def to_image(frame: "VideoFrame", look: Look) -> Tensor:
         src_color_range=look.colour.source_range,
         interpolation=ACCURATE,
     )
-    return from_uint8(pixels)[None]
+    planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))  # as bytes, which are fewer than floats
+    image: NDArray[np.float32] = planes.astype(np.float32)[None]
+    image /= 255
+    return image

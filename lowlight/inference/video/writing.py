@@ -5,9 +5,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
-from lowlight.images import to_uint8
 from lowlight.inference.video.reading import ACCURATE, Look, main_video
 
 if TYPE_CHECKING:
@@ -80,11 +79,11 @@ class Writer:
         except (av.error.ArgumentError, av.error.InvalidDataError):  # without a time, or out of order
             self._refused[index] += 1
 
-    def write_frame(self, image: Tensor, source: "VideoFrame") -> None:
+    def write_frame(self, image: NDArray[np.float32], source: "VideoFrame") -> None:
         """Encode an image of shape (1, 3, H, W) in [0, 1] at the time of its source frame."""
         from av import VideoFrame
 
-        pixels = to_uint8(image)[0].movedim(0, -1).cpu().numpy()
+        pixels = np.rint(np.moveaxis(image[0], 0, -1).clip(0, 1) * 255).astype(np.uint8)
         below, right = self.height - self._look.height, self.width - self._look.width
         pixels = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
         frame = VideoFrame.from_ndarray(pixels, format="rgb24").reformat(

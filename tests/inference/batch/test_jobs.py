@@ -17,7 +17,8 @@ from lowlight.inference.photos.enhance import enhance_pixels
 from lowlight.inference.settings import Settings
 from lowlight.methods import Method, Supervised, TwoStages
 from lowlight.networks import Autoencoder, CoarseToFine, MIRNet
-from lowlight.runtimes.enhancer import Enhancer, TorchEnhancer
+from lowlight.runtimes.enhancer import Enhancer
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.inference.video.clips import rgb_of, still, write_clip
 
 

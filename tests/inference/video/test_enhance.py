@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 pytest.importorskip("av")
 import av
@@ -20,17 +18,17 @@ from tests.inference.video.clips import frames_of, packets_of, rgb_of, still, ti
 UNEVEN = [0, 40, 70, 150, 160, 400, 440, 441]
 
 
-def identity(low: Tensor) -> Tensor:
+def identity(low: np.ndarray) -> np.ndarray:
     return low
 
 
-def brighten(low: Tensor) -> Tensor:
-    return (2 * low).clamp(0, 1)
+def brighten(low: np.ndarray) -> np.ndarray:
+    return (2 * low).clip(0, 1)
 
 
-def flickering() -> Callable[[Tensor], Tensor]:
+def flickering() -> Callable[[np.ndarray], np.ndarray]:
     factors = itertools.cycle([1.7, 2.0, 2.3, 1.8, 2.2])
-    return lambda low: (next(factors) * low).clamp(0, 1)
+    return lambda low: (next(factors) * low).clip(0, 1)
 
 
 # BT.709 and BT.601 (FFmpeg's 1 and 6), limited and full values (1 and 2)
@@ -39,9 +37,9 @@ def test_colours_survive_with_their_tags(tmp_path: Path, matrix: int, values: in
     frames = still([0.1, 0.4, 0.7], height=192, width=256)
     tags = {"colorspace": matrix, "color_range": values, "color_primaries": 1, "color_trc": 1}
     clip = write_clip(tmp_path / "clip.mp4", frames, **tags)
-    seen: list[Tensor] = []
+    seen: list[np.ndarray] = []
     enhance_video(lambda low: seen.append(low) or low, clip, tmp_path / "out.mp4", smoothing=0)
-    handed = torch.cat(seen).movedim(1, -1).numpy() * 255.0
+    handed = np.moveaxis(np.concatenate(seen), 1, -1) * 255.0
     for image, truth in ((handed, np.stack(frames)), (rgb_of(tmp_path / "out.mp4"), rgb_of(clip))):
         difference = image - truth.astype(float)
         assert np.abs(difference).mean() < 2
@@ -54,9 +52,9 @@ def test_colours_survive_with_their_tags(tmp_path: Path, matrix: int, values: in
 def test_sources_without_chroma_become_ordinary_video(tmp_path: Path, pix_fmt: str) -> None:
     frames = still([0.2, 0.6], height=96, width=128)
     clip = write_clip(tmp_path / "clip.mkv", frames, codec="ffv1", pix_fmt=pix_fmt)
-    seen: list[Tensor] = []
+    seen: list[np.ndarray] = []
     enhance_video(lambda low: seen.append(low) or low, clip, tmp_path / "out.mp4", smoothing=0)
-    handed = torch.cat(seen).movedim(1, -1).numpy() * 255
+    handed = np.moveaxis(np.concatenate(seen), 1, -1) * 255
     truth = np.stack([frame.to_ndarray(format="rgb24") for frame in frames_of(clip)]).astype(float)
     assert np.abs(handed - truth).mean() < 1
     assert np.abs(rgb_of(tmp_path / "out.mp4", untagged=6) - truth).mean() < 4
@@ -279,7 +277,7 @@ def test_a_failure_leaves_the_target_as_it_was(
     target = _write(tmp_path / "out.mp4", b"older")
     count: Iterator[int] = itertools.count()
 
-    def fail(low: Tensor) -> Tensor:
+    def fail(low: np.ndarray) -> np.ndarray:
         if next(count) == after:
             raise error("stop")
         return low

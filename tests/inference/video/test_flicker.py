@@ -75,4 +75,4 @@ def test_scenes_begin_at_cuts_and_where_light_jumps_only() -> None:
     panned, brighter, lamp = one.roll(4, dims=-1), 1.2 * one, 3 * other
     frames = [one, (one + noise).clamp(0, 1), panned, brighter, other, other, lamp]
     begins_scene = SceneCuts()
-    assert [begins_scene(frame) for frame in frames] == [True, False, False, False, True, False, True]
+    assert [begins_scene(frame.numpy()) for frame in frames] == [True, False, False, False, True, False, True]
