@@ -1,6 +1,9 @@
 """torch.export: writing networks and running them."""
 
+import logging
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,9 +32,10 @@ def open_torch_export(path: Path, device: str) -> Opened:
         with zipfile.ZipFile(path) as archive:
             found = [name for name in archive.namelist() if name.endswith(f"/extra/{METADATA}.json")]
             metadata = archive.read(found[0]).decode() if found else None
-        program = torch.export.load(path)
-        # The guards stem from the example's size; `lowlight export` checks sizes that they would refuse.
-        module = move_to_device_pass(program, device).module(check_guards=False)
+        with _silent():
+            program = torch.export.load(path)
+            # The guards stem from the example's size; `lowlight export` checks sizes that they would refuse.
+            module = move_to_device_pass(program, device).module(check_guards=False)
     except Exception as error:  # broken bytes can raise anything in torch
         raise ValueError(f"{path}: not a torch.export file that runs here ({first_line(error)})") from error
 
@@ -40,6 +44,17 @@ def open_torch_export(path: Path, device: str) -> Opened:
         return enhanced
 
     return Opened(partial(on_arrays, run), metadata)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Disable logging: of a broken file, torch would log tracebacks, from loggers with their own handlers."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def write_torch_export(program: "ExportedProgram", path: Path, metadata: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import pickle
 import sys
 import zipfile
@@ -148,6 +149,30 @@ def test_a_torch_export_file_which_can_run_code_is_opened_on_trust_only(tmp_path
     with pytest.raises((ValueError, pickle.UnpicklingError)):
         load_engine(path, trust=["torch.export"])
     assert (tmp_path / "harm").exists()  # torch does run the code, hence the need for trust
+
+
+def test_a_damaged_torch_export_file_is_refused_without_a_log_of_tracebacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    monkeypatch.setattr(logging.getLogger("torch.export"), "handlers", [handler])
+    program = torch.export.export(nn.Conv2d(3, 3, 1), (torch.rand(1, 3, 4, 4),))
+    torch.export.save(program, tmp_path / "good.pt2")
+    changes = [(b"aten.conv2d.default", b"aten.conv9d.default"), (b": 4}", b": -4}")]  # operator, shape
+    records.clear()
+    for old, new in changes:
+        with zipfile.ZipFile(tmp_path / "good.pt2") as good, zipfile.ZipFile(tmp_path / "a.pt2", "w") as bad:
+            for name in good.namelist():
+                is_graph = name.endswith("models/model.json")
+                bad.writestr(name, good.read(name).replace(old, new) if is_graph else good.read(name))
+        with pytest.raises(ValueError, match=r"a\.pt2: not a torch\.export file") as caught:
+            load_engine(tmp_path / "a.pt2", trust=["torch.export"])
+        assert "\n" not in str(caught.value)
+    assert records == []
+    logging.getLogger("torch.export").warning("heard again")
+    assert len(records) == 1
 
 
 @pytest.mark.parametrize(("precision", "levels"), [("bf16", 8), ("fp16", 2)])
