@@ -60,8 +60,10 @@ def blend(low: Values, enhanced: Values, strength: float) -> Values:
     Args:
         low: sRGB images of shape (B, 3, H, W) in [0, 1].
         enhanced: Their enhancements, of the same shape and range.
-        strength: Share of ``enhanced``: 0 returns ``low``, 1 returns ``enhanced``.
+        strength: Share of ``enhanced``: 0 returns ``low``, 1 returns ``enhanced``, more exaggerates, clipped
+            to [0, 1].
     """
     if strength == 1:
         return enhanced
-    return linear_to_srgb((1 - strength) * srgb_to_linear(low) + strength * srgb_to_linear(enhanced))
+    light = (1 - strength) * srgb_to_linear(low) + strength * srgb_to_linear(enhanced)
+    return linear_to_srgb(light.clip(0, 1) if strength > 1 else light)

@@ -16,7 +16,7 @@ ORDER = [
         "images",
         "decoding",
         "colour",
-        "exposure",
+        "adjustments",
         "files",
         "memory",
         "precision",

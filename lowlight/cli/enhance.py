@@ -58,8 +58,21 @@ def enhance(
         typer.Option(help="Method that needs no training: coarse_to_fine (the default), gamma, lime, ..."),
     ] = None,
     strength: Annotated[
-        float, typer.Option(help="Weight of the enhancement, from 0 (none) to 1; mixed in linear light.")
+        float, typer.Option(help="Weight of the enhancement, 0 for none, up to 2; mixed in linear light.")
     ] = DEFAULTS.strength,
+    exposure: Annotated[
+        float, typer.Option(help="Change of the result's exposure in stops, such as +0.7.")
+    ] = DEFAULTS.exposure,
+    brightness: Annotated[
+        float | None,
+        typer.Option(help="Mean luma of the result, such as 0.45.", show_default="the method decides"),
+    ] = DEFAULTS.brightness,
+    saturation: Annotated[
+        float, typer.Option(help="Factor of the result's saturation, 0 for grey.")
+    ] = DEFAULTS.saturation,
+    bracket: Annotated[
+        int, typer.Option(min=1, help="Number of results a stop apart, around the exposure.")
+    ] = 1,
     fail_safe: Annotated[
         bool, typer.Option(help="Leave photographs unchanged if not dark, or if the result fails a check.")
     ] = DEFAULTS.fail_safe,
@@ -125,9 +138,19 @@ def enhance(
         if as_json and out == PIPE:
             raise ValueError("--json and --out - both write to standard output; give --out a file")
         memory = None if max_memory is None else read_size(max_memory, "--max-memory")
-        settings = Settings(strength, fail_safe, int(max_pixels), smoothing, memory, tile)
+        settings = Settings(
+            strength,
+            fail_safe,
+            int(max_pixels),
+            smoothing,
+            memory,
+            tile,
+            exposure,
+            brightness,
+            saturation,
+        )
         check_model(checkpoint, method, precision, runtime)
-        jobs, outcomes = find_jobs(place.paths, place.out)
+        jobs, outcomes = find_jobs(place.paths, place.out, bracket)
         if out == PIPE and len(jobs) + len(outcomes) != 1:
             raise ValueError(f"--out - takes one photograph, not {len(jobs) + len(outcomes)}")
         check_targets(jobs, skip_existing=skip_existing, overwrite=overwrite)

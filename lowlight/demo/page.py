@@ -46,7 +46,11 @@ class Slider:
     info: str | None = None
 
 
-SLIDERS = (Slider("strength", "Strength", 0, 1, 1, 0.05),)
+SLIDERS = (
+    Slider("strength", "Strength", 0, 1, 1, 0.05),
+    Slider("exposure", "Exposure, stops", -2, 2, 0, 0.1),
+    Slider("saturation", "Saturation", 0, 2, 1, 0.05),
+)
 """Sliders from top to bottom."""
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lowlight.adjustments import adjusted, stops_to_mean
 from lowlight.colour import blend
 from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import in_memory, read_photo
@@ -55,6 +56,9 @@ Usable: TypeAlias = "Enhancer | Model | Path | str | None"
 
 class _Settings(TypedDict, total=False):
     strength: float
+    exposure: float
+    brightness: float | None
+    saturation: float
     fail_safe: bool
     max_memory: int | None
     device: str
@@ -153,6 +157,9 @@ def enhance(
     model: Usable = None,
     *,
     strength: float = 1.0,
+    exposure: float = 0.0,
+    brightness: float | None = None,
+    saturation: float = 1.0,
     fail_safe: bool = True,
     max_memory: int | None = None,
     device: str = "auto",
@@ -172,7 +179,11 @@ def enhance(
         model: A path or result of :func:`load`, a method, or the name of a method that needs no training; by
             default coarse_to_fine with the weights that come with lowlight. For many calls, give what
             :func:`load` returns: a path is loaded at each call.
-        strength: Weight of the enhancement, from 0 to 1, mixed with the image in linear light.
+        strength: Weight of the enhancement, mixed with the image in linear light: 0 for none, up to 2 to
+            exaggerate it.
+        exposure: Change of the result's exposure in stops; highlights roll off.
+        brightness: Mean luma in (0, 1) that the exposure is first adjusted to; by default the method decides.
+        saturation: Factor of the result's saturation; 0 is grey.
         fail_safe: Return the image unchanged if it is not dark or its enhancement fails a check; ignored
             for tensors.
         max_memory: Bytes that the process may hold; an image or an array that needs more is enhanced in
@@ -190,7 +201,14 @@ def enhance(
             unusable.
     """
     enhancer = _enhancer(model, device, precision)
-    settings = Settings(strength, fail_safe, max_memory=max_memory)
+    settings = Settings(
+        strength,
+        fail_safe,
+        max_memory=max_memory,
+        exposure=exposure,
+        brightness=brightness,
+        saturation=saturation,
+    )
     if isinstance(image, list | tuple):
         made = [_enhance(enhancer, one, settings) for one in image]
         return made if report else [one.image for one in made]
@@ -218,7 +236,7 @@ def _is_tensor(image: object) -> "TypeIs[Tensor]":
 def _enhance(enhancer: Enhancer, image: Any, settings: Settings) -> Enhanced:
     if _is_tensor(image):
         _check(image, -3, "(C, H, W) or (B, C, H, W)", ("uint8",))
-        return Enhanced(_by_channels(image, -3, lambda colour: _tensor(enhancer, colour, settings.strength)))
+        return Enhanced(_by_channels(image, -3, lambda colour: _tensor(enhancer, colour, settings)))
     if isinstance(image, Path | str):
         photo, reason = enhance_photo(enhancer, read_photo(Path(image)), settings)
         picture, notes = to_pillow(photo), photo.notes
@@ -280,14 +298,16 @@ def _by_channels(image: Any, axis: int, enhance: Callable[[Any], Any]) -> Any:
     return join([enhanced, image[(*before, slice(3, 4))]], axis) if count == 4 else first
 
 
-def _tensor(enhancer: Enhancer, image: "Tensor", strength: float) -> "Tensor":
+def _tensor(enhancer: Enhancer, image: "Tensor", settings: Settings) -> "Tensor":
     """Enhance a tensor of shape (3, H, W) or (B, 3, H, W)."""
     import torch
 
     low = image.float().div(255) if image.dtype == torch.uint8 else image.float()
     low = low if image.ndim == 4 else low[None]
     with torch.inference_mode():
-        enhanced = blend(low, enhancer.enhance(low), strength)
+        enhanced = blend(low, enhancer.enhance(low), settings.strength)
+        stops = 0.0 if settings.brightness is None else stops_to_mean(enhanced, settings.brightness)
+        enhanced = adjusted(enhanced, stops + settings.exposure, settings.saturation)
     rounded = to_uint8(enhanced) if image.dtype == torch.uint8 else enhanced.clone().to(image.dtype)
     return rounded.view_as(image)
 

@@ -5,15 +5,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lowlight.decoding.photo import Pixels
 
-
-def floating(window: Pixels) -> NDArray[np.float32]:
+def floating(window: NDArray[Any]) -> NDArray[np.float32]:
     """Convert pixels of shape (H, W, 3) to a float image (1, 3, H, W) in [0, 1]; floats are not copied."""
     values = window.astype(np.float32, copy=False)
     if window.dtype != np.float32:
         values /= white_of(window)
     return np.moveaxis(values, -1, 0)[None]
+
+
+def shrunk(pixels: NDArray[Any], longest: int) -> NDArray[np.float32]:
+    """Average pixels of shape (H, W, 3) over blocks, which copies little; floats in [0, 1].
+
+    Args:
+        pixels: Integers, or float32 in [0, 1].
+        longest: Longer side of the result in pixels, at least, and less than twice that.
+    """
+    factor = max(1, max(pixels.shape[:2]) // longest)
+    height, width = (max(1, length // factor) for length in pixels.shape[:2])
+    down, across = (min(factor, length) for length in pixels.shape[:2])
+    small = np.zeros((height, width, 3), np.float32)
+    for row in range(down):
+        for column in range(across):
+            small += pixels[row::factor, column::factor][:height, :width]
+    small /= down * across * white_of(pixels)
+    return small
 
 
 def white_of(pixels: NDArray[Any]) -> int:

@@ -39,20 +39,30 @@ class VideoSummary:
     warnings: tuple[str, ...] = ()
 
 
+RANGES = {"strength": (0, 2), "exposure": (-8, 8), "brightness": (0.01, 0.99), "saturation": (0, 4)}
+"""Least and greatest values of the settings of the same names."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How photographs and videos are enhanced.
 
     Attributes:
-        strength: Weight of the enhancement, from 0 to 1, mixed with the photograph in linear light.
+        strength: Weight of the enhancement, mixed with the photograph in linear light: 0 for none, up to 2 to
+            exaggerate it.
         fail_safe: Leave a photograph unchanged if it is not dark or its enhancement fails a check.
         max_pixels: Largest photograph accepted, in pixels.
         smoothing: Time constant in seconds over which a video's exposure is smoothed; 0 for no smoothing.
         max_memory: Bytes that the process may hold; by default 2 GB, or 1 GB more than it holds already.
         tile: Side of the tiles in pixels; by default as large as the memory allows.
+        exposure: Change of the result's exposure in stops, highlights rolling off; see
+            :func:`lowlight.adjustments.adjust_exposure`.
+        brightness: Mean luma that the exposure is first adjusted to, between 0 and 1; None leaves it to the
+            method.
+        saturation: Factor of the result's saturation.
 
     Raises:
-        ValueError: If the strength is out of its range.
+        ValueError: If one of them is out of its range.
     """
 
     strength: float = 1.0
@@ -61,11 +71,16 @@ class Settings:
     smoothing: float = SMOOTHING
     max_memory: int | None = None
     tile: int | None = None
+    exposure: float = 0.0
+    brightness: float | None = None
+    saturation: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check the strength."""
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"strength must be from 0 to 1, got {self.strength}")
+        """Check the ranges."""
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
 
     def memory_limit(self) -> int:
         """Return the limit of the process's memory in bytes, as of now."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from lowlight.exposure import adjust_exposure, stops_to_mean
+from lowlight.adjustments import adjust_exposure, mean_luma, stops_to_mean
 from lowlight.images import Batch, pad_to_stride
 from lowlight.losses import Loss, apply_loss, charbonnier, exposure_matched
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
@@ -48,8 +48,8 @@ class TwoStages(Method):
             over the image, in [0, 1].
         exposure: Standard deviation of the logarithm of the random factor on the coarse stage's dark images;
             0 leaves them unchanged.
-        reference_exposure: Whether the coarse result is adjusted to the mean of the reference for the fine
-            stage; see :func:`lowlight.exposure.adjust_exposure`.
+        reference_exposure: Whether the coarse result is adjusted to the reference's mean luma for the fine
+            stage; see :func:`lowlight.adjustments.adjust_exposure`.
         reference_stops: Standard deviation in stops of a random change of the references' exposure in the
             fine stage; 0 leaves them unchanged.
         patch_size: Side of the fine stage's crops in pixels; smaller images are not cropped.
@@ -181,8 +181,7 @@ class TwoStages(Method):
         with evaluating(self.net.coarse):
             scene = self.net.scene(low)
         if self.reference_exposure:
-            wanted = high.mean(dim=(1, 2, 3), keepdim=True)
-            bright = adjust_exposure(scene.bright, stops_to_mean(scene.bright, wanted))
+            bright = adjust_exposure(scene.bright, stops_to_mean(scene.bright, mean_luma(high)))
             scene = scene._replace(bright=bright)
         crops = []
         for _ in range(self.patches):

@@ -81,7 +81,8 @@ def build(
             )
         if given.format not in (None, *NAMES):
             raise RefusedError(400, f"format={given.format!r} is none of {', '.join(NAMES)}")
-        settings = replace(service.settings, strength=given.strength, fail_safe=given.fail_safe)
+        chosen = given.model_dump(exclude={"model", "format"})
+        settings = replace(service.settings, **chosen)
         try:
             source = await receive(request, folder)
             work = partial(answer, source, model, service.load, settings, given.format)

@@ -15,7 +15,12 @@ class Parameters(BaseModel, extra="forbid"):
     """Parameters of a request."""
 
     model: str | None = Field(None, description="Name of one of /models; by default the server's.")
-    strength: float = Field(1.0, ge=0, le=1, description="Weight of the enhancement, 0 for none.")
+    strength: float = Field(1.0, ge=0, le=2, description="Weight of the enhancement, 0 for none.")
+    exposure: float = Field(0.0, ge=-8, le=8, description="Change of the result's exposure in stops.")
+    brightness: float | None = Field(
+        None, ge=0.01, le=0.99, description="Mean luma of the result; by default the method decides."
+    )
+    saturation: float = Field(1.0, ge=0, le=4, description="Factor of the result's saturation, 0 for grey.")
     fail_safe: bool = Field(
         True, description="Leave the picture unchanged if it is not dark, or if the result fails a check."
     )

@@ -185,7 +185,7 @@ def test_what_exists_is_skipped_before_torch_is_imported(dark: Path, tmp_path: P
         (["--method", "mirnet"], "mirnet must be trained first"),
         (["--method", "gamma", "--checkpoint", "a.ckpt"], "give --checkpoint or --method, not both"),
         (["--precision", "fp64"], "precision 'fp64' is none of auto, fp32"),
-        (["--strength", "2"], "strength must be from 0 to 1"),
+        (["--strength", "3"], "strength must be from 0 to 2"),
         (["--max-memory", "much"], "--max-memory=much is no size"),
     ],
 )

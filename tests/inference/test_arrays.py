@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from skimage import data
 
 import lowlight
 from lowlight import model
+from lowlight.colour import luma, srgb_to_linear
 from lowlight.inference.load import ready
 from lowlight.memory import resident
 from lowlight.methods import Method, Supervised, TwoStages
@@ -153,6 +155,27 @@ def test_a_path_gives_a_pillow_image_and_a_list_gives_a_list(tmp_path: Path) -> 
     assert [type(image) for image in several] == [Image.Image, np.ndarray, torch.Tensor, *[Image.Image] * 2]
     assert np.array_equal(several[1], lowlight.enhance(DARK, "gamma"))
     assert lowlight.enhance([]) == []
+
+
+@pytest.mark.parametrize("image", [DARK, TENSOR, Image.fromarray(DARK)], ids=["array", "tensor", "pillow"])
+def test_exposure_brightness_and_saturation_are_the_users(image: Any) -> None:
+    def look(**chosen: float) -> np.ndarray:
+        made = np.asarray(lowlight.enhance(image, "gamma", **chosen), dtype=np.float32)
+        return np.moveaxis(made, 0, -1) if isinstance(image, torch.Tensor) else made / 255
+
+    plain = look()
+    assert luma(look(brightness=0.6)).mean() == pytest.approx(0.6, abs=0.01)
+    assert luma(look(brightness=0.3)).mean() == pytest.approx(0.3, abs=0.01)
+    brighter = look(brightness=0.3, exposure=0.5)
+    assert luma(brighter).mean() > 0.33
+    linear = srgb_to_linear(look(exposure=-1.0)[plain < 0.3]) / srgb_to_linear(plain[plain < 0.3])
+    assert np.median(linear) == pytest.approx(0.5, abs=0.03)
+    assert np.ptp(look(saturation=0.0), axis=-1).max() < 0.005
+    assert np.ptp(look(saturation=1.5), axis=-1).mean() > 1.2 * np.ptp(plain, axis=-1).mean()
+    assert look(strength=2.0).mean() > plain.mean()
+    for name, value in (("strength", 3), ("exposure", 9), ("brightness", 0), ("saturation", -1)):
+        with pytest.raises(ValueError, match=f"{name} must be from"):
+            look(**{name: value})
 
 
 def test_a_report_says_why_nothing_changed(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
         ValueError: If the file cannot be read; the message names it.
         OSError: If the target cannot be written.
     """
+    settings = replace(settings, exposure=settings.exposure + job.stops)
     if not job.is_video:
         return enhance_file(enhancer, job.source, job.target, settings)
     began = time.perf_counter()

@@ -24,6 +24,8 @@ class Job:
 
     source: Path
     target: Path
+    stops: float = 0.0
+    """Change of exposure beside that of the settings, in a bracket."""
 
     @property
     def is_video(self) -> bool:
@@ -31,7 +33,7 @@ class Job:
         return _is_video(self.source)
 
 
-def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome]]:
+def find_jobs(paths: Iterable[Path], out: Path, bracket: int = 1) -> tuple[list[Job], list[Outcome]]:
     """List the files to enhance: those given, and the images and videos in folders, at any depth.
 
     A file keeps its name and its path relative to the folder; ``.png`` or ``.mkv`` is appended if its format
@@ -41,6 +43,8 @@ def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome
     Args:
         paths: Files and folders.
         out: Folder to write to; or for one file, the file to write, which ends as its format does.
+        bracket: Number of results per file, a stop apart; their names then end in their exposure, as in
+            ``dark+1EV.jpg``.
 
     Returns:
         The jobs, each target once, and the refusals: empty, unreadable or linked folders, pipes, devices,
@@ -66,11 +70,13 @@ def find_jobs(paths: Iterable[Path], out: Path) -> tuple[list[Job], list[Outcome
                 continue
             name = _name(source.relative_to(path) if within else Path(source.name))
             target = out if is_file else out / name
-            other = jobs.get(target)
-            if other is None:
-                jobs[target] = Job(source, target)
-            elif os.path.realpath(other.source) != os.path.realpath(source):
-                problems[source] = f"would be written to {target}, as {other.source} is; give another --out"
+            for stops in [number - (bracket - 1) / 2 for number in range(bracket)]:
+                named = target if bracket == 1 else target.with_stem(f"{target.stem}{stops:+g}EV")
+                other = jobs.setdefault(named, Job(source, named, stops))
+                if os.path.realpath(other.source) != os.path.realpath(source):
+                    problems[source] = (
+                        f"would be written to {named}, as {other.source} is; give another --out"
+                    )
         for file, problem in problems.items():
             status = "skipped" if problem == _LINKED else "failed"
             refused.append(Outcome(file, out, status, f"{file}: {problem}"))

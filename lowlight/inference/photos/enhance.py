@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lowlight.adjustments import adjusted, stops_to_mean
 from lowlight.colour import blend
 from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
 from lowlight.inference.photos.fail_safe import why_not_dark, why_not_sane
 from lowlight.inference.photos.writing import copy_photo, write_photo
+from lowlight.inference.pixels import floating, shrunk
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 from lowlight.inference.tiling.enhance import Image, enhance_array
 from lowlight.runtimes.enhancer import Enhancer
@@ -38,11 +40,12 @@ def enhance_pixels(
     def finish(low: Image, enhanced: Image) -> Image:
         if not np.isfinite(enhanced).all():
             raise _NotFiniteError
-        return blend(low, enhanced, settings.strength)
+        return adjusted(blend(low, enhanced, settings.strength), stops, settings.saturation)
 
     if settings.fail_safe and (reason := why_not_dark(pixels)):
         return pixels, reason
     try:
+        stops = _stops(enhancer, pixels, settings)
         limit, tile = settings.memory_limit(), settings.tile
         enhanced = enhance_array(enhancer, pixels, max_memory=limit, tile=tile, finish=finish)
     except _NotFiniteError:
@@ -52,6 +55,21 @@ def enhance_pixels(
     if settings.fail_safe and (reason := why_not_sane(pixels, enhanced)):
         return pixels, reason
     return enhanced, None
+
+
+_SMALL = 256
+"""Longer side in pixels of the copy whose enhancement tells how bright the whole becomes, at least."""
+
+
+def _stops(enhancer: Enhancer, pixels: NDArray[Any], settings: Settings) -> float:
+    """Return the change of exposure in stops; a wanted brightness is measured on a small copy."""
+    if settings.brightness is None:
+        return settings.exposure
+    low = floating(shrunk(pixels, _SMALL))
+    enhanced = blend(low, enhancer.enhance_numpy(low), settings.strength)
+    if not np.isfinite(enhanced).all():
+        raise _NotFiniteError
+    return settings.exposure + float(stops_to_mean(enhanced, settings.brightness).item())
 
 
 def enhance_photo(

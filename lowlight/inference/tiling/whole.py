@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.decoding.photo import Pixels
-from lowlight.inference.pixels import floating, white_of
+from lowlight.inference.pixels import floating, shrunk
 from lowlight.inference.tiling.grid import round_up
 from lowlight.runtimes.tiling import WholeImage
 
@@ -37,17 +37,12 @@ def overview(pixels: Pixels, longest: int) -> NDArray[np.float32]:
     import torch
     from torch.nn import functional as F
 
-    factor = max(1, max(pixels.shape[:2]) // (2 * longest))
-    height, width = (max(1, length // factor) for length in pixels.shape[:2])
-    small = np.zeros((height, width, 3), np.float32)
-    for down in range(min(factor, pixels.shape[0])):
-        for across in range(min(factor, pixels.shape[1])):
-            small += pixels[down::factor, across::factor][:height, :width]
-    parts = min(factor, pixels.shape[0]) * min(factor, pixels.shape[1])
-    image = torch.from_numpy(small).movedim(-1, 0)[None] / (parts * white_of(pixels))
-    scale = min(1.0, longest / max(height, width))
-    size = [max(1, round(length * scale)) for length in (height, width)]
-    small = F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1).numpy()
+    image = torch.from_numpy(floating(shrunk(pixels, 2 * longest)))
+    scale = min(1.0, longest / max(image.shape[-2:]))
+    size = [max(1, round(length * scale)) for length in image.shape[-2:]]
+    small: NDArray[np.float32] = (
+        F.interpolate(image, size=size, mode="bilinear", antialias=True).clamp(0, 1).numpy()
+    )
     return small
 
 

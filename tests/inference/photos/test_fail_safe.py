@@ -42,9 +42,9 @@ def test_strength_mixes_in_linear_light() -> None:
     assert blend(black, white, 0.5).flatten().tolist() == pytest.approx([0.7354] * 3, abs=1e-4)
 
 
-@pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("strength", [-0.1, 2.5, float("nan")])
 def test_a_strength_beyond_its_range_is_refused(strength: float) -> None:
-    with pytest.raises(ValueError, match="strength must be from 0 to 1"):
+    with pytest.raises(ValueError, match="strength must be from 0 to 2"):
         Settings(strength=strength)
 
 
