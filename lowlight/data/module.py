@@ -207,12 +207,12 @@ class PairDataModule(pl.LightningDataModule):
         items = [item for index, item in enumerate(dataset.items) if index not in indices]
         return PairDataset(items, self.cache, resize=dataset.resize)
 
-    def test_scenes(self) -> dict[str, str]:
-        """Return the scene of each test image, keyed by image name.
+    def scene_labels(self, split: Split) -> dict[str, str]:
+        """Return the scene of each image of a split that is set up, keyed by image name.
 
         A scene is known by its label, or else by the name of its first image.
         """
-        dataset = self.datasets["test"]
+        dataset = self.datasets[split]
         groups = scene_groups(dataset.thumbnails(), [item.scene for item in dataset.items])
         first = [(index, dataset.items[group[0]]) for group in groups for index in group]
         return {

@@ -36,7 +36,7 @@ def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Pat
 
 def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder: Path) -> dict[str, Any]:
     """Write ``per_image.csv``; return the means with their intervals and what they were measured on."""
-    scenes = data.test_scenes()
+    scenes = data.scene_labels("test")
     rows = [{"name": name, "scene": scenes[name], **values} for name, values in table.items()]
     rank_zero_only(write_table)(folder / "per_image.csv", rows)
     described = data.describe()

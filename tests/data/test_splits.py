@@ -108,7 +108,7 @@ def test_test_scenes_are_named_by_their_first_image(leaking: Path, tmp_path: Pat
     (tmp_path / "test").symlink_to(leaking / "our485")
     data = PairDataModule(tmp_path)
     data.setup("test")
-    of = {name.split("/")[1]: scene.split("/")[1] for name, scene in data.test_scenes().items()}
+    of = {name.split("/")[1]: scene.split("/")[1] for name, scene in data.scene_labels("test").items()}
     assert of == {"1": "1", "2": "1", "3": "3", "4": "3", "5": "5", "6": "6", "7": "7", "8": "8"}
 
 
