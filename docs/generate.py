@@ -192,6 +192,7 @@ def _milliseconds(run: Path, manifest: Mapping[str, Any]) -> str:
 _ROOTS = {
     "study": "",
     "lol_cpu": " data.root=/data/LOL",
+    "published": " data.root=/data/LOL",
     "mixed": " data.sets.lol.root=LOL \\\n"
     "    data.sets.exposures.root=exposures data.sets.bright.root=photographs",
 }
