@@ -325,12 +325,13 @@ def _array(enhancer: Enhancer, image: NDArray[Any], settings: Settings) -> Enhan
     def colours(pixels: NDArray[Any]) -> NDArray[Any]:
         nonlocal reason
         is_floating = pixels.dtype.kind == "f"
-        stored = (pixels.clip(0, 1) * 65535).round().astype(np.uint16) if is_floating else pixels
+        white = np.asarray(65535, np.result_type(pixels.dtype, np.float32))  # infinite in float16
+        stored = (pixels.clip(0, 1) * white).round().astype(np.uint16) if is_floating else pixels
         photo = Photo(np.ascontiguousarray(stored), is_grey=is_grey)
         enhanced, reason = enhance_photo(enhancer, photo, settings)
         if reason or not is_floating:
             return pixels if reason else enhanced.pixels
-        floats: NDArray[Any] = enhanced.pixels / np.asarray(65535, pixels.dtype)
+        floats: NDArray[Any] = enhanced.pixels / white
         return floats.astype(pixels.dtype)
 
     deep = image[..., None] if image.ndim == 2 else image

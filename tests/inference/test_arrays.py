@@ -51,6 +51,7 @@ def test_the_public_names_are_these() -> None:
         DARK.astype(np.uint16) * 257,
         DARK.astype(np.float32) / 255,
         DARK.astype(np.float64) / 255,
+        (DARK / 255).astype(np.float16),
         TENSOR,
         TENSOR.expand(2, -1, -1, -1),
         TENSOR.half(),
