@@ -174,7 +174,8 @@ class EpochSampler(DistributedSampler[Key]):
         dataset: The pairs.
         seed: Seed of the orders.
         samples: Samples per epoch, all ranks together.
-        weights: Weight of each set in the samples, by its name; by default all pairs are one set.
+        weights: Weight of each set in the samples, by its name; by default all pairs are one set. A set
+            without pairs, such as one of test images only, has no turns.
     """
 
     def __init__(
@@ -192,8 +193,9 @@ class EpochSampler(DistributedSampler[Key]):
         self.weights = [1.0]
         if weights:
             names = [set_of(item.name) for item in dataset.items]
-            self.sets = [[index for index, other in enumerate(names) if other == name] for name in weights]
-            self.weights = list(weights.values())
+            own = {name: [index for index, other in enumerate(names) if other == name] for name in weights}
+            self.sets = [pairs for pairs in own.values() if pairs]
+            self.weights = [weights[name] for name, pairs in own.items() if pairs]
 
     def __iter__(self) -> Iterator[Key]:
         length = len(cast("range", self.dataset))

@@ -154,6 +154,12 @@ def test_sets_take_turns_by_their_weights_each_in_its_own_passes(items: list[Fil
     assert list(sampler) == keys[90:120]
 
 
+def test_a_set_without_training_pairs_has_no_turns(items: list[FilePair]) -> None:
+    dataset = PairDataset([replace(item, name=f"a/{number}") for number, item in enumerate(items)])
+    alone = list(EpochSampler(dataset, 7, 10, {"a": 1}))
+    assert list(EpochSampler(dataset, 7, 10, {"only tests": 5, "a": 1})) == alone
+
+
 def test_ranks_share_an_epoch(items: list[FilePair], monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = PairDataset(items * 5)
     alone = sorted(EpochSampler(dataset, 0))
