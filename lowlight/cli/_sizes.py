@@ -1,6 +1,8 @@
-"""Memory and file sizes on the command line."""
+"""Sizes of memory, files and photographs on the command line."""
 
 import re
+
+_MOST = 10**15  # pixels
 
 
 def read_size(text: str, option: str, kilo: int = 1000) -> int:
@@ -22,3 +24,14 @@ def read_size(text: str, option: str, kilo: int = 1000) -> int:
     if size <= 0:
         raise ValueError(f"{option}={text} is no size; write it as 3GB or 1500MB")
     return size
+
+
+def read_pixels(number: float) -> int:
+    """Return ``--max-pixels`` as an integer.
+
+    Raises:
+        ValueError: If it is no number of pixels, such as ``inf``.
+    """
+    if not 1 <= number <= _MOST:
+        raise ValueError(f"--max-pixels={number:g} is no number of pixels; write it as 25e6")
+    return int(number)

@@ -7,7 +7,7 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
-from lowlight.cli._sizes import read_size
+from lowlight.cli._sizes import read_pixels, read_size
 from lowlight.cli._verb import Verb
 
 app = Verb("demo")
@@ -46,10 +46,11 @@ def demo(
         print(f"The page is {address} (Ctrl-C ends it)", flush=True)
 
     with errors_in_one_line("demo", debug):
-        from lowlight.demo.page import serve  # imports torch, which --help need not wait for
-
         size = read_size(max_upload, "--max-upload", kilo=1024)  # as Gradio counts
-        serve(runs, host, port, size, int(max_pixels), trust or (), allow_host or (), announce)
+        pixels = read_pixels(max_pixels)
+        from lowlight.demo.page import serve  # imports torch, which no mistake need wait for
+
+        serve(runs, host, port, size, pixels, trust or (), allow_host or (), announce)
 
 
 main = app.main

@@ -15,7 +15,7 @@ from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._notices import say_once
 from lowlight.cli._options import Debug, Trust
 from lowlight.cli._pipes import PIPE, places
-from lowlight.cli._sizes import read_size
+from lowlight.cli._sizes import read_pixels, read_size
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
 from lowlight.files import printable, remove_leftovers
@@ -141,7 +141,7 @@ def enhance(
         settings = Settings(
             strength,
             fail_safe,
-            int(max_pixels),
+            read_pixels(max_pixels),
             smoothing,
             memory,
             tile,

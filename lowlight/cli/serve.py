@@ -8,7 +8,7 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Trust
-from lowlight.cli._sizes import read_size
+from lowlight.cli._sizes import read_pixels, read_size
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
 from lowlight.inference.models import DEFAULT, check_model
@@ -79,7 +79,7 @@ def serve(
     with errors_in_one_line("serve", debug):
         size = read_size(max_upload, "--max-upload", kilo=1024)  # as `lowlight demo` counts
         memory = None if max_memory is None else read_size(max_memory, "--max-memory")
-        settings = Settings(max_pixels=int(max_pixels), max_memory=memory)
+        settings = Settings(max_pixels=read_pixels(max_pixels), max_memory=memory)
         check_model(None, None, precision, runtime)
         options = {
             "device": device,

@@ -64,11 +64,16 @@ class LowLight:
     def __post_init__(self) -> None:
         """Check the ranges."""
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Sequence):
-                object.__setattr__(self, field.name, tuple(float(end) for end in value))
-                if len(value) != 2 or value[0] > value[1]:
-                    raise ValueError(f"{field.name}={list(value)} must be two ascending numbers")
+            value: Any = getattr(self, field.name)
+            ends = [*value] if isinstance(value, list | tuple) else value
+            if not isinstance(field.default, tuple):
+                if not isinstance(ends, float | int):
+                    raise ValueError(f"{field.name}={ends} must be a number")
+                continue
+            are_numbers = isinstance(ends, list) and all(isinstance(end, float | int) for end in ends)
+            if not are_numbers or len(ends) != 2 or ends[0] > ends[1]:
+                raise ValueError(f"{field.name}={ends} must be two ascending numbers")
+            object.__setattr__(self, field.name, (float(ends[0]), float(ends[1])))
         if self.shot[0] <= 0:
             raise ValueError(f"shot={list(self.shot)} must be positive")
 

@@ -146,7 +146,7 @@ def photographs_of(root: Path, split: Split, test_fraction: float) -> dict[Path,
             photograph cannot be read.
     """
     if not root.is_dir():
-        raise ValueError(f"{root}: no such folder; data.root must hold bright photographs")
+        raise ValueError(f"{root}: no such folder; root must hold bright photographs")
     photos: dict[str, Path] = {}
     problems = []
     for path in list_images(root):

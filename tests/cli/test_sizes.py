@@ -2,7 +2,7 @@
 
 import pytest
 
-from lowlight.cli._sizes import read_size
+from lowlight.cli._sizes import read_pixels, read_size
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,10 @@ def test_a_megabyte_may_be_the_computers() -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=f"--max-memory={text} is no size"):
         read_size(text, "--max-memory")
+
+
+def test_pixels_are_a_number_of_them() -> None:
+    assert read_pixels(25e6) == 25_000_000
+    for number in (float("inf"), float("nan"), -1.0, 0.0):
+        with pytest.raises(ValueError, match="is no number of pixels; write it as 25e6"):
+            read_pixels(number)

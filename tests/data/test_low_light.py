@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,11 +104,14 @@ def test_jpeg_and_casts_are_drawn() -> None:
     ("ranges", "told"),
     [
         ({"exposure": [-1, -2]}, r"exposure=\[-1, -2\] must be two ascending numbers"),
+        ({"exposure": -3}, "exposure=-3 must be two ascending numbers"),
+        ({"exposure": ["a", "b"]}, "exposure=.* must be two ascending numbers"),
+        ({"uneven": [0, 1]}, r"uneven=\[0, 1\] must be a number"),
         ({"shot": [0, 1e-3]}, "shot=.* must be positive"),
         ({"exposre": [-2, -1]}, "'exposre' is none of cast, contrast"),
     ],
 )
-def test_a_wrong_range_is_refused(ranges: dict[str, list[float]], told: str, photos: Path) -> None:
+def test_a_wrong_range_is_refused(ranges: dict[str, Any], told: str, photos: Path) -> None:
     with pytest.raises(ValueError, match=told):
         LowLightPhotographs(photos, ranges=ranges)
 
