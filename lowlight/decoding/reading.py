@@ -39,13 +39,13 @@ class TooLargeError(ValueError):
     """An image has more pixels than the limit."""
 
 
-def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "see --max-pixels") -> Photo:
+def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "") -> Photo:
     """Read an image of any mode (palette, grey, CMYK, transparent; 8 or 16 bits), turned upright by EXIF.
 
     Args:
         path: The file; the format is detected from its content, not its suffix.
         max_pixels: Largest image accepted, in pixels; others are refused before they are decoded.
-        remedy: What to do about an image that is too large, for the message.
+        remedy: What to do about an image that is too large, for the message; empty for nothing.
 
     Raises:
         ValueError: If the file is missing, empty, truncated, too large, not an image, or if its values do not
@@ -100,7 +100,8 @@ def _naming(path: Path, max_pixels: int, remedy: str) -> Iterator[None]:
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
     except TooLargeError:
-        raise TooLargeError(f"{path}: more than {max_pixels / 1e6:g} megapixels; {remedy}") from None
+        advice = f"; {remedy}" if remedy else ""
+        raise TooLargeError(f"{path}: more than {max_pixels / 1e6:g} megapixels{advice}") from None
     except UnknownFormatError as error:
         raise UnknownFormatError(f"{path}: {error}") from None
     except MemoryError:

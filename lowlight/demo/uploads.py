@@ -122,5 +122,5 @@ def _enhance(
 
 def refusal(source: Path, error: Exception) -> str:
     """Explain on the page why an upload is refused, by the file's name without its folder on the server."""
-    text = reason_of(error, source).removeprefix(f"{source.name}: ").removesuffix("; see --max-pixels")
+    text = reason_of(error, source).removeprefix(f"{source.name}: ")
     return f"{source.name} cannot be enhanced: {text}."

@@ -238,7 +238,7 @@ def _enhance(enhancer: Enhancer, image: Any, settings: Settings) -> Enhanced:
         _check(image, -3, "(C, H, W) or (B, C, H, W)", ("uint8",))
         return Enhanced(_by_channels(image, -3, lambda colour: _tensor(enhancer, colour, settings)))
     if isinstance(image, Path | str):
-        photo, reason = enhance_photo(enhancer, read_photo(Path(image)), settings)
+        photo, reason = enhance_photo(enhancer, read_photo(Path(image), remedy="scale it down"), settings)
         picture, notes = to_pillow(photo), photo.notes
         if photo.pixels.dtype == np.uint16 and not picture.mode.startswith("I"):
             notes += ("a Pillow image holds 8 bits per colour, not 16",)

@@ -73,7 +73,7 @@ def answer(
         photo = read_photo(source, settings.max_pixels)
     except ValueError as error:
         status = {TooLargeError: 413, UnknownFormatError: 415}.get(type(error), 400)
-        text = reason_of(error, source).removeprefix(f"{source.name}: ").removesuffix("; see --max-pixels")
+        text = reason_of(error, source).removeprefix(f"{source.name}: ")
         raise RefusedError(status, text) from error
     try:
         enhanced, reason = enhance_photo(load(model), photo, settings)

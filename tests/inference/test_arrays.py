@@ -179,6 +179,13 @@ def test_exposure_brightness_and_saturation_are_the_users(image: Any) -> None:
             look(**{name: value})
 
 
+def test_a_path_of_too_many_pixels_is_refused_without_an_option_of_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "huge.ppm"
+    path.write_bytes(b"P6 20000 20000 255\n")
+    with pytest.raises(ValueError, match="more than 250 megapixels; scale it down"):
+        lowlight.enhance(path, "gamma")
+
+
 def test_a_report_says_why_nothing_changed(tmp_path: Path) -> None:
     bright = photograph(2)
     made = lowlight.enhance([bright, DARK], "gamma", report=True)

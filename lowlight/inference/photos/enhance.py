@@ -94,7 +94,7 @@ def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Setti
         OSError: If the target cannot be written.
     """
     began = time.perf_counter()
-    photo = read_photo(source, settings.max_pixels)
+    photo = read_photo(source, settings.max_pixels, remedy="see --max-pixels")
     enhanced, reason = enhance_photo(enhancer, photo, settings)
     notes = photo.notes
     if reason is not None and source.suffix.lower() == target.suffix.lower():

@@ -267,8 +267,8 @@ def test_floats_and_folders_and_absences_are_refused(tmp_path: Path) -> None:
 
 def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
     path = save(RGB, tmp_path / "large.png")
-    with pytest.raises(ValueError, match=r"more than 0\.0005 megapixels; see --max-pixels"):
-        read_photo(path, max_pixels=500)
+    with pytest.raises(ValueError, match=r"more than 0\.0005 megapixels; crop it$"):
+        read_photo(path, max_pixels=500, remedy="crop it")
     assert Image.MAX_IMAGE_PIXELS is not None
 
 
