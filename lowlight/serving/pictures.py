@@ -66,15 +66,14 @@ def answer(
         wanted: One of :data:`NAMES`; by default the picture's own format, PNG where that is not written.
 
     Raises:
-        RefusedError: 400 if the picture is broken, 413 if it has too many pixels, 415 if it is none, 500 if
-            the model fails.
+        RefusedError: 400 if the picture is broken or the wanted format cannot hold it, 413 if it has too many
+            pixels, 415 if it is none, 500 if the model fails.
     """
     try:
         photo = read_photo(source, settings.max_pixels)
     except ValueError as error:
         status = {TooLargeError: 413, UnknownFormatError: 415}.get(type(error), 400)
-        text = reason_of(error, source).removeprefix(f"{source.name}: ")
-        raise RefusedError(status, text) from error
+        raise RefusedError(status, _without_name(error, source)) from error
     try:
         enhanced, reason = enhance_photo(load(model), photo, settings)
     except Exception as error:  # a model file may raise anything
@@ -86,8 +85,16 @@ def answer(
     if reason is not None and form == FORMATS.get(own):
         return Answer(source, media_type, reason, ())  # what was lost in reading is in the file
     target = source.with_name(f"answer{suffix}")
-    notes = write_photo(enhanced, target)
+    try:
+        notes = write_photo(enhanced, target)
+    except ValueError as error:
+        raise RefusedError(400, _without_name(error, target)) from error
     return Answer(target, media_type, reason, photo.notes + notes)
+
+
+def _without_name(error: Exception, file: Path) -> str:
+    """Return an error's message without the file's name, which is ours."""
+    return reason_of(error, file).removeprefix(f"{file.name}: ")
 
 
 def _suffix(source: Path) -> str:

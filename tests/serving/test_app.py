@@ -18,6 +18,7 @@ from torch import Tensor
 from lowlight import __version__
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
+from lowlight.serving import pictures
 from lowlight.serving.pictures import Answer, RefusedError
 
 pytest.importorskip("fastapi")
@@ -166,6 +167,14 @@ def test_a_refusal_is_one_line_of_json(
     assert answer.json()["detail"].startswith(told)
     assert "\n" not in answer.json()["detail"]
     assert "received" not in answer.json()["detail"]
+
+
+def test_a_wanted_format_that_cannot_hold_the_picture_is_the_clients_error(tmp_path: Path) -> None:
+    source = tmp_path / "received"
+    source.write_bytes(encoded(pixels=np.zeros((1, 16_384, 3), np.uint8)))
+    with pytest.raises(RefusedError, match=r"^WEBP holds 16383 pixels per side") as refused:
+        pictures.answer(source, "threefold", load, Settings(), "webp")
+    assert refused.value.status == 400
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ class Format:
         has_alpha: Whether it holds transparency.
         has_metadata: Whether it holds EXIF data, XMP and a colour profile.
         has_resolution: Whether it holds a resolution outside EXIF data.
+        longest_side: Largest width and height in pixels.
         longest_metadata: Most bytes of EXIF data and of XMP each that it holds.
         options: Returns the further arguments of Pillow's ``save`` for a photograph.
         write_deep: Writes 16-bit channels of shape (H, W, C), which Pillow cannot; None if the format holds
@@ -52,6 +53,7 @@ class Format:
     has_alpha: bool = True
     has_metadata: bool = True
     has_resolution: bool = True
+    longest_side: int = 2**31
     longest_metadata: int = 2**31
     options: Callable[[Photo], dict[str, Any]] = lambda _: {}
     write_deep: Callable[[Pixels, Photo, Path], None] | None = None
@@ -67,11 +69,14 @@ def write_photo(photo: Photo, path: Path) -> tuple[str, ...]:
         Notes on what the format cannot hold and was left out.
 
     Raises:
-        ValueError: If no format of :data:`FORMATS` has the suffix.
+        ValueError: If no format of :data:`FORMATS` has the suffix, or that format holds no such width or
+            height.
     """
     form = FORMATS.get(path.suffix.lower())
     if form is None:
         raise ValueError(f"{path}: photographs are written as {', '.join(FORMATS)}")
+    if max(photo.pixels.shape[:2]) > form.longest_side:
+        raise ValueError(f"{path}: {form.name} holds {form.longest_side} pixels per side; write a .png")
     notes = []
     if photo.pixels.dtype == np.uint16 and form.write_deep is None and form.write is None:
         photo = _shallow(photo)
@@ -222,14 +227,20 @@ def _png_options(photo: Photo) -> dict[str, Any]:
     return options
 
 
-_JPEG = Format("JPEG", has_alpha=False, longest_metadata=65_500, options=lambda _: {"quality": 95})
+_JPEG = Format(
+    "JPEG",
+    has_alpha=False,
+    longest_side=65_500,
+    longest_metadata=65_500,
+    options=lambda _: {"quality": 95},
+)
 _TIFF = Format("TIFF", write=_write_tiff)
 
 FORMATS: dict[str, Format] = {
     ".png": Format("PNG", options=_png_options, write_deep=_write_deep_png),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": Format("WEBP", has_resolution=False, options=lambda _: {"quality": 95}),
+    ".webp": Format("WEBP", has_resolution=False, longest_side=16_383, options=lambda _: {"quality": 95}),
     ".bmp": Format("BMP", has_alpha=False, has_metadata=False),
     ".tif": _TIFF,
     ".tiff": _TIFF,

@@ -53,6 +53,14 @@ def test_a_format_that_nothing_writes_is_refused_with_those_that_are_written(tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_side_that_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
+    for suffix, most in ((".jpg", 65_500), (".webp", 16_383)):
+        write_photo(Photo(np.zeros((1, most, 3), np.uint8)), tmp_path / f"whole{suffix}")
+        with pytest.raises(ValueError, match=f"holds {most} pixels per side; write a .png"):
+            write_photo(Photo(np.zeros((most + 1, 1, 3), np.uint8)), tmp_path / f"long{suffix}")
+        assert not (tmp_path / f"long{suffix}").exists()
+
+
 def test_every_written_format_is_read_back_and_looked_for(tmp_path: Path) -> None:
     for suffix in FORMATS:
         assert suffix in PHOTO_SUFFIXES
