@@ -47,8 +47,8 @@ class Store:
 
     def new_results(self, session: str) -> Path:
         """Return a new folder for a session's results in place of its last one."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder / _RESULTS))
         with self._lock:
+            folder = Path(tempfile.mkdtemp(dir=self.folder / _RESULTS))
             if last := self._results.pop(session, None):
                 _delete(last)
             self._results[session] = folder
@@ -62,8 +62,13 @@ class Store:
                 _delete(last)
 
     def sweep(self) -> None:
-        """Delete what exceeds the limits, and partial uploads whose sender has left."""
+        """Delete what exceeds the limits, partial uploads whose sender has left, and results of no session.
+
+        A photograph that is being enhanced when its session ends is written all the same.
+        """
         with self._lock:
+            for left in {*(self.folder / _RESULTS).iterdir()} - {*self._results.values()}:
+                _delete(left)
             held = {entry for entries in self._uploads.values() for entry in entries}
             whole = []
             for entry in self.folder.iterdir():

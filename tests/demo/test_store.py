@@ -65,6 +65,17 @@ def test_a_session_keeps_its_last_uploads_and_results_only(tmp_path: Path) -> No
     assert second.exists()
 
 
+def test_results_that_are_written_after_their_session_go_too(tmp_path: Path) -> None:
+    store = Store(tmp_path, max_bytes=1000)
+    results, other = store.new_results("mine"), store.new_results("theirs")
+    store.drop("mine")
+    (results / "1").mkdir(parents=True)  # as a photograph is written
+    (results / "1" / "after.png").touch()
+    store.sweep()
+    assert not results.exists()
+    assert other.exists()
+
+
 def test_results_are_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_RESULTS", 1000)
     store = Store(tmp_path, max_bytes=1000)
