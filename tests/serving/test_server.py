@@ -179,7 +179,8 @@ def test_the_end_waits_for_no_long_pass(server: Server, sign: signal.Signals) ->
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_describes_and_tries_the_interface(server: Server, width: int, tmp_path: Path) -> None:
-    (tmp_path / "dark.png").write_bytes(picture())
+    for name in ("dark.png", "dark.gif"):
+        (tmp_path / name).write_bytes(picture())
     address = f"http://127.0.0.1:{server.port}/"
     with Page(address, tmp_path, width) as page:
         page.wait("document.querySelectorAll('option').length > 3")
@@ -191,5 +192,10 @@ def test_the_page_describes_and_tries_the_interface(server: Server, width: int, 
         page.run("document.querySelector('form button').click()")
         page.wait("[...document.images].filter((one) => one.complete && one.naturalWidth == 160).length == 2")
         assert page.run("document.querySelector('figcaption').innerText").startswith("enhanced")
+        assert page.run("document.querySelector('figcaption a').download") == "dark.png"
+        page.upload("input[type=file]", tmp_path / "dark.gif")  # by its name
+        page.run("document.querySelector('form button').click()")
+        page.wait("document.querySelector('figcaption a') !== null")
+        assert page.run("document.querySelector('figcaption a').download") == "dark.png"
         asked = {url for url in page.asked if not url.startswith((address, f"blob:{address}", "data:"))}
         assert asked == set()
