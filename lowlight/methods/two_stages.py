@@ -32,8 +32,8 @@ class TwoStages(Method):
     Charbonnier after matching the exposure, plus a small squared error of logarithms, which emphasises dark
     parts. Then the coarse stage is frozen, and the fine stage learns on crops, given the coarse stage's
     result for the whole image with its exposure adjusted to the reference's: it learns to restore, not to
-    guess an exposure that neither crop nor image shows. References of other exposures, too, so that users may
-    choose one.
+    guess an exposure that neither crop nor image shows. The references' exposure may be changed at random as
+    well, so that users can choose another one.
 
     Batches are flipped and turned at random, to cover upright photographs, and some dark images are
     brightened in parts, so that the network learns to leave bright parts beside dark ones as they are.

@@ -76,7 +76,7 @@ class ImageScores(Metric):
     def compute(self) -> dict[str, Tensor]:
         """Return the mean over the images of all processes, by prefixed key."""
         table = self._table()
-        names = [name.rpartition("/")[0] for name in table]
+        names = [name[: max(name.find("/"), 0)] for name in table]
         values = torch.tensor(list(table.values()), dtype=torch.float64)
         means = dict(zip(self.keys, values.mean(0), strict=True))
         for one in sorted(set(names)) if len(set(names)) > 1 else []:

@@ -156,7 +156,7 @@ def open_exported(path: Path, device: str = "cpu") -> ExportedEnhancer:
 
 __getattr__ = importer(
     __name__,
-    {
+    {  # whose home this was in 0.1.0
         "TorchEnhancer": "lowlight.runtimes.torch_enhancer",
         "to_device": "lowlight.runtimes.torch_enhancer",
         "load_engine": "lowlight.runtimes.load",

@@ -116,6 +116,20 @@ def test_a_result_names_everything_that_it_depends_on(lol: Path, tmp_path: Path)
     assert set(rows(tmp_path / "out")[0]) == {"name", "scene"} | keys
 
 
+def test_joined_sets_are_also_scored_apart(lol: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(lol, tmp_path / "other")
+    (other / "eval15" / "low" / "7.png").unlink()
+    (other / "eval15" / "high" / "7.png").unlink()
+    metrics = run(f"['{lol}','{other}']", tmp_path / "out", "method=gamma")
+    scored = {row["name"]: float(row["psnr"]) for row in rows(tmp_path / "out")}
+    assert set(scored) == {"LOL/7", "LOL/8", "other/8"}
+    assert metrics["test/psnr"] == pytest.approx(sum(scored.values()) / 3, rel=1e-4)
+    assert metrics["test/other/psnr"] == pytest.approx(scored["other/8"], rel=1e-4)
+    low, high = metrics["intervals"]["LOL/psnr"]
+    assert low <= metrics["test/LOL/psnr"] <= high
+    assert metrics["intervals"]["other/psnr"] == ["NaN", "NaN"]  # of one scene
+
+
 def test_one_scene_alone_has_no_interval(lol: Path, tmp_path: Path) -> None:
     for role in ("low", "high"):
         (tmp_path / "root" / "test" / role).mkdir(parents=True)

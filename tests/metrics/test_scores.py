@@ -39,6 +39,14 @@ def test_an_image_seen_twice_counts_once() -> None:
     assert list(scores.per_image()) == ["a", "b"]
 
 
+def test_joined_sets_are_also_averaged_apart() -> None:
+    scores = ImageScores({"level": mean_level}, prefix="val/")
+    names = ["lol/1", "lol/2", "sice/1/a", "sice/2/a"]  # a set's own names may hold slashes
+    scores.update(levels(0.1, 0.2, 0.5, 0.8), pair(levels(0, 0, 0, 0), names))
+    means = {key: value.item() for key, value in scores.compute().items()}
+    assert means == pytest.approx({"val/level": 0.4, "val/lol/level": 0.15, "val/sice/level": 0.65})
+
+
 def test_mappings_become_keys_and_names_may_be_any_text() -> None:
     scores = ImageScores({"psnr": psnr, "exposure": exposure})
     scores.update(levels(0.6), pair(levels(0.6), ["Größe/夜 1"]))
