@@ -1,6 +1,7 @@
 """Checks of a training config, before any file is written."""
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,13 @@ def check_fit(config: DictConfig, method: Method) -> None:
         )
 
 
-def check_objective(config: DictConfig, method: Method) -> None:
+def check_objective(config: DictConfig, method: Method, sets: Collection[str] = ()) -> None:
     """Refuse an objective that no validation logs, where nothing but lowlight and Lightning logs.
+
+    Args:
+        config: The config.
+        method: The method.
+        sets: Names of the sets of pairs; several are also scored apart.
 
     Raises:
         ValueError: Naming the scores that there are.
@@ -70,11 +76,12 @@ def check_objective(config: DictConfig, method: Method) -> None:
     metric = config.objective.metric
     scores = [key for one in METRICS if one.key in method.val_scores.measures for key in one.keys]
     known = ["val/loss", *(f"val/{key}" for key in scores)]
+    apart = [f"val/{one}/{key}" for one in sets for key in scores] if len(sets) > 1 else []
     targets = [type(method).__module__, *(str(one._target_) for one in (config.callbacks or {}).values())]
     ours = all(target.split(".")[0] in ("lowlight", "pytorch_lightning") for target in targets)
-    if ours and metric not in known and not metric.startswith("train/"):
+    if ours and metric not in [*known, *apart] and not metric.startswith("train/"):
         raise ValueError(
-            f"objective.metric={metric} is none of {', '.join(known)}{did_you_mean(metric, known)}"
+            f"objective.metric={metric} is none of {', '.join(known)}{did_you_mean(metric, [*known, *apart])}"
         )
 
 

@@ -66,7 +66,7 @@ def train(config: DictConfig) -> dict[str, Any]:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     check_fit(config, method)
-    check_objective(config, method)
+    check_objective(config, method, data.sets)
     report(precision := training_precision(config.trainer))
     data.setup("fit")  # reports bad images before the output folder is touched
     check_validation(config, validates=len(data.datasets["val"]) > 0)

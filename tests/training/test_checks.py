@@ -39,3 +39,11 @@ def test_an_objective_that_nothing_logs_is_refused_before_an_epoch_is_spent() ->
     check_objective(load_config(own), method)
     with pytest.raises(ValueError, match=r"val/pnsr is none of .*; did you mean val/psnr\?"):
         check_objective(load_config(["objective.metric=val/pnsr"]), method)
+
+
+def test_the_objective_may_be_the_score_of_one_of_several_sets() -> None:
+    config, method = load_config(["objective.metric=val/lol/psnr"]), tiny("autoencoder")
+    check_objective(config, method, ["lol", "sice"])
+    for sets in (["lol"], ["lsrw", "sice"]):
+        with pytest.raises(ValueError, match="is none of val/loss, val/psnr"):
+            check_objective(config, method, sets)
