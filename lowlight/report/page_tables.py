@@ -37,10 +37,11 @@ class Table(NamedTuple):
 
 
 def score_tables(rows: Sequence[Row]) -> list[Table]:
-    """Return the main table, then the other metrics, if there are any, and the pixel classifications."""
+    """Return the main table, then those of each of several sets, other metrics and pixel classifications."""
     method, *columns = columns_of(rows)
     main = [column for column in columns if column.main]
-    classes = [column for column in columns if column.group]
+    apart = [column for column in columns if column.apart]
+    classes = [column for column in columns if column.group and not column.apart]
     others = [
         column
         for column in columns
@@ -48,6 +49,7 @@ def score_tables(rows: Sequence[Row]) -> list[Table]:
     ]
     parts = (
         ("Scores", "Scores", main),
+        ("Scores of each set", "Sets", apart),
         ("The same outputs under other definitions", "Other definitions", others),
         ("Pixels as samples of a classification", "Classification", classes),
     )

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lowlight.benchmark.timing import Timing
 from lowlight.files import to_csv as as_csv
@@ -47,6 +47,7 @@ class Column:
         ranked: Whether the best value is highlighted.
         lower: Whether the lowest value is the best.
         main: Whether it belongs to the first table of the page.
+        apart: Whether it holds the scores of one of several sets, named by ``group``.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Column:
     ranked: bool = False
     lower: bool = False
     main: bool = False
+    apart: bool = False
 
     def text(self, row: Row) -> str:
         """Format the row's value, with its interval and spread where the row has them."""
@@ -136,8 +138,12 @@ def metric_columns() -> list[Column]:
 
 
 def columns_of(rows: Sequence[Row]) -> list[Column]:
-    """List the columns for readers: known metrics, then unknown ones by name, then facts of the run."""
-    metrics = [column for column in metric_columns() if column.key in rows[0]]
+    """List the columns for readers: known metrics, then unknown ones by name, then facts of the run.
+
+    Of the scores of each of several sets, only those of the first table are listed.
+    """
+    known = metric_columns()
+    metrics = [column for column in known if column.key in rows[0]]
     facts = [
         Column("parameters", "Params", decimals=0, main=True),
         Column("epochs", "Epochs", decimals=0),
@@ -150,8 +156,18 @@ def columns_of(rows: Sequence[Row]) -> list[Column]:
     silent = {"method", "stopped", "n", *(column.key for column in metrics + facts)}
     silent |= {f"{key}_std" for key in WITH_SPREAD}
     silent |= {f"{key}_{end}" for key in _with_interval() for end in ("low", "high")}
+    ends = {column.key for column in known}
+    of_sets = [key for key in rows[0] if key.partition("/")[2] in ends]
+    sets = dict.fromkeys(key.partition("/")[0] for key in of_sets)
+    apart = [
+        replace(column, key=f"{name}/{column.key}", group=name, main=False, apart=True)
+        for name in sets
+        for column in metrics
+        if column.main and f"{name}/{column.key}" in of_sets
+    ]
+    silent |= {*of_sets}
     unknown = [Column(key, key, decimals=3) for key in rows[0] if key not in silent]
-    return [Column("method", "Method"), *metrics, *unknown, *facts]
+    return [Column("method", "Method"), *metrics, *apart, *unknown, *facts]
 
 
 def _with_interval() -> list[str]:

@@ -11,6 +11,7 @@ from lowlight.files import write_table
 from lowlight.metrics import METRICS, Metric
 from lowlight.report import table
 from lowlight.report.entries import gather
+from lowlight.report.page_tables import score_tables
 from lowlight.report.runs import read_run, read_runs
 from lowlight.report.table import (
     Row,
@@ -111,6 +112,19 @@ def test_a_metric_of_the_list_needs_no_other_line_in_the_tables(
     assert (column.heading, column.decimals) == ("New, px", 1)
     assert best_texts(rows, column) == {"2.0"}
     assert {"new_low", "new_high"} < set(rows[0])
+
+
+def test_the_main_scores_of_each_of_several_sets_have_a_table_of_their_own(tmp_path: Path) -> None:
+    scores = {"test/LOL/psnr": 22.0, "test/LOL/psnr_y": 24.0, "test/bright/psnr": 18.0, "test/mine": 1.0}
+    folders = [write_run(tmp_path / name, name, metrics=scores) for name in ("a", "b")]
+    rows = make_rows(gather(read_runs(folders)), _timing(a=1.0, b=1.0))
+    titles = {
+        one.title: [(column.group, column.heading) for column in one.columns] for one in score_tables(rows)
+    }
+    assert titles["Scores of each set"][1:] == [("LOL", "PSNR, dB"), ("bright", "PSNR, dB")]
+    assert titles["The same outputs under other definitions"][1:] == [("", "mine")]
+    assert ("LOL", "PSNR, dB") not in titles["Pixels as samples of a classification"]
+    assert "| LOL PSNR, dB | bright PSNR, dB |" in to_markdown(rows, [])
 
 
 def test_the_best_value_is_bold_ties_as_shown_included() -> None:
