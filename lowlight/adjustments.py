@@ -73,7 +73,7 @@ def adjust_saturation(image: Image, factor: float) -> Image:
 
 def adjusted(image: Image, stops: Any, saturation: float) -> Image:
     """Change exposure and saturation, as far as they are to be changed; see the functions of these names."""
-    image = image if isinstance(stops, float) and stops == 0 else adjust_exposure(image, stops)
+    image = image if isinstance(stops, float | int) and stops == 0 else adjust_exposure(image, stops)
     return adjust_saturation(image, saturation) if saturation != 1 else image
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lowlight.adjustments import adjust_exposure, adjust_saturation, mean_luma, stops_to_mean
+from lowlight.adjustments import adjust_exposure, adjust_saturation, adjusted, mean_luma, stops_to_mean
 from lowlight.colour import luminance, srgb_to_linear
 
 IMAGE = torch.rand(2, 3, 8, 9, generator=torch.Generator().manual_seed(0))
@@ -21,6 +21,7 @@ def test_dark_parts_are_multiplied_and_white_stays_white() -> None:
 
 def test_no_stops_change_nothing_and_changes_add_up() -> None:
     torch.testing.assert_close(adjust_exposure(IMAGE, 0.0), IMAGE, atol=1e-5, rtol=0)
+    assert adjusted(IMAGE, 0.0, 1.0) is adjusted(IMAGE, 0, 1) is IMAGE
     twice = adjust_exposure(adjust_exposure(IMAGE, 0.7), -1.2)
     torch.testing.assert_close(twice, adjust_exposure(IMAGE, -0.5), atol=1e-4, rtol=0)
     bright = adjust_exposure(IMAGE, 2.0)

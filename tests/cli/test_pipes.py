@@ -86,6 +86,16 @@ def test_a_pipe_may_be_at_one_end_only(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["photograph.jpg"]
 
 
+def test_an_empty_pipe_is_told(tmp_path: Path) -> None:
+    for out, told in (
+        (tmp_path / "a.png", "a.png: no photograph or video is given to write there"),
+        ("-", "--out - takes one photograph, not 0"),
+    ):
+        result = run("-", "--out", out, "--method", "gamma", stdin=b"")
+        assert (result.exit_code, result.stdout_bytes) == (1, b"")
+        assert told in result.stderr
+
+
 def test_a_broken_photograph_on_a_pipe_is_told_without_a_temporary_name(tmp_path: Path) -> None:
     result = run("-", "--out", "-", "--method", "gamma", stdin=encoded("PNG")[:60])
     assert (result.exit_code, result.stdout_bytes) == (1, b"")

@@ -90,6 +90,8 @@ def _names_file(out: Path) -> bool:
 
 def _check_file(paths: Sequence[Path], out: Path) -> None:
     """Refuse an output file that is not written from what is given."""
+    if not paths:
+        raise ValueError(f"{out}: no photograph or video is given to write there")
     if len(paths) != 1 or is_folder(paths[0]):
         raise ValueError(f"{out}: a file for one photograph or video; give --out a folder")
     kind, suffixes = ("videos", CONTAINERS) if _is_video(paths[0]) else ("photographs", FORMATS)
