@@ -20,6 +20,9 @@ from lowlight.images import Batch, Pair, from_uint8
 Key = tuple[int, int, int]
 """Seed, epoch and index of a training sample."""
 
+_BLOCK = 2**16
+"""Places of the order that are counted at a time, to bound the memory."""
+
 
 class PairDataset(Dataset[Pair]):
     """Pairs decoded through the cache.
@@ -199,8 +202,8 @@ class EpochSampler(DistributedSampler[Key]):
 
     def __iter__(self) -> Iterator[Key]:
         length = len(cast("range", self.dataset))
-        places = np.array(list(cast("Iterator[int]", super().__iter__())), int) + self.epoch * length
-        sets, turns = take_turns(self.weights, (self.epoch + 1) * length + 1)
+        places = np.array(list(cast("Iterator[int]", super().__iter__())), int)
+        sets, turns = take_turns(self.weights, self.epoch * length, length)
         orders: dict[tuple[int, int], list[int]] = {}
         for chosen, taken in zip(sets[places].tolist(), turns[places].tolist(), strict=True):
             pairs = self.sets[chosen]
@@ -211,21 +214,36 @@ class EpochSampler(DistributedSampler[Key]):
             yield self.seed, number, pairs[orders[chosen, number][index]]
 
 
-def take_turns(weights: Sequence[float], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def take_turns(
+    weights: Sequence[float], first: int, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Divide a sequence among sets by their weights, evenly in any stretch of it.
 
+    Args:
+        weights: Weight of each set.
+        first: First place of the sequence to return.
+        count: Number of places to return.
+
     Returns:
-        The set of each of ``count`` places, and how many earlier places are of that set.
+        The set of each of these places, and how many earlier places are of that set.
 
     Reference:
         The places are mapped to [0, 1) by multiples of the golden ratio, whose discrepancy is low.
     """
     ends = np.cumsum(weights) / np.sum(weights)
-    places = (np.arange(count) * ((5**0.5 - 1) / 2)) % 1
-    sets = np.searchsorted(ends[:-1], places, side="right")
+
+    def sets_of(start: int, stop: int) -> NDArray[np.int64]:
+        places = (np.arange(start, stop) * ((5**0.5 - 1) / 2)) % 1
+        return np.searchsorted(ends[:-1], places, side="right")
+
+    taken = np.zeros(len(weights), np.int64)
+    for start in range(0, first, _BLOCK):
+        taken += np.bincount(sets_of(start, min(start + _BLOCK, first)), minlength=len(weights))
+    sets = sets_of(first, first + count)
     turns = np.zeros(count, np.int64)
     for number in range(len(weights)):
-        turns[sets == number] = np.arange(np.count_nonzero(sets == number))
+        own = sets == number
+        turns[own] = taken[number] + np.arange(np.count_nonzero(own))
     return sets, turns
 
 

@@ -1,6 +1,7 @@
 """Training samples are a function of seed, epoch and index, and both images of a pair are treated alike."""
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +159,18 @@ def test_a_set_without_training_pairs_has_no_turns(items: list[FilePair]) -> Non
     dataset = PairDataset([replace(item, name=f"a/{number}") for number, item in enumerate(items)])
     alone = list(EpochSampler(dataset, 7, 10, {"a": 1}))
     assert list(EpochSampler(dataset, 7, 10, {"only tests": 5, "a": 1})) == alone
+
+
+def test_a_late_epoch_takes_no_more_memory(items: list[FilePair]) -> None:
+    sampler = EpochSampler(PairDataset(items * 5), seed=7)
+    sampler.set_epoch(100_000)
+    tracemalloc.start()
+    keys = list(sampler)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sorted(index for _, _, index in keys) == list(range(20))
+    assert {number for _, number, _ in keys} == {100_000}
+    assert peak < 10_000_000
 
 
 def test_ranks_share_an_epoch(items: list[FilePair], monkeypatch: pytest.MonkeyPatch) -> None:
