@@ -165,7 +165,7 @@ def test_what_exists_is_kept_unless_asked(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--max-memory", "much"], "--max-memory=much is no size"),
-        (["--strength", "2"], "strength must be from 0 to 1"),
+        (["--strength", "3"], "strength must be from 0 to 2"),
         (["--method", "gama"], "gama is no method: give a checkpoint (--checkpoint), or one of"),
         (["--method", "mirnet"], "mirnet must be trained first"),
         (["--checkpoint", "nowhere.ckpt"], "nowhere.ckpt: no such"),
