@@ -1,5 +1,7 @@
 """Fail-safe: checks on a photograph and its enhancement."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,14 +25,14 @@ def why_not_dark(pixels: Pixels) -> str | None:
     return "not_dark" if mean_luma(pixels) >= BRIGHT else None
 
 
-def why_not_sane(pixels: Pixels, enhanced: Pixels) -> str | None:
+def why_not_sane(pixels: Pixels, after: NDArray[np.float32]) -> str | None:
     """Return what is wrong with an enhancement: ``clipped``, ``colour_cast``, or None.
 
     Args:
         pixels: The photograph, of shape (H, W, 3).
-        enhanced: Its enhancement, of the same shape and type.
+        after: Pixels of its enhancement, shape (N, 3), in [0, 1]; every :func:`step_of`-th of it.
     """
-    before, after = sample(pixels), sample(enhanced)
+    before = sample(pixels)
     if _clipped(after) - _clipped(before) > CLIPPED:
         return "clipped"
     if np.abs(_shares(after) - _shares(before)).max() > CAST:
@@ -45,14 +47,18 @@ def mean_luma(pixels: Pixels) -> float:
 
 def sample(pixels: Pixels) -> NDArray[np.float32]:
     """Return about a million pixels of a regular grid, shape (N, 3), in [0, 1]."""
-    step = max(int((pixels.shape[0] * pixels.shape[1] / _SAMPLES) ** 0.5), 1)
-    white = np.float32(np.iinfo(pixels.dtype).max)
+    step, white = step_of(pixels), np.float32(np.iinfo(pixels.dtype).max)
     return pixels[::step, ::step].reshape(-1, 3).astype(np.float32) / white
 
 
+def step_of(pixels: NDArray[Any]) -> int:
+    """Return the distance of the sampled rows, and columns, of pixels of shape (H, W, 3)."""
+    return max(int((pixels.shape[0] * pixels.shape[1] / _SAMPLES) ** 0.5), 1)
+
+
 def _clipped(colours: NDArray[np.float32]) -> float:
-    """Return the share of pixels that 8 bits would store as white or black."""
-    return float(((colours.min(1) >= 254 / 255) | (colours.max(1) <= 1 / 255)).mean())
+    """Return the share of pixels that 8 bits would store as white or black, or next to it."""
+    return float(((colours.min(1) >= 253.5 / 255) | (colours.max(1) <= 1.5 / 255)).mean())
 
 
 def _shares(colours: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -72,6 +72,18 @@ def test_the_fail_safe_says_why(pixels, function, reason, dtype) -> None:  # typ
         assert not np.array_equal(result, pixels)
 
 
+@pytest.mark.parametrize("chosen", [{"saturation": 0.0}, {"exposure": 8.0}, {"brightness": 0.95}])
+def test_the_fail_safe_judges_the_enhancement_not_what_the_user_chooses(chosen: dict[str, float]) -> None:
+    candlelit = (DARK * [1, 0.4, 0.1]).astype(np.uint8)
+    for tile in (None, 1):
+        settings = Settings(tile=tile, **chosen)  # type: ignore[arg-type]  # names of floats
+        enhanced, reason = enhance_pixels(BRIGHTER, candlelit, settings)
+        assert reason is None
+        assert not np.array_equal(enhanced, candlelit)
+    cast = Stand(lambda low: low * torch.tensor([0.2, 1, 4.0])[:, None, None])
+    assert enhance_pixels(cast, candlelit, Settings(saturation=0.0))[1] == "colour_cast"
+
+
 def test_without_the_fail_safe_what_is_not_finite_is_an_error() -> None:
     with pytest.raises(ValueError, match="the output of stand is not finite"):
         enhance_pixels(Stand(lambda low: low * float("nan")), DARK, Settings(fail_safe=False))
