@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -149,6 +149,8 @@ def enhance(
             brightness,
             saturation,
         )
+        for end in (-1, 1):
+            replace(settings, exposure=exposure + end * (bracket - 1) / 2)  # refuses what is out of range
         check_model(checkpoint, method, precision, runtime)
         jobs, outcomes = find_jobs(place.paths, place.out, bracket)
         if out == PIPE and len(jobs) + len(outcomes) != 1:
