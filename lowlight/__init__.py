@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lowlight.checkpoints import from_pretrained as from_pretrained
     from lowlight.checkpoints.pretrained import save_pretrained as save_pretrained
     from lowlight.config import available as available
-    from lowlight.inference.arrays import enhance as enhance
-    from lowlight.inference.arrays import load as load
+    from lowlight.inference.library import enhance as enhance
+    from lowlight.inference.library import load as load
     from lowlight.inference.models import models as models
 
 __version__ = "0.1.0"
@@ -22,8 +22,8 @@ __all__ = ["available", "enhance", "from_pretrained", "load", "models", "save_pr
 
 _HOMES = {
     "available": "lowlight.config",
-    "enhance": "lowlight.inference.arrays",
-    "load": "lowlight.inference.arrays",
+    "enhance": "lowlight.inference.library",
+    "load": "lowlight.inference.library",
     "models": "lowlight.inference.models",
     "from_pretrained": "lowlight.checkpoints",
     "save_pretrained": "lowlight.checkpoints",

@@ -168,12 +168,12 @@ class PairDataModule(pl.LightningDataModule):
     def _hold_out(self, groups: Sequence[Sequence[int]], items: Sequence[PairItem]) -> list[int]:
         """Choose whole scenes for validation, the same share of each set; a scene is in its first pair's.
 
-        A set of a single scene, beside others, is left whole.
+        A set of a single scene is left whole, unless every set has one.
         """
         by_set: dict[str, list[Sequence[int]]] = {}
         for group in groups:
             by_set.setdefault(set_of(items[group[0]].name), []).append(group)
-        divided = [one for one in by_set.values() if len(one) > 1 or len(by_set) == 1]
+        divided = [one for one in by_set.values() if len(one) > 1] or [list(groups)]
         return [index for one in divided for index in hold_out(one, self.val_fraction, self.seed)]
 
     def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:

@@ -39,7 +39,14 @@ class VideoSummary:
     warnings: tuple[str, ...] = ()
 
 
-RANGES = {"strength": (0, 2), "exposure": (-8, 8), "brightness": (0.01, 0.99), "saturation": (0, 4)}
+RANGES = {
+    "strength": (0, 2),
+    "exposure": (-8, 8),
+    "brightness": (0.01, 0.99),
+    "saturation": (0, 4),
+    "smoothing": (0, 3600),
+    "tile": (1, 10**6),
+}
 """Least and greatest values of the settings of the same names."""
 
 

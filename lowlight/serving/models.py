@@ -10,7 +10,7 @@ from lowlight.inference.load import choose
 from lowlight.inference.models import DEFAULT, ready_made
 from lowlight.runs.folder import BEST, LAST
 from lowlight.runtimes.enhancer import Enhancer
-from lowlight.runtimes.table import RUNTIMES
+from lowlight.runtimes.table import RUNTIMES, runtime_of
 from lowlight.serving.messages import without_folders
 from lowlight.shipped import SHIPPED, WEIGHTS, shipped
 
@@ -52,6 +52,10 @@ def find_models(runs: Path | None) -> dict[str, Path | None]:
     return {**dict.fromkeys([DEFAULT, *shipped()]), **found, **dict.fromkeys(ready)}
 
 
+_OF_METHODS = frozenset({"runtime", "precision", "calibrate"})
+"""Options that an exported network has settled."""
+
+
 def loader(models: Mapping[str, Path | None], **options: Any) -> Callable[[str], Enhancer]:
     """Return a function that loads a model by name and caches the last :data:`KEPT`.
 
@@ -65,8 +69,14 @@ def loader(models: Mapping[str, Path | None], **options: Any) -> Callable[[str],
     @lru_cache(maxsize=KEPT)
     def load(name: str) -> Enhancer:
         path = models[name]
+        is_exported = path is not None and runtime_of(path.suffix) is not None
+        fixed = _OF_METHODS if is_exported else frozenset()
         try:
-            return choose(path, None if path else name, **options)
+            return choose(
+                path,
+                None if path else name,
+                **{option: value for option, value in options.items() if option not in fixed},
+            )
         except (ValueError, OSError, RuntimeError) as error:
             raise ValueError(_naming_the_model(str(error), name, path)) from error
 

@@ -76,6 +76,8 @@ def answer(
         raise RefusedError(status, _without_name(error, source)) from error
     try:
         enhanced, reason = enhance_photo(load(model), photo, settings)
+    except TooLargeError as error:  # for the memory
+        raise RefusedError(413, str(error).replace("raise --max-memory or ", "")) from error
     except Exception as error:  # a model file may raise anything
         raise RefusedError(500, f"{model} failed: {reason_of(error, source)}") from error
     own = _suffix(source)

@@ -56,6 +56,7 @@ def test_the_public_names_are_these() -> None:
         TENSOR.expand(2, -1, -1, -1),
         TENSOR.half(),
         DARK[..., :1],
+        DARK.astype(">u2") * 257,
         DARK[None],
         np.stack([DARK, DARK[::-1]]).astype(np.float32) / 255,
         np.stack([DARK[..., :1], DARK[..., 1:2]]),
@@ -231,6 +232,12 @@ def test_the_ready_models_are_listed_the_shipped_first() -> None:
     for one in others:
         assert (one.parameters, one.size, one.licence) == (0, 0, "MIT")
         assert lowlight.enhance(DARK, one.name).shape == DARK.shape
+
+
+@pytest.mark.parametrize("model", [5, torch.nn.Identity()])
+def test_another_kind_of_model_is_refused(model: Any) -> None:
+    with pytest.raises(ValueError, match=r"model must be a path, a name, a method or what lowlight\.load"):
+        lowlight.enhance(DARK, model)
 
 
 @pytest.mark.parametrize("least", [-0.1, 0.0, float("nan")])

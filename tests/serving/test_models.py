@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lowlight.inference.load import choose
+from lowlight.inference.settings import Settings
 from lowlight.serving import models
 from lowlight.serving.messages import without_folders
 from lowlight.serving.models import find_models, loader, size_of
+from lowlight.serving.pictures import RefusedError, answer
 
 
 def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,3 +85,21 @@ def test_a_models_size_is_that_of_its_weights(tmp_path: Path) -> None:
     (tmp_path / "net.xml").write_bytes(bytes(1))
     (tmp_path / "net.bin").write_bytes(bytes(3))
     assert size_of("net.xml", tmp_path / "net.xml") == 4
+
+
+def test_an_exported_network_keeps_its_own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(models, "choose", lambda *_, **options: asked.append(options))
+    offered = {"lime": None, "net": tmp_path / "net.onnx"}
+    load = loader(offered, device="cpu", runtime="openvino", precision="int8")
+    load("lime")
+    load("net")
+    assert asked == [{"device": "cpu", "runtime": "openvino", "precision": "int8"}, {"device": "cpu"}]
+
+
+def test_a_picture_too_large_for_the_memory_is_refused_by_its_size(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), (9, 9, 9)).save(tmp_path / "received.png")
+    with pytest.raises(RefusedError, match=r"needs about .* make the image smaller") as refused:
+        answer(tmp_path / "received.png", "lime", loader({"lime": None}), Settings(max_memory=1))
+    assert refused.value.status == 413
+    assert "--max-memory" not in str(refused.value)

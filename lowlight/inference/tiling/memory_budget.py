@@ -1,6 +1,7 @@
 """How large a tile may be so that the process stays within its memory."""
 
 from lowlight.decoding.photo import Pixels
+from lowlight.decoding.reading import TooLargeError
 from lowlight.inference.tiling.grid import Grid, round_up
 from lowlight.memory import resident
 from lowlight.runtimes.enhancer import Enhancer
@@ -55,11 +56,11 @@ def check_memory(enhancer: Enhancer, pixels: Pixels, needed: float, max_memory: 
     """Refuse an image that does not fit the memory.
 
     Raises:
-        ValueError: If more is needed; the message says how much.
+        TooLargeError: If more is needed; the message says how much.
     """
     height, width = pixels.shape[:2]
     if needed > max_memory:
-        raise ValueError(
+        raise TooLargeError(
             f"{enhancer.name} needs about {needed / 1e9:.2f} GB for an image of {width}x{height} pixels, and "
             f"may hold {max_memory / 1e9:.2f} GB: raise --max-memory or make the image smaller"
         )

@@ -41,6 +41,8 @@ def test_a_large_photograph_in_tiles_gets_the_same_look(tmp_path: Path) -> None:
     [
         (["--exposure", "9"], "exposure must be from -8 to 8, got 9.0"),
         (["--brightness", "1"], "brightness must be from 0.01 to 0.99, got 1.0"),
+        (["--tile", "0"], "tile must be from 1 to 1e+06, got 0"),
+        (["--smoothing", "nan"], "smoothing must be from 0 to 3600, got nan"),
         (["--strength", "3"], "strength must be from 0 to 2, got 3.0"),
     ],
 )

@@ -1,0 +1,129 @@
+"""Score models on held-out scenes of each source of data=mixed, and enhance dark photographs by them."""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+import lowlight
+from lowlight.checkpoints.recipe import make
+from lowlight.colour import luma
+from lowlight.config import load_config
+from lowlight.data.pairs import set_of
+from lowlight.decoding.reading import read_photo
+from lowlight.evaluation.statistics import bootstrap_interval
+from lowlight.images import round_to_8_bits
+from lowlight.metrics import psnr, psnr_gtmean, ssim
+from lowlight.metrics.delta_e import delta_e
+from lowlight.runtimes.enhancer import Enhancer
+
+SIDE = 480
+"""Longer side of a photograph on the contact sheets, in pixels."""
+
+
+def chroma(image: Tensor) -> Tensor:
+    """Return the mean distance of colours from grey, shape (B,)."""
+    return (image - image.mean(1, keepdim=True)).square().sum(1).sqrt().mean((1, 2))
+
+
+def score(models: dict[str, Enhancer], roots: dict[str, str], limit: int | None) -> list[dict[str, object]]:
+    """Return one row per model and source: means with 95 % intervals over scenes."""
+    config = load_config(["data=mixed", *(f"data.sets.{name}.root='{root}'" for name, root in roots.items())])
+    data = make(config.data)
+    data.setup("fit")
+    splits = {"lol": "test", "bright": "test", "exposures": "val"}
+    rows: list[dict[str, object]] = []
+    for source, split in splits.items():
+        dataset = data.datasets[split]
+        indices = [i for i, item in enumerate(dataset.items) if set_of(item.name) == source][:limit]
+        labels = data.scene_labels(split)
+        for name, model in models.items():
+            table: dict[str, list[float]] = {}
+            scenes, seconds = [], 0.0
+            for index in indices:
+                pair = dataset[index]
+                low, high = pair["low"][None], pair["high"][None]
+                began = time.perf_counter()
+                enhanced = round_to_8_bits(model.enhance(low))
+                seconds += time.perf_counter() - began
+                scenes.append(labels[pair["name"]])
+                values = {
+                    "psnr": psnr(enhanced, high),
+                    "psnr_gtmean": psnr_gtmean(enhanced, high),
+                    "ssim": ssim(enhanced, high),
+                    "delta_e": delta_e(enhanced, high),
+                    "chroma": chroma(enhanced) / chroma(high),
+                    "brightness": enhanced.mean() / high.mean(),
+                }
+                for key, value in values.items():
+                    table.setdefault(key, []).append(float(value))
+            row: dict[str, object] = {"model": name, "source": source, "split": split, "images": len(indices)}
+            row |= {"scenes": len(set(scenes)), "ms": 1000 * seconds / len(indices)}
+            for key, column in table.items():
+                row |= {
+                    key: float(np.mean(column)),
+                    f"{key}_interval": list(bootstrap_interval(column, scenes)),
+                }
+            rows.append(row)
+            print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
+    return rows
+
+
+def sheets(models: dict[str, Enhancer], photographs: Sequence[Path], out: Path) -> list[dict[str, object]]:
+    """Write contact sheets of photographs without a reference; return their mean luma before and after."""
+    rows: list[dict[str, object]] = []
+    strips = []
+    for path in photographs:
+        pixels = read_photo(path).pixels
+        versions = {"photograph": pixels}
+        for name, model in models.items():
+            versions[name] = lowlight.enhance(pixels, model, fail_safe=False)
+        means = {name: float(luma(image.astype(np.float32) / 255).mean()) for name, image in versions.items()}
+        rows.append({"photograph": path.name, **means})
+        strip = [_labelled(image, f"{name} {means[name]:.2f}") for name, image in versions.items()]
+        strips.append(np.concatenate(strip, axis=1))
+    for start in range(0, len(strips), 6):
+        width = max(strip.shape[1] for strip in strips[start : start + 6])
+        padded = [
+            np.pad(one, ((0, 6), (0, width - one.shape[1]), (0, 0))) for one in strips[start : start + 6]
+        ]
+        Image.fromarray(np.concatenate(padded)).save(out / f"sheet-{start // 6:02}.jpg", quality=88)
+    return rows
+
+
+def _labelled(image: np.ndarray, text: str) -> np.ndarray:
+    picture = Image.fromarray(image)
+    picture.thumbnail((SIDE, SIDE))
+    ImageDraw.Draw(picture).text((6, 4), text, fill="white", stroke_width=2, stroke_fill="black")
+    return np.asarray(picture)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("lol", "exposures", "bright"):
+        parser.add_argument(f"--{name}", required=True, help="Folder of this source")
+    parser.add_argument("--model", nargs=2, action="append", metavar=("NAME", "MODEL"), required=True)
+    parser.add_argument("--dark", type=Path, help="Folder of dark photographs without references")
+    parser.add_argument("--limit", type=int, help="Images per source")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    torch.set_grad_enabled(False)
+    models = {name: lowlight.load(path) for name, path in arguments.model}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.dark:
+        photographs = sorted(path for path in arguments.dark.rglob("*") if path.is_file())
+        rows = sheets(models, photographs, arguments.out)
+        (arguments.out / "dark.json").write_text(json.dumps(rows, indent=2) + "\n")
+    roots = {name: getattr(arguments, name) for name in ("lol", "exposures", "bright")}
+    rows = score(models, roots, arguments.limit)
+    (arguments.out / "scores.json").write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
