@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from lowlight.decoding.reading import read_photo
 from lowlight.evaluation.statistics import bootstrap_interval
 from lowlight.images import round_to_8_bits
 from lowlight.metrics import psnr, psnr_gtmean, ssim
-from lowlight.metrics.delta_e import delta_e
+from lowlight.metrics.delta_e import delta_e, lab
 from lowlight.runtimes.enhancer import Enhancer
 
 SIDE = 480
@@ -28,8 +27,8 @@ SIDE = 480
 
 
 def chroma(image: Tensor) -> Tensor:
-    """Return the mean distance of colours from grey, shape (B,)."""
-    return (image - image.mean(1, keepdim=True)).square().sum(1).sqrt().mean((1, 2))
+    """Return the mean CIE Lab chroma, shape (B,)."""
+    return lab(image)[:, 1:].square().sum(1).sqrt().mean((1, 2))
 
 
 def score(models: dict[str, Enhancer], roots: dict[str, str], limit: int | None) -> list[dict[str, object]]:
@@ -45,31 +44,30 @@ def score(models: dict[str, Enhancer], roots: dict[str, str], limit: int | None)
         labels = data.scene_labels(split)
         for name, model in models.items():
             table: dict[str, list[float]] = {}
-            scenes, seconds = [], 0.0
+            scenes = []
             for index in indices:
                 pair = dataset[index]
                 low, high = pair["low"][None], pair["high"][None]
-                began = time.perf_counter()
                 enhanced = round_to_8_bits(model.enhance(low))
-                seconds += time.perf_counter() - began
                 scenes.append(labels[pair["name"]])
                 values = {
                     "psnr": psnr(enhanced, high),
                     "psnr_gtmean": psnr_gtmean(enhanced, high),
                     "ssim": ssim(enhanced, high),
                     "delta_e": delta_e(enhanced, high),
-                    "chroma": chroma(enhanced) / chroma(high),
+                    "chroma": chroma(enhanced),
+                    "reference_chroma": chroma(high),
                     "brightness": enhanced.mean() / high.mean(),
                 }
                 for key, value in values.items():
                     table.setdefault(key, []).append(float(value))
             row: dict[str, object] = {"model": name, "source": source, "split": split, "images": len(indices)}
-            row |= {"scenes": len(set(scenes)), "ms": 1000 * seconds / len(indices)}
             for key, column in table.items():
                 row |= {
                     key: float(np.mean(column)),
                     f"{key}_interval": list(bootstrap_interval(column, scenes)),
                 }
+            row["chroma_share"] = float(np.mean(table["chroma"]) / np.mean(table["reference_chroma"]))
             rows.append(row)
             print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
     return rows
@@ -85,7 +83,7 @@ def sheets(models: dict[str, Enhancer], photographs: Sequence[Path], out: Path) 
         for name, model in models.items():
             versions[name] = lowlight.enhance(pixels, model, fail_safe=False)
         means = {name: float(luma(image.astype(np.float32) / 255).mean()) for name, image in versions.items()}
-        rows.append({"photograph": path.name, **means})
+        rows.append({"file": path.name, **means})
         strip = [_labelled(image, f"{name} {means[name]:.2f}") for name, image in versions.items()]
         strips.append(np.concatenate(strip, axis=1))
     for start in range(0, len(strips), 6):

@@ -14,6 +14,7 @@ from PIL import Image
 from lowlight.colour import linear_to_srgb, luma, srgb_to_linear
 from lowlight.data.pairs import PairItem, Split, file_state
 from lowlight.data.synthetic import photographs_of
+from lowlight.decoding.formats import open_picture
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
 
@@ -190,7 +191,8 @@ def _process(light: Any, ranges: LowLight, generator: np.random.Generator) -> ND
         return dark
     file = io.BytesIO()
     Image.fromarray(dark).save(file, format="JPEG", quality=quality)
-    return np.asarray(Image.open(file, formats=["JPEG"]))
+    file.seek(0)
+    return np.asarray(open_picture(file))
 
 
 @dataclass(frozen=True)
