@@ -1,12 +1,11 @@
 """``lowlight demo``: a web page that enhances photographs."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lowlight.cli._errors import errors_in_one_line
-from lowlight.cli._options import Debug, Trust
+from lowlight.cli._options import AllowHost, Debug, Host, MaxUpload, Runs, Trust
 from lowlight.cli._sizes import read_pixels, read_size
 from lowlight.cli._verb import Verb
 
@@ -15,24 +14,12 @@ app = Verb("demo")
 
 @app.command()
 def demo(
-    runs: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder whose runs, checkpoints and exports are offered, besides the built-in methods.",
-            show_default=False,
-        ),
-    ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    runs: Runs = None,
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 7860,
-    max_upload: Annotated[str, typer.Option(help="Largest file to accept.")] = "20MB",
+    max_upload: MaxUpload = "20MB",
     max_pixels: Annotated[float, typer.Option(help="Largest image to accept, in pixels.")] = 25e6,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Further name under which the page is reached, such as a proxy's; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    allow_host: AllowHost = None,
     trust: Trust = None,
     debug: Debug = False,
 ) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._notices import say_once
-from lowlight.cli._options import Debug, Trust
+from lowlight.cli._options import Debug, Device, MaxMemory, Precision, Runtime, Trust
 from lowlight.cli._pipes import PIPE, places
 from lowlight.cli._sizes import read_pixels, read_size
 from lowlight.cli._threads import wait_passively
@@ -80,9 +80,7 @@ def enhance(
         bool, typer.Option("--skip-existing", help="Skip files whose output exists.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite existing outputs.")] = False,
-    max_memory: Annotated[
-        str | None, typer.Option(help="Memory limit of the process, such as 1500MB; by default 2GB or more.")
-    ] = None,
+    max_memory: MaxMemory = None,
     tile: Annotated[
         int | None, typer.Option(help="Tile side in pixels; by default as large as the memory allows.")
     ] = DEFAULTS.tile,
@@ -92,16 +90,9 @@ def enhance(
     smoothing: Annotated[
         float, typer.Option(help="Time constant of a video's exposure smoothing, in seconds; 0 for none.")
     ] = DEFAULTS.smoothing,
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu; auto uses CUDA if it can.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="auto, fp32, bf16, fp16, int8; auto keeps within a level of 255 of fp32.")
-    ] = "auto",
-    runtime: Annotated[
-        str | None,
-        typer.Option(
-            help="What computes the network: torch, openvino, onnx.", show_default="torch; openvino for int8"
-        ),
-    ] = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    runtime: Runtime = None,
     calibrate: Annotated[
         list[Path] | None,
         typer.Option(

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from lowlight.cli._errors import errors_in_one_line
-from lowlight.cli._options import Debug, Trust
+from lowlight.cli._options import (
+    AllowHost,
+    Debug,
+    Device,
+    Host,
+    MaxMemory,
+    MaxUpload,
+    Precision,
+    Runs,
+    Runtime,
+    Trust,
+)
 from lowlight.cli._sizes import read_pixels, read_size
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
@@ -18,38 +29,17 @@ app = Verb("serve")
 
 @app.command()
 def serve(
-    runs: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder whose runs, checkpoints and exports are offered, besides the built-in methods.",
-            show_default=False,
-        ),
-    ] = None,
+    runs: Runs = None,
     model: Annotated[str, typer.Option(help="Model that is used where a request names none.")] = DEFAULT,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any.")] = 8000,
-    max_upload: Annotated[str, typer.Option(help="Largest file to accept.")] = "20MB",
+    max_upload: MaxUpload = "20MB",
     max_pixels: Annotated[float, typer.Option(help="Largest image to accept, in pixels.")] = 25e6,
-    max_memory: Annotated[
-        str | None, typer.Option(help="Memory limit of the process, such as 1500MB; by default 2GB or more.")
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Further name under which the server is reached, such as a proxy's; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu; auto uses CUDA if it can.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="auto, fp32, bf16, fp16, int8; auto keeps within a level of 255 of fp32.")
-    ] = "auto",
-    runtime: Annotated[
-        str | None,
-        typer.Option(
-            help="What computes the network: torch, openvino, onnx.", show_default="torch; openvino for int8"
-        ),
-    ] = None,
+    max_memory: MaxMemory = None,
+    allow_host: AllowHost = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    runtime: Runtime = None,
     calibrate: Annotated[
         list[Path] | None,
         typer.Option(

@@ -45,7 +45,7 @@ class LowLight:
 
     References:
         Brooks et al., 2019, "Unprocessing Images for Learned Raw Denoising", section 3: linear light, shot
-        and read noise with their relation over ISO (equation 11; ``shot`` is lower here, as the light is),
+        and read noise with their relation over ISO (``shot`` is lower here, as the light is),
         the smoothstep tone curve. Foi et al., 2008, for the noise's form. The illumination, the casts, the
         highlights and the camera's smoothing are ours.
     """

@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # an exported network enhances without torch
 _ROUNDING = 1e-3
 """Distance from [0, 1] that is put down to rounding, and clipped."""
 
-_CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
-"""Numbers of channels that an array or a tensor may have."""
+_CHANNELS = (1, 3, 4)
+"""Numbers of channels that an array or a tensor may have: grey, RGB, RGBA."""
 
 _MOVES = {-1: "numpy.moveaxis(image, -3, -1)", -3: "image.movedim(-1, -3)"}
 """Code that moves the channels to their axis, by the axis."""

@@ -5,22 +5,29 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from lowlight import __version__
+from lowlight.inference.settings import DEFAULTS, RANGES
 from lowlight.serving.pictures import NAMES
 
 FIELD = "image"
 """Name of the picture in a form."""
 
 
+def _ranged(name: str, description: str) -> Any:
+    """Return the field of one of :class:`.Settings`, with its default and range."""
+    low, high = RANGES[name]
+    return Field(getattr(DEFAULTS, name), ge=low, le=high, description=description)
+
+
 class Parameters(BaseModel, extra="forbid"):
     """Parameters of a request."""
 
     model: str | None = Field(None, description="Name of one of /models; by default the server's.")
-    strength: float = Field(1.0, ge=0, le=2, description="Weight of the enhancement, 0 for none.")
-    exposure: float = Field(0.0, ge=-8, le=8, description="Change of the result's exposure in stops.")
-    brightness: float | None = Field(
-        None, ge=0.01, le=0.99, description="Mean luma of the result; by default the method decides."
+    strength: float = _ranged("strength", "Weight of the enhancement, 0 for none.")
+    exposure: float = _ranged("exposure", "Change of the result's exposure in stops.")
+    brightness: float | None = _ranged(
+        "brightness", "Mean luma of the result; by default the method decides."
     )
-    saturation: float = Field(1.0, ge=0, le=4, description="Factor of the result's saturation, 0 for grey.")
+    saturation: float = _ranged("saturation", "Factor of the result's saturation, 0 for grey.")
     fail_safe: bool = Field(
         True, description="Leave the picture unchanged if it is not dark, or if the result fails a check."
     )
