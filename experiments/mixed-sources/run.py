@@ -62,6 +62,7 @@ def score(models: dict[str, Enhancer], roots: dict[str, str], limit: int | None)
                 for key, value in values.items():
                     table.setdefault(key, []).append(float(value))
             row: dict[str, object] = {"model": name, "source": source, "split": split, "images": len(indices)}
+            row["scenes"] = len(set(scenes))
             for key, column in table.items():
                 row |= {
                     key: float(np.mean(column)),
