@@ -8,6 +8,14 @@ from lowlight.checkpoints import build
 from lowlight.config import config_folder, load_config
 from lowlight.methods import Method
 
+_COARSE_TO_FINE = [
+    "method.net.cells=8",
+    "method.net.coarse_channels=[8,8]",
+    "method.net.fine_channels=[8,8]",
+    "method.coarse_epochs=1",
+    "method.patch_size=32",
+]
+
 TINY = {
     "mirnet": [
         "method.net.channels=8",
@@ -16,13 +24,9 @@ TINY = {
         "method.net.reduction=2",
     ],
     "autoencoder": ["method.net.channels=[8,8,8,8,8]"],
-    "coarse_to_fine": [
-        "method.net.cells=8",
-        "method.net.coarse_channels=[8,8]",
-        "method.net.fine_channels=[8,8]",
-        "method.coarse_epochs=1",
-        "method.patch_size=32",
-    ],
+    "coarse_to_fine": _COARSE_TO_FINE,
+    "coarse_to_fine/small": _COARSE_TO_FINE,
+    "coarse_to_fine/large": _COARSE_TO_FINE,
     "gan": [
         "method.net.channels=8",
         "method.net.depth=3",
@@ -41,7 +45,8 @@ TINY = {
 LEARNT = [
     name
     for name in TINY
-    if get_class(OmegaConf.load(config_folder() / "method" / f"{name}.yaml")["_target_"]).learns
+    if "/" not in name  # sizes of another
+    and get_class(OmegaConf.load(config_folder() / "method" / f"{name}.yaml")["_target_"]).learns
 ]
 
 

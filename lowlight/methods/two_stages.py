@@ -160,15 +160,15 @@ class TwoStages(Method):
         # Before brightening: bright parts are to stay as they are.
         factor = (self.exposure * torch.randn(len(low), 1, 1, 1, device=low.device)).exp()
         averages = self._brightened(_like(batch, (low * factor).clamp(max=1), high))
-        low, high = averages["low"], averages["high"]
-        bright = self.net.decide(low)
+        bright = self.net.decide(averages["low"])
+        low, high = self.net.pool(averages["low"]), self.net.pool(averages["high"])
         log_error = ((bright + DARK) / (high + DARK)).log().square().mean()
         loss = (
             charbonnier(bright, high)
             + self.matched_weight * exposure_matched(bright, high)
             + self.log_weight * log_error
         )
-        self.record(bright, averages, {"loss": loss})
+        self.record(bright, _like(batch, low, high), {"loss": loss})
         return loss
 
     def _restore(self, batch: Batch) -> Tensor:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property, reduce
-from itertools import pairwise
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.networks.receptive_field import receptive_radius
+from lowlight.networks.residual_unet import ResidualUNet
 from lowlight.networks.two_pass import Window
 
 DARK = 0.004
@@ -17,9 +17,6 @@ DARK = 0.004
 
 USUAL = 0.05
 """Typical level of a dark photograph, about that of LOL's; logarithms are taken relative to it."""
-
-SLOPE = 0.1
-"""Negative slope of every LeakyReLU."""
 
 WAYS = 8
 """Number of combinations of flips and quarter turns."""
@@ -56,8 +53,8 @@ class CoarseToFine(nn.Module):
     grid is cheap, so predictions for all eight flips and rotations are averaged (test-time augmentation).
     The *fine* stage sees the *ratio image*, which is the dark image times the coarse gain, as sharp and as
     noisy as before, with 2x2 pixels unshuffled into channels, beside both grids. Its U-Net predicts a
-    residual that is added to the interpolated coarse image. Its receptive field is bounded, so a large
-    photograph can be cut into tiles that share one :meth:`scene`; see
+    residual that is added to the interpolated coarse image, or to its mixture with the ratio image. Its
+    receptive field is bounded, so a large photograph can be cut into tiles that share one :meth:`scene`; see
     :class:`lowlight.networks.two_pass.TwoPass`.
 
     Args:
@@ -67,6 +64,10 @@ class CoarseToFine(nn.Module):
         coarse_blocks: Residual blocks per level of the coarse U-Net, in encoder and decoder each.
         fine_blocks: Residual blocks per level of the fine U-Net.
         dropout: Probability of dropping a channel at the bottleneck of the coarse U-Net.
+        samples: Averages per cell, along each axis, that the coarse stage sees.
+        keeps_detail: Whether the fine U-Net predicts a weight per pixel, too, by which the ratio image is
+            mixed into the coarse image before its residual is added. Without it every detail is a residual,
+            and bright edges before darkness glow. Recipes saved before it existed lack it.
 
     Attributes:
         stride: Sides of the input must be multiples of this many pixels, ``2**len(fine_channels)``.
@@ -90,6 +91,8 @@ class CoarseToFine(nn.Module):
         coarse_blocks: int = 1,
         fine_blocks: int = 1,
         dropout: float = 0.3,
+        samples: int = 1,
+        keeps_detail: bool = False,
     ) -> None:
         super().__init__()
         if not coarse_channels or not fine_channels or cells % 2 ** (len(coarse_channels) - 1):
@@ -98,9 +101,13 @@ class CoarseToFine(nn.Module):
                 f"coarse_channels={tuple(coarse_channels)} and fine_channels={tuple(fine_channels)}"
             )
         self.cells = cells
+        self.samples = samples
         self.stride = 2 ** len(fine_channels)
-        self.coarse = _UNet(6, 3, coarse_channels, coarse_blocks, dropout)
-        self.fine = _UNet(4 * 3 + 6, 4 * 3, fine_channels, fine_blocks)
+        self.coarse = ResidualUNet(
+            6 if samples == 1 else 6 + 3 * samples**2, 3, coarse_channels, coarse_blocks, dropout
+        )
+        self.keeps_detail = keeps_detail
+        self.fine = ResidualUNet(4 * 3 + 6, 4 * (4 if keeps_detail else 3), fine_channels, fine_blocks)
 
     def forward(self, low: Tensor) -> Tensor:
         """Enhance images.
@@ -137,9 +144,9 @@ class CoarseToFine(nn.Module):
         return receptive_radius(self, self.stride, forward=under_grey)
 
     def average(self, image: Tensor, rows: Window | None = None, columns: Window | None = None) -> Tensor:
-        """Average images over the cells of the grid.
+        """Average images over the cells of the grid, or over ``samples`` by ``samples`` parts of each.
 
-        A pixel that lies on a border between cells counts for each by area, so any size is possible.
+        A pixel that lies on a border counts for each side by area, so any size is possible.
 
         Args:
             image: Images of shape (B, 3, H, W), or a window of them.
@@ -147,29 +154,41 @@ class CoarseToFine(nn.Module):
             columns: Columns that the window covers.
 
         Returns:
-            Averages of shape (B, 3, cells, cells); for a window, its contribution to them.
+            Averages of shape (B, 3, N, N), N being ``cells * samples``; for a window, its contribution.
         """
         down, across = (
-            averaging_matrix(window or Window(0, length, length), self.cells, image)
+            averaging_matrix(window or Window(0, length, length), self.cells * self.samples, image)
             for window, length in zip((rows, columns), image.shape[-2:], strict=True)
         )
         return _product(down, image, across.mT)
 
-    def expose(self, low: Tensor) -> Scene:
-        """Predict the exposure of averaged images of shape (B, 3, cells, cells).
+    def pool(self, averages: Tensor) -> Tensor:
+        """Average the parts of each cell, (B, 3, cells, cells), given the result of :meth:`average`."""
+        return averages if self.samples == 1 else F.avg_pool2d(averages, self.samples)
+
+    def expose(self, averages: Tensor) -> Scene:
+        """Predict the exposure of images, given the result of :meth:`average`.
 
         The predictions of :meth:`decide` for all eight flips and rotations are averaged.
         """
-        views = torch.cat([turned(low, way) for way in range(WAYS)])
-        decided = self.decide(views).reshape(WAYS, *low.shape)
+        views = torch.cat([turned(averages, way) for way in range(WAYS)])
+        decided = self.decide(views).reshape(WAYS, len(averages), 3, self.cells, self.cells)
         bright = torch.stack([turned(decided[way], way, back=True) for way in range(WAYS)])
-        return Scene(low, bright.mean(dim=0))
+        return Scene(self.pool(averages), bright.mean(dim=0))
 
-    def decide(self, low: Tensor) -> Tensor:
-        """Predict bright averages in [0, 1], never darker than the dark ones, (B, 3, cells, cells), given."""
+    def decide(self, averages: Tensor) -> Tensor:
+        """Predict bright averages in [0, 1], (B, 3, cells, cells), given the result of :meth:`average`.
+
+        No cell gets darker than it is.
+        """
+        low = self.pool(averages)
         mean = low.mean(dim=(1, 2, 3), keepdim=True)
-        features = torch.cat([_logarithm(low), ((low + DARK) / (mean + DARK)).log()], dim=1)
-        share: Tensor = self.coarse(features).float().sigmoid()  # of the distance from a cell to white
+        features = [_logarithm(low), ((low + DARK) / (mean + DARK)).log()]
+        if self.samples > 1:
+            parts = F.pixel_unshuffle(averages, self.samples)
+            around = low.repeat_interleave(self.samples**2, dim=1)
+            features.append(((parts + DARK) / (around + DARK)).log())
+        share: Tensor = self.coarse(torch.cat(features, dim=1)).float().sigmoid()  # of the way to white
         return low + (1 - low) * share
 
     def restore(
@@ -196,7 +215,8 @@ class CoarseToFine(nn.Module):
         The arguments are those of :meth:`restore`.
 
         Returns:
-            Features of shape (B, 18, H / 2, W / 2), and the coarse image of shape (B, 3, H, W).
+            Features of shape (B, 18, H / 2, W / 2), the first 12 the unshuffled ratio image, and the coarse
+            image of shape (B, 3, H, W).
         """
         down, across = (
             interpolation_matrix(window or Window(0, length, length), self.cells, low)
@@ -209,7 +229,12 @@ class CoarseToFine(nn.Module):
 
     def refine(self, features: Tensor, coarse: Tensor) -> Tensor:
         """Restore images of shape (B, 3, H, W) from the results of :meth:`prepare`."""
-        return coarse + F.pixel_shuffle(self.fine(features), 2)
+        restored = F.pixel_shuffle(self.fine(features), 2)
+        if not self.keeps_detail:
+            return coarse + restored
+        ratio = F.pixel_shuffle(features[:, :12], 2).clamp(0, 1)
+        residual, weight = restored[:, :3], restored[:, 3:].to(coarse).sigmoid()
+        return torch.lerp(coarse, ratio.to(coarse), weight) + residual
 
 
 def _logarithm(dark: Tensor) -> Tensor:
@@ -246,89 +271,3 @@ def interpolation_matrix(window: Window, cells: int, like: Tensor) -> Tensor:
     place = ((pixel + 0.5) * (cells / window.length) - 0.5).clamp(0, cells - 1)
     cell = _counts(0, cells, like)
     return (1 - (place - cell).abs()).clamp(min=0).to(like.dtype)
-
-
-class _Residual(nn.Module):
-    """Two convolutions with a skip connection."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        added = self.conv2(F.leaky_relu(self.conv1(features), SLOPE))
-        return F.leaky_relu(features + added, SLOPE)
-
-
-class _Modulation(nn.Module):
-    """Scales and shifts the channels by a vector pooled over the image (FiLM)."""
-
-    def __init__(self, channels: int, dropout: float) -> None:
-        super().__init__()
-        self.vector = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(channels, channels),
-            nn.LeakyReLU(SLOPE),
-            nn.Linear(channels, 2 * channels),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        vector: Tensor = self.vector(features.mean(dim=(2, 3)))
-        scale, shift = vector[..., None, None].chunk(2, dim=1)
-        return features * (1 + scale) + shift
-
-
-class _UNet(nn.Module):
-    """Residual U-Net; skipped features are added, not concatenated.
-
-    With ``dropout`` its bottleneck drops channels and is modulated by a vector pooled over the image.
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, channels: Sequence[int], blocks: int, dropout: float | None = None
-    ) -> None:
-        super().__init__()
-        steps = list(pairwise(channels))
-
-        def level(width: int) -> nn.Sequential:
-            return nn.Sequential(*(_Residual(width) for _ in range(blocks)))
-
-        self.first = nn.Conv2d(inputs, channels[0], 3, padding=1)
-        self.down = nn.ModuleList(level(upper) for upper, _ in steps)
-        self.shrink = nn.ModuleList(nn.Conv2d(upper, lower, 2, stride=2) for upper, lower in steps)
-        bottom = [] if dropout is None else [nn.Dropout2d(dropout), _Modulation(channels[-1], dropout)]
-        self.bottom = nn.Sequential(level(channels[-1]), *bottom, level(channels[-1]))
-        self.grow = nn.ModuleList(nn.Conv2d(lower, upper, 1) for upper, lower in reversed(steps))
-        self.up = nn.ModuleList(level(upper) for upper, _ in reversed(steps))
-        self.last = nn.Conv2d(channels[0], outputs, 3, padding=1)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """Initialise blocks near the identity and the output near zero.
-
-        After 140 steps on eight crops the fine stage's loss was 0.024; with torch's initialisation 0.032.
-        """
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, a=SLOPE)
-                nn.init.zeros_(cast(Tensor, module.bias))
-        with torch.no_grad():
-            for module in self.modules():
-                if isinstance(module, _Residual):
-                    module.conv2.weight *= 0.2
-            self.last.weight *= 0.05
-
-    def forward(self, features: Tensor) -> Tensor:
-        features = self.first(features.contiguous(memory_format=torch.channels_last))
-        skips = []
-        for level, shrink in zip(self.down, self.shrink, strict=True):
-            features = level(features)
-            skips.append(features)
-            features = shrink(features)
-        features = self.bottom(features)
-        for grow, level in zip(self.grow, self.up, strict=True):
-            # Bilinear, since pixel shuffling left a checkerboard pattern in the coarse image.
-            larger = F.interpolate(grow(features), scale_factor=2, mode="bilinear", align_corners=False)
-            features = level(larger + skips.pop())
-        return cast(Tensor, self.last(features))

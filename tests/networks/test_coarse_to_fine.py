@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lowlight.networks import CoarseToFine
-from lowlight.networks.coarse_to_fine import WAYS, Scene, averaging_matrix, interpolation_matrix, turned
+from lowlight.networks.coarse_to_fine import DARK, WAYS, Scene, averaging_matrix, interpolation_matrix, turned
 from lowlight.networks.two_pass import Window
 
 
@@ -39,6 +39,24 @@ def test_parts_of_an_image_add_up_to_its_averages() -> None:
     columns = [Window(0, 20, 53), Window(20, 53, 53)]
     parts = [net.average(image[..., a:b], None, Window(a, b, c)) for a, b, c in columns]
     torch.testing.assert_close(sum(parts), net.average(image))
+
+
+def test_what_the_coarse_stage_sees_of_a_cell_is_averaged_over_it() -> None:
+    image = torch.rand(1, 3, 37, 53)
+    coarse, fine = (tiny(samples=samples) for samples in (1, 2))
+    assert fine.average(image).shape == (1, 3, 16, 16)
+    torch.testing.assert_close(fine.pool(fine.average(image)), coarse.average(image))
+    torch.testing.assert_close(fine.scene(image).low, coarse.scene(image).low)
+
+
+def test_what_a_cell_holds_changes_its_exposure_if_seen() -> None:
+    checks = torch.tensor([[0.2, 0.6], [0.6, 0.2]]).repeat(16, 16).expand(1, 3, 32, 32)
+    plain = torch.full((1, 3, 32, 32), 0.4)
+    for samples, differs in ((1, False), (4, True)):
+        net = tiny(samples=samples)
+        torch.nn.init.normal_(net.coarse.last.weight, 0, 1)
+        difference = (net.scene(checks).bright - net.scene(plain).bright).abs().max()
+        assert bool(difference > 1e-3) == differs
 
 
 def test_the_grid_is_spread_as_torch_interpolates() -> None:
@@ -75,9 +93,10 @@ def test_no_cell_gets_darker() -> None:
     assert bright.std() > 0.1
 
 
+@pytest.mark.parametrize("samples", [1, 2])
 @pytest.mark.parametrize("way", range(WAYS))
-def test_a_photograph_on_its_side_or_mirrored_is_exposed_alike(way: int) -> None:
-    low, net = torch.rand(2, 3, 24, 40) / 5, tiny()
+def test_a_photograph_on_its_side_or_mirrored_is_exposed_alike(way: int, samples: int) -> None:
+    low, net = torch.rand(2, 3, 24, 40) / 5, tiny(samples=samples)
     assert torch.equal(turned(turned(low, way), way, back=True), low)
     decided = net.scene(turned(low, way)).bright
     torch.testing.assert_close(decided, turned(net.scene(low).bright, way))
@@ -85,8 +104,9 @@ def test_a_photograph_on_its_side_or_mirrored_is_exposed_alike(way: int) -> None
     assert way == 0 or (one - turned(net.decide(net.average(low)), way)).abs().max() > 1e-4
 
 
-def test_a_part_is_restored_as_in_the_whole() -> None:
-    low, net = torch.rand(1, 3, 128, 64) / 5, tiny()
+@pytest.mark.parametrize("keeps_detail", [False, True])
+def test_a_part_is_restored_as_in_the_whole(keeps_detail: bool) -> None:
+    low, net = torch.rand(1, 3, 128, 64) / 5, tiny(keeps_detail=keeps_detail, samples=1 + keeps_detail)
     with torch.no_grad():
         whole, scene = net(low), net.scene(low)
         part = net.restore(low[:, :, 32:], scene, Window(32, 128, 128))
@@ -94,8 +114,22 @@ def test_a_part_is_restored_as_in_the_whole() -> None:
     assert (part - net(low[:, :, 32:])).abs().max() > 1e-3  # of which it is no whole of its own
 
 
-def test_a_black_image_stays_finite() -> None:
-    net = tiny()
+@pytest.mark.parametrize("weight", [-9.0, 9.0])
+def test_what_keeps_detail_mixes_the_ratio_image_into_the_coarse_one(weight: float) -> None:
+    net = tiny(keeps_detail=True)
+    torch.nn.init.zeros_(net.fine.last.weight)
+    net.fine.last.bias.data = torch.tensor(12 * [0.1] + 4 * [weight])
+    low = torch.rand(1, 3, 64, 32) / 2
+    with torch.no_grad():
+        dark, bright = (F.interpolate(grid, (64, 32), mode="bilinear") for grid in net.scene(low))
+        restored = net(low)
+    mixed = bright if weight < 0 else (low * bright / (dark + DARK)).clamp(max=1)
+    torch.testing.assert_close(restored, mixed + 0.1, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("keeps_detail", [False, True])
+def test_a_black_image_stays_finite(keeps_detail: bool) -> None:
+    net = tiny(keeps_detail=keeps_detail)
     black = torch.zeros(1, 3, 8, 8, requires_grad=True)
     net(black).sum().backward()
     assert black.grad is not None
