@@ -119,14 +119,16 @@ def _commands(name: str, method: Method, config: DictConfig) -> Iterator[str]:
         yield f"lowlight evaluate method={name} data=lol data.root=/data/LOL"
         yield f"lowlight enhance dark.jpg --out bright --method {name}"
         return
-    presets = [preset for preset in available("experiment") if preset.endswith(f"/{name}")]
+    design, _, size = name.partition("/")
+    presets = [preset for preset in available("experiment") if preset.endswith(f"/{design}")]
     if not (presets and any(method.training_problems(config))):
         patch = config.data.patch_size + -config.data.patch_size % method.stride
         crops = "" if patch == config.data.patch_size else f" data.patch_size={patch}"
         yield f"lowlight train method={name} data=lol data.root=/data/LOL{crops} trainer=gpu"
     for preset in presets:
         root = _ROOTS[preset.partition("/")[0]]
-        yield f"lowlight train experiment={preset}{root}"
+        chosen = f" method={name}" if size else ""
+        yield f"lowlight train experiment={preset}{chosen}{root}"
 
 
 def _scores(rows: list[dict[str, Any]]) -> str:

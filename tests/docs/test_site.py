@@ -29,7 +29,7 @@ def test_the_site_builds_with_a_section_per_method(tmp_path: Path) -> None:
     done = build(ROOT / "docs", tmp_path)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "methods.html").read_text()
-    assert re.findall(r"<h2>(\w+)<", page) == available("method")
+    assert re.findall(r"<h2>([\w/]+)<", page) == available("method")
     for name in ("networks", "metrics", "methods", "inference"):
         assert (tmp_path / "api" / f"{name}.html").exists()
 
@@ -65,7 +65,7 @@ def test_the_generated_parts_of_the_pages_are_up_to_date(generate: ModuleType) -
 
 
 def test_a_section_is_written_from_a_methods_files(generate: ModuleType) -> None:
-    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", generate.methods(), re.DOTALL | re.MULTILINE))
+    sections = dict(re.findall(r"^## ([\w/]+)\n(.*?)(?=^## |\Z)", generate.methods(), re.DOTALL | re.MULTILINE))
     assert list(sections) == available("method")
     assert "31,787,419 parameters" in sections["mirnet"]
     assert "lowlight train experiment=lol_cpu/mirnet data.root=/data/LOL" in sections["mirnet"]
