@@ -22,6 +22,7 @@ ORDER = [
         "precision",
         "config",
         "losses",
+        "perceptual",
         "schedules",
         "renamed",
         "arguments",

@@ -33,6 +33,7 @@ TINY = {
         "method.discriminator.channels=8",
         "method.discriminator.layers=1",
     ],
+    "llcnn": ["method.net.width=8", "method.net.modules=1"],
     "bilateral": [],
     "clahe": [],
     "lime": [],

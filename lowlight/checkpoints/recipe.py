@@ -30,6 +30,7 @@ ALLOWED: Mapping[str, type | None] = {
     "lowlight.methods.classical": None,
     "lowlight.methods.retinex": None,
     "lowlight.networks": nn.Module,
+    "lowlight.perceptual": None,
     "lowlight.schedules": LRScheduler,
 }
 """Public modules whose names a recipe may call: classes of that kind, or functions (None).

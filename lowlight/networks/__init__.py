@@ -2,8 +2,9 @@
 
 from lowlight.networks.autoencoder import Autoencoder
 from lowlight.networks.coarse_to_fine import CoarseToFine
+from lowlight.networks.llcnn import LLCNN
 from lowlight.networks.mirnet import MIRNet
 from lowlight.networks.patchgan import PatchGAN
 from lowlight.networks.unet import UNet
 
-__all__ = ["Autoencoder", "CoarseToFine", "MIRNet", "PatchGAN", "UNet"]
+__all__ = ["LLCNN", "Autoencoder", "CoarseToFine", "MIRNet", "PatchGAN", "UNet"]

@@ -88,7 +88,8 @@ def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
         "method.brighten=0",
         "method.scheduler=null",
     ]
-    more = {"gan": ["method.net.norm=instance"], "coarse_to_fine": exposure}
+    own_rate = ["method.optimizer.lr=0.05"]
+    more = {"gan": ["method.net.norm=instance"], "coarse_to_fine": exposure, "llcnn": own_rate}
     method = tiny(name, rate, *more.get(name, []))
     data = pairs(lol, batch_size=1, patch_size=None, augment=False, val_fraction=0)
     data.setup("fit")

@@ -39,7 +39,10 @@ BOTH_SGD = ["~method.optimizer.betas", "~method.discriminator_optimizer.betas"] 
 @pytest.mark.parametrize("name", LEARNT)
 def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: Path, tmp_path: Path) -> None:
     more = [*BOTH_SGD] if name == "gan" else [*SGD]
-    more += ["method.coarse_decay=0"] if name == "coarse_to_fine" else []
+    more += {
+        "coarse_to_fine": ["method.coarse_decay=0"],
+        "llcnn": ["method.optimizer.weight_decay=0", "method.optimizer.momentum=0"],
+    }.get(name, [])
     more += ["trainer.gradient_clip_val=1e-3", "trainer.max_epochs=1"]
     switches = ["data.batch_size=1", "data.patch_size=64", "trainer.accumulate_grad_batches=3", *more]
     run(name, lol, tmp_path, *switches)
