@@ -193,6 +193,7 @@ def _milliseconds(run: Path, manifest: Mapping[str, Any]) -> str:
 
 _ROOTS = {
     "study": "",
+    "gpu": " data.root=/data/LOL",
     "lol_cpu": " data.root=/data/LOL",
     "published": " data.root=/data/LOL",
     "mixed": " data.sets.lol.root=LOL \\\n"

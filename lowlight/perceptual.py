@@ -1,16 +1,22 @@
-"""Losses of structure: SSIM in disjoint blocks.
+"""Losses of structure: SSIM in disjoint blocks and at several scales, gradients, and features of VGG.
 
 ``enhanced`` is a network's raw output of shape (B, 3, H, W), any range; ``high`` is its reference, same
 shape, in [0, 1]. See :mod:`lowlight.losses` for the others.
 """
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 import torch
-from torch import Tensor
+from safetensors.torch import load_file
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.colour import luminance
+from lowlight.files import first_line
+from lowlight.losses import ssim_loss
 
-__all__ = ["block_ssim_loss"]
+__all__ = ["block_ssim_loss", "gradient_loss", "multi_scale_ssim_loss", "vgg_loss"]
 
 
 def block_ssim_loss(
@@ -61,3 +67,132 @@ def block_ssim_loss(
     brightness = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
     contrast = (2 * covariance + c2) / (variances.clamp(min=0) + c2)
     return 1 - (brightness * contrast).mean()
+
+
+def multi_scale_ssim_loss(enhanced: Tensor, high: Tensor, scales: int = 3) -> Tensor:
+    """Return one minus the mean of :func:`lowlight.losses.ssim` at several scales.
+
+    Args:
+        enhanced: Raw output of a network, shape (B, 3, H, W).
+        high: References of the same shape in [0, 1].
+        scales: Number of scales, each half the size of the one before by 2x2 averages. Those that would be
+            shorter than SSIM's window of 11 pixels are left out.
+
+    Returns:
+        The loss in [0, 2], a scalar.
+
+    Raises:
+        ValueError: If ``scales`` is below 1, or a side is shorter than 11 pixels.
+
+    Reference:
+        Wang, Simoncelli and Bovik, 2003, "Multi-scale structural similarity for image quality assessment".
+
+    Differs from the paper: scales are averaged, not multiplied, so negative similarities need no care.
+    """
+    if scales < 1:
+        raise ValueError(f"scales must be at least 1, got {scales}")
+    losses = [ssim_loss(enhanced, high)]
+    while len(losses) < scales and min(enhanced.shape[-2:]) >= 22:
+        enhanced, high = F.avg_pool2d(enhanced.float(), 2), F.avg_pool2d(high.float(), 2)
+        losses.append(ssim_loss(enhanced, high))
+    return torch.stack(losses).mean()
+
+
+def gradient_loss(enhanced: Tensor, high: Tensor) -> Tensor:
+    """Return the mean absolute difference of the images' gradients: edges count, levels do not.
+
+    Gradients are differences of vertical and of horizontal neighbours; both means are added.
+    """
+    difference = enhanced.float() - high.float()
+    return difference.diff(dim=-2).abs().mean() + difference.diff(dim=-1).abs().mean()
+
+
+def vgg_loss(enhanced: Tensor, high: Tensor, weights: str, blocks: int = 4) -> Tensor:
+    """Return the mean absolute difference of VGG features, averaged over the network's first blocks.
+
+    The features are those after each block's last rectifier, for VGG-16 ``relu1_2``, ``relu2_2``, ``relu3_3``
+    and ``relu4_3``.
+
+    Args:
+        enhanced: Raw output of a network, shape (B, 3, H, W).
+        high: References of the same shape in [0, 1].
+        weights: File of VGG-16 or VGG-19 weights trained on ImageNet, named as torchvision names them, as
+            ``.safetensors`` or as a torch file of tensors only; lowlight downloads none. It is read when the
+            loss is first computed, so a checkpoint works without it.
+        blocks: Number of blocks compared, 1 to 5.
+
+    Returns:
+        The loss, a scalar.
+
+    Raises:
+        ValueError: If the file is missing or holds no such weights, or a side is shorter than
+            ``2**(blocks - 1)`` pixels.
+
+    Reference:
+        Johnson, Alahi and Fei-Fei, 2016, "Perceptual losses for real-time style transfer and
+        super-resolution" (there squared differences); Simonyan and Zisserman, 2015, "Very deep convolutional
+        networks for large-scale image recognition", configurations D and E.
+    """
+    if min(enhanced.shape[-2:]) < 2 ** (blocks - 1):
+        sides = "x".join(map(str, enhanced.shape[-2:]))
+        raise ValueError(f"{blocks} blocks of VGG need sides of {2 ** (blocks - 1)} pixels, got {sides}")
+    mean, deviation = (torch.tensor(one, device=high.device).view(3, 1, 1) for one in (_MEAN, _DEVIATION))
+    features = (torch.cat([enhanced.float(), high.float()]) - mean) / deviation
+    losses = []
+    for block in _vgg(weights, blocks, str(high.device)):
+        features = block(features)
+        losses.append(F.l1_loss(*features.float().chunk(2)))
+    return torch.stack(losses).mean()
+
+
+_MEAN = (0.485, 0.456, 0.406)
+"""Mean of ImageNet's red, green and blue, which torchvision's weights expect to be subtracted."""
+
+_DEVIATION = (0.229, 0.224, 0.225)
+
+_WIDTHS = (64, 128, 256, 512, 512)
+"""Channels of VGG's blocks."""
+
+
+@lru_cache(maxsize=2)
+def _vgg(path: str, blocks: int, device: str) -> tuple[nn.Sequential, ...]:
+    """Build VGG's first blocks, each but the first behind its pooling, with the weights of a file."""
+    if not 1 <= blocks <= len(_WIDTHS):
+        raise ValueError(f"VGG has 5 blocks, got blocks={blocks}")
+    state = {key.removeprefix("features."): value for key, value in _tensors(path).items()}
+    depths = (2, 2, 4, 4, 4) if "16.weight" in state else (2, 2, 3, 3, 3)
+    built: list[nn.Sequential] = []
+    index, inputs = 0, 3
+    for depth, outputs in zip(depths[:blocks], _WIDTHS, strict=False):
+        layers: list[nn.Module] = [nn.MaxPool2d(2)] if built else []
+        for _ in range(depth):
+            conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+            for name, parameter in conv.named_parameters():
+                given = state.get(f"{index}.{name}")
+                if given is None or given.shape != parameter.shape:
+                    raise ValueError(
+                        f"{path}: no VGG-16 or VGG-19 weights as torchvision names them: "
+                        f"features.{index}.{name} of shape {tuple(parameter.shape)} is missing"
+                    )
+                parameter.data.copy_(given)
+            layers += [conv, nn.ReLU()]
+            index, inputs = index + 2, outputs
+        index += 1
+        built.append(nn.Sequential(*layers).requires_grad_(False).to(device))
+    return tuple(built)
+
+
+def _tensors(path: str) -> Mapping[str, Tensor]:
+    """Read a file of tensors, running nothing that it holds."""
+    try:
+        if path.endswith(".safetensors"):
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: no such file; vgg_loss needs weights of VGG-16 or VGG-19") from error
+    except Exception as error:  # each format has errors of its own
+        reason = first_line(error)
+        raise ValueError(f"{path}: is no file of VGG weights, tensors only ({reason})") from error
+    if not (isinstance(state, Mapping) and all(isinstance(value, Tensor) for value in state.values())):
+        raise ValueError(f"{path}: is no file of VGG weights: it holds more than named tensors")
+    return state

@@ -141,7 +141,7 @@ def test_networks_import_torch_only() -> None:
                 )
 
 
-METHODS = {"Classical", "GAN", "Supervised", "TwoStages"}
+METHODS = {"Classical", "DeeplySupervised", "GAN", "Supervised", "TwoStages"}
 
 
 def asks_what_a_method_is(node: ast.AST) -> bool:

@@ -34,6 +34,12 @@ TINY = {
         "method.discriminator.layers=1",
     ],
     "llcnn": ["method.net.width=8", "method.net.modules=1"],
+    "tpet": [
+        "method.net.channels=4",
+        "method.net.blocks=[1,1]",
+        "method.net.heads=[1,2]",
+        "method.net.detail_units=1",
+    ],
     "bilateral": [],
     "clahe": [],
     "lime": [],

@@ -5,6 +5,7 @@ from lowlight.networks.coarse_to_fine import CoarseToFine
 from lowlight.networks.llcnn import LLCNN
 from lowlight.networks.mirnet import MIRNet
 from lowlight.networks.patchgan import PatchGAN
+from lowlight.networks.tpet import TPET
 from lowlight.networks.unet import UNet
 
-__all__ = ["LLCNN", "Autoencoder", "CoarseToFine", "MIRNet", "PatchGAN", "UNet"]
+__all__ = ["LLCNN", "TPET", "Autoencoder", "CoarseToFine", "MIRNet", "PatchGAN", "UNet"]

@@ -7,21 +7,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.global_pooling import GlobalPooling
+
 LONGEST_PROBE = 2048
 """Longest window of the measurement, in pixels; a radius of half of it or more counts as unbounded."""
 
 Forward = Callable[[Tensor], Tensor]
 
 Statistics = list[tuple[Tensor, ...]]
-"""Mean, and for norms the variance, of each global pooling's input, in the order of the calls."""
+"""Statistics of each global pooling's input, such as means and variances, in the order of the calls."""
 
 
 def poolings(net: nn.Module) -> list[nn.Module]:
-    """Return the modules that pool over the whole image: global averages and instance norms."""
+    """Return the modules that pool over the whole image: averages, instance norms and our own layers."""
     return [
         module
         for module in net.modules()
-        if isinstance(module, nn.InstanceNorm2d)
+        if isinstance(module, nn.InstanceNorm2d | GlobalPooling)
         or (isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)))
     ]
 
@@ -68,7 +70,9 @@ def _hooked(net: nn.Module, hook: object) -> Iterator[None]:
 
 
 def _summary(module: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
-    """Return the mean per channel, for a norm also the variance."""
+    """Return the mean per channel, for a norm also the variance; a layer's own statistics by its method."""
+    if isinstance(module, GlobalPooling):
+        return tuple(one.mean(0, keepdim=True) for one in module.statistics(features))
     if isinstance(module, nn.InstanceNorm2d):
         variance, mean = torch.var_mean(features, dim=(0, 2, 3), correction=0)
         return mean, variance
@@ -77,6 +81,8 @@ def _summary(module: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
 
 def _apply(module: nn.Module, features: Tensor, summary: tuple[Tensor, ...]) -> Tensor:
     """Compute the module's output under given statistics."""
+    if isinstance(module, GlobalPooling):
+        return module.under(features, summary)
     if isinstance(module, nn.InstanceNorm2d):
         mean, variance = summary
         return F.batch_norm(features, mean, variance, module.weight, module.bias, eps=module.eps)

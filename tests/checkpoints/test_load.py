@@ -35,6 +35,7 @@ def test_a_strangers_recipe_is_not_run(target: str, tmp_path: Path) -> None:
         "torch.optim.lr_scheduler.StepLR",
         "lowlight.networks.mirnet.MIRNet",
         "lowlight.losses.l1",
+        "lowlight.perceptual.vgg_loss",
     ],
 )
 def test_public_names_are_allowed(target: str) -> None:

@@ -42,6 +42,7 @@ def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: P
     more += {
         "coarse_to_fine": ["method.coarse_decay=0"],
         "llcnn": ["method.optimizer.weight_decay=0", "method.optimizer.momentum=0"],
+        "tpet": ["method.optimizer.weight_decay=0"],
     }.get(name, [])
     more += ["trainer.gradient_clip_val=1e-3", "trainer.max_epochs=1"]
     switches = ["data.batch_size=1", "data.patch_size=64", "trainer.accumulate_grad_batches=3", *more]
