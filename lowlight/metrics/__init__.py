@@ -4,6 +4,16 @@ A new metric is a file that ends with its :class:`Metric`, and an entry in :data
 """
 
 # Functions that share their file's name replace the submodule here, so that all must be imported eagerly.
+from lowlight.metrics.appearance import (
+    CLIPPED,
+    COLOUR_CAST,
+    MEAN_LUMA,
+    NOISE,
+    clipped,
+    colour_cast,
+    mean_luma,
+    noise,
+)
 from lowlight.metrics.delta_e import DELTA_E, delta_e
 from lowlight.metrics.loe import LOE, loe
 from lowlight.metrics.metric import Measure, Metric
@@ -23,6 +33,7 @@ from lowlight.metrics.ssim import (
 )
 
 __all__ = [
+    "APPEARANCE",
     "DEFINITIONS",
     "METRICS",
     "ImageScores",
@@ -31,10 +42,14 @@ __all__ = [
     "all_scores",
     "channel",
     "channel_accuracy",
+    "clipped",
+    "colour_cast",
     "delta_e",
     "exposure",
     "loe",
+    "mean_luma",
     "niqe",
+    "noise",
     "psnr",
     "psnr_gtmean",
     "psnr_y",
@@ -59,6 +74,9 @@ METRICS = (
     CHANNEL,
 )
 """Every metric that a test reports, in the order of result files."""
+
+APPEARANCE = (MEAN_LUMA, CLIPPED, COLOUR_CAST, NOISE)
+"""Properties of an image alone, which ``lowlight gallery`` shows beside the metrics; no test reports them."""
 
 DEFINITIONS = {metric.key: metric.definition for metric in METRICS}
 """Definition of each metric by its key, written beside every result."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import lowlight.metrics
-from lowlight.metrics import DEFINITIONS, METRICS, Metric, all_scores
+from lowlight.metrics import APPEARANCE, DEFINITIONS, METRICS, Metric, all_scores
 from tests.conftest import photograph
 
 SIZE = (100, 200)
@@ -46,7 +46,7 @@ def values(metric: Metric, enhanced: Tensor, other: Tensor) -> dict[str, Tensor]
     return {metric.key: value}
 
 
-every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.key)
+every_metric = pytest.mark.parametrize("metric", [*METRICS, *APPEARANCE], ids=lambda metric: metric.key)
 metrics_of_pairs = pytest.mark.parametrize(
     "metric", [metric for metric in METRICS if metric.against], ids=lambda metric: metric.key
 )
@@ -64,9 +64,10 @@ def test_the_facts_are_complete(metric: Metric) -> None:
 
 
 def test_keys_and_headings_are_unique() -> None:
-    keys = [key for metric in METRICS for key in metric.keys]
+    metrics = [*METRICS, *APPEARANCE]
+    keys = [key for metric in metrics for key in metric.keys]
     assert len(set(keys)) == len(keys)
-    assert len({metric.heading for metric in METRICS}) == len(METRICS)
+    assert len({metric.heading for metric in metrics}) == len(metrics)
     assert list(DEFINITIONS) == [metric.key for metric in METRICS]
 
 
