@@ -36,6 +36,25 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def peak_of(work: Callable[[], object], device: str = "cpu") -> int:
+    """Run a function and return the peak memory that it needed in bytes, on the device it computes on.
+
+    Args:
+        work: The function.
+        device: ``cuda`` or ``cuda:N`` for that GPU's memory; otherwise that of this process is measured.
+
+    Returns:
+        Peak in bytes, beyond what was held before; 0 if the system does not report it.
+    """
+    if not device.startswith("cuda"):
+        return taken_by(work)
+    cuda = sys.modules["torch"].cuda
+    cuda.reset_peak_memory_stats(device)
+    before = cuda.memory_allocated(device)
+    work()
+    return int(cuda.max_memory_allocated(device) - before)
+
+
 def taken_by(work: Callable[[], object]) -> int:
     """Run a function and return its peak memory in bytes, beyond the resident memory before.
 

@@ -23,7 +23,7 @@ from lowlight.checkpoints.recipe import build
 from lowlight.config import available, load_config
 from lowlight.files import first_line
 from lowlight.images import Pair
-from lowlight.memory import taken_by
+from lowlight.memory import peak_of
 from lowlight.methods import Method
 from lowlight.runs.provenance import provenance
 from lowlight.runtimes.accelerate import accelerate
@@ -158,7 +158,7 @@ def _at_size(
     methods = {entry.model: entry.method for entry in entries}
     gmac = {model: _gmac(method, low) for model, method in methods.items()}
     with torch.inference_mode():
-        memory = [_memory(partial(entry.run, low), low.device) for entry in entries]
+        memory = [peak_of(partial(entry.run, low), str(low.device)) for entry in entries]
     *each, noise = time_in_turn(runs, low, rounds=rounds).values()
     rows = []
     for entry, taken, seconds in zip(entries, memory, each, strict=True):
@@ -180,16 +180,6 @@ def _at_size(
         rows.append(row)
     first, median, third = statistics.quantiles(noise, n=4, method="inclusive")
     return rows, (third - first) / median
-
-
-def _memory(work: Callable[[], object], device: torch.device) -> int:
-    """Return the peak memory of a call in bytes; 0 if the system does not report it."""
-    if device.type != "cuda":
-        return taken_by(work)
-    torch.cuda.reset_peak_memory_stats(device)
-    before = torch.cuda.memory_allocated(device)
-    work()
-    return torch.cuda.max_memory_allocated(device) - before
 
 
 def _gmac(method: Method, low: Tensor) -> float:
@@ -234,7 +224,7 @@ def _training(method: Method, batch: int, side: int, steps: int = 6) -> dict[str
     )
     method.train()
     loader: DataLoader[Pair] = DataLoader(pairs, batch_size=batch)  # type: ignore[arg-type]
-    memory = _memory(lambda: trainer.fit(method, loader), method.device)
+    memory = peak_of(lambda: trainer.fit(method, loader), str(method.device))
     seconds = statistics.median(times.seconds[1:])
     return {
         "batch": batch,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from lowlight.inference.arrays import Enhanced, enhance_image
 from lowlight.inference.load import choose
-from lowlight.inference.models import is_name_of_method
+from lowlight.inference.models import is_name_of_method, path_or_name
 from lowlight.inference.settings import Settings
 from lowlight.precision import AUTO
 from lowlight.runtimes.enhancer import Enhancer
@@ -67,7 +67,7 @@ def load(
     Raises:
         ValueError: If the file is missing, broken, not a model, or calls a package that is not trusted.
     """
-    checkpoint, method = (None, path) if path is None or is_name_of_method(path) else (path, None)
+    checkpoint, method = (None, None) if path is None else path_or_name(path)
     return choose(
         checkpoint,
         method,

@@ -74,6 +74,11 @@ def is_name_of_method(path: Any) -> TypeGuard[str]:
     return isinstance(path, str) and path.isidentifier() and not Path(path).exists()
 
 
+def path_or_name(model: Path | str) -> tuple[Path | str | None, str | None]:
+    """Return a model's path and its method's name, one of which is None: what :func:`check_model` takes."""
+    return (None, model) if is_name_of_method(model) else (model, None)
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """A model that is ready to enhance.

@@ -40,14 +40,7 @@ class Report:
 
 def render(report: Report) -> str:
     """Return the page's HTML, every text escaped by the template engine."""
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {"jpeg": jpeg, "number": number, "shown": _shown, "uri": data_uri}
+    templates = environment()
     entries = report.entries
     runs = [(entry.label, run) for entry in entries for run in entry.runs]
     return templates.get_template("page.html").render(
@@ -69,6 +62,19 @@ def render(report: Report) -> str:
         machines=_shared([(label, run.manifest.get("machine") or {}) for label, run in runs]),
         versions=_shared([(label, _versions(run)) for label, run in runs]),
     )
+
+
+def environment() -> Environment:
+    """Return the template engine of pages, which escapes every text."""
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"jpeg": jpeg, "number": number, "shown": _shown, "uri": data_uri}
+    return templates
 
 
 def _versions(run: Run) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from lowlight.report.pictures import Picture, Strip
@@ -40,11 +42,29 @@ def quality_for(strips: Sequence[Strip]) -> int:
 
 def jpeg(picture: Picture, longest: int, quality: int) -> Embedded:
     """Return a picture as a JPEG whose longest side has at most ``longest`` pixels."""
-    image = Image.fromarray(picture.pixels)
+    content, width, height = encode_jpeg(picture.pixels, longest, quality)
+    return Embedded(data_uri(content, "jpeg"), width, height)
+
+
+def encode_jpeg(
+    pixels: NDArray[np.uint8], longest: int, quality: int, icc: bytes | None = None
+) -> tuple[bytes, int, int]:
+    """Encode pixels of shape (H, W, 3) as a JPEG whose longest side has at most ``longest`` pixels.
+
+    Args:
+        pixels: 8-bit RGB.
+        longest: Longest side in pixels.
+        quality: Pillow's quality; above 90 the colours are not subsampled.
+        icc: ICC profile of the pixels, or None for sRGB.
+
+    Returns:
+        The file's content, and its width and height in pixels.
+    """
+    image = Image.fromarray(pixels)
     image.thumbnail((longest, longest))
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
-    return Embedded(data_uri(file.getvalue(), "jpeg"), image.width, image.height)
+    image.save(file, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2, icc_profile=icc)
+    return file.getvalue(), image.width, image.height
 
 
 def data_uri(content: bytes, kind: str) -> str:

@@ -30,7 +30,7 @@ class Job:
     @property
     def is_video(self) -> bool:
         """Whether the file is a video, by its suffix."""
-        return _is_video(self.source)
+        return is_video(self.source)
 
 
 def find_jobs(paths: Iterable[Path], out: Path, bracket: int = 1) -> tuple[list[Job], list[Outcome]]:
@@ -60,15 +60,9 @@ def find_jobs(paths: Iterable[Path], out: Path, bracket: int = 1) -> tuple[list[
     jobs: dict[Path, Job] = {}
     refused: list[Outcome] = []
     for path in paths:
-        within = is_folder(path)
-        found, problems = _below(path, out) if within else ([path], {})
-        if not found and not problems:
-            problems = {path: "no images or videos in this folder"}
+        found, problems = files_of(path, out)
         for source in found:
-            if reason := _special(source):
-                problems[source] = reason
-                continue
-            name = _name(source.relative_to(path) if within else Path(source.name))
+            name = _name(source.relative_to(path) if is_folder(path) else Path(source.name))
             target = out if is_file else out / name
             for stops in [number - (bracket - 1) / 2 for number in range(bracket)]:
                 named = target if bracket == 1 else target.with_stem(f"{target.stem}{stops:+g}EV")
@@ -83,6 +77,23 @@ def find_jobs(paths: Iterable[Path], out: Path, bracket: int = 1) -> tuple[list[
     return list(jobs.values()), refused
 
 
+def files_of(path: Path, out: Path) -> tuple[list[Path], dict[Path, str]]:
+    """List the files to read at a path: itself, or the images and videos in a folder at any depth, sorted.
+
+    Args:
+        path: A file or a folder.
+        out: Folder that is written to, and not searched.
+
+    Returns:
+        The files, and reasons why others, such as pipes and broken links, are left out, keyed by path.
+    """
+    found, problems = _below(path, out) if is_folder(path) else ([path], {})
+    if not found and not problems:
+        problems = {path: "no images or videos in this folder"}
+    special = {source: reason for source in found if (reason := _special(source))}
+    return [source for source in found if source not in special], problems | special
+
+
 def _names_file(out: Path) -> bool:
     """Return whether an output is a file: it ends as photographs or videos do, and is no folder."""
     return out.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES and not is_folder(out)
@@ -94,12 +105,13 @@ def _check_file(paths: Sequence[Path], out: Path) -> None:
         raise ValueError(f"{out}: no photograph or video is given to write there")
     if len(paths) != 1 or is_folder(paths[0]):
         raise ValueError(f"{out}: a file for one photograph or video; give --out a folder")
-    kind, suffixes = ("videos", CONTAINERS) if _is_video(paths[0]) else ("photographs", FORMATS)
+    kind, suffixes = ("videos", CONTAINERS) if is_video(paths[0]) else ("photographs", FORMATS)
     if out.suffix.lower() not in suffixes:
         raise ValueError(f"{out}: {kind} are written as {', '.join(suffixes)}")
 
 
-def _is_video(path: Path) -> bool:
+def is_video(path: Path) -> bool:
+    """Return whether a file is a video, by its suffix."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -139,7 +151,7 @@ def _special(path: Path) -> str | None:
 
 def _name(path: Path) -> Path:
     suffix = path.suffix.lower()
-    written = target_suffix(path) if _is_video(path) else photo_suffix(path)
+    written = target_suffix(path) if is_video(path) else photo_suffix(path)
     return path if written == suffix else path.with_name(path.name + written)
 
 
