@@ -25,7 +25,7 @@ from lowlight.decoding.formats import PHOTO_SUFFIXES
 from lowlight.inference.photos.writing import FORMATS
 from lowlight.inference.video.suffixes import CONTAINERS, VIDEO_SUFFIXES
 from lowlight.methods import Method
-from lowlight.metrics import DEFINITIONS
+from lowlight.metrics import APPEARANCE, DEFINITIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = ROOT / "experiments"
@@ -216,6 +216,14 @@ def metrics() -> str:
     return _table(("key", "definition"), [(f"`{key}`", text) for key, text in DEFINITIONS.items()])
 
 
+def appearance() -> str:
+    """Return a table of the properties of an image alone, with their sources."""
+    return _table(
+        ("key", "definition", "source"),
+        [(f"`{one.key}`", one.definition, one.source) for one in APPEARANCE],
+    )
+
+
 def formats() -> str:
     """Return the file name endings of photographs that are read, and what the written formats hold."""
     rows = [
@@ -257,7 +265,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
-    make.__name__: make for make in (methods, data, metrics, formats, videos, experiments)
+    make.__name__: make for make in (methods, data, metrics, appearance, formats, videos, experiments)
 }
 """Functions that make the text, keyed by the name in a page's marker."""
 

@@ -112,6 +112,15 @@ class Page:
             f"not in {seconds:g} s: {script}; the page says: {self.run('document.body.innerText')}"
         )
 
+    def press(self, key: str, code: str = "") -> None:
+        """Press and release a key: a character, or the name of another key, such as ``Backspace``."""
+        code = code or (f"Digit{key}" if key.isdigit() else f"Key{key.upper()}" if len(key) == 1 else key)
+        numbers = {"Backspace": 8, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
+        about = {"key": key, "code": code, "windowsVirtualKeyCode": numbers.get(key, ord(key[0].upper()))}
+        text = {"text": key} if len(key) == 1 else {}
+        self.send("Input.dispatchKeyEvent", type="keyDown", **about, **text)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **about)
+
     def upload(self, selector: str, *paths: Path) -> None:
         """Choose files in an input of files, as a person does in the dialogue."""
         root = self.send("DOM.getDocument")["root"]["nodeId"]

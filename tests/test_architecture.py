@@ -40,7 +40,7 @@ ORDER = [
     {"training", "inference"},
     {"sweeps", "benchmark", "serving"},
     {"report", "demo"},
-    {"sharing"},
+    {"sharing", "gallery"},
     {"cli"},
 ]
 
@@ -191,6 +191,7 @@ def test_the_base_class_says_what_a_method_is(path: Path) -> None:
         "import lowlight.cli.compare",
         "import lowlight.cli.enhance",
         "import lowlight.cli.export",
+        "import lowlight.cli.gallery",
         "import lowlight.cli.demo",
         "import lowlight.cli.push",
         "import lowlight.cli.serve",

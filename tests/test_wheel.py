@@ -25,7 +25,7 @@ def test_the_wheel_carries_everything_a_run_needs(lol: Path, tmp_path: Path) -> 
     for needed in ("conf/train.yaml", "py.typed", "demo/page.css", "serving/page.html"):
         assert f"lowlight/{needed}" in names
     templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lowlight/report/templates").iterdir()}
-    assert len(templates) == 4
+    assert len(templates) == 9
     assert templates <= set(names)
     shipped = "lowlight/weights/coarse_to_fine"
     for needed in ("config.json", "model.safetensors", "README.md"):

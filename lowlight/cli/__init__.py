@@ -15,6 +15,7 @@ VERBS = {
     "push": "share a trained model on the Hugging Face hub, with a model card",
     "sweep": "list the jobs of a sweep, the best first",
     "enhance": "enhance dark photographs and videos",
+    "gallery": "compare methods over photographs on one page, and rank them by blind votes",
     "models": "list the models that enhance without training",
     "demo": "serve a web page that enhances photographs",
     "serve": "answer other programs: POST a picture, get it enhanced",

@@ -95,6 +95,7 @@ def test_a_bug_and_debug_keep_the_traceback(error: Exception, debug: bool) -> No
         ["demo", "--runs", "nowhere"],
         ["enhance", "a.png", "--out", "bright", "--max-memory", "much"],
         ["export", "nowhere", "--out", "a.onnx"],
+        ["gallery", "nowhere", "--methods", "gama", "--out", "page"],
         ["push", "nowhere", "us/model", "--dry-run"],
         ["serve", "--max-upload", "much"],
         ["sweep", "nowhere"],
@@ -195,6 +196,7 @@ def test_an_interruption_ends_a_verb_without_a_word_and_a_bug_with_its_traceback
         (["push", "run", "me/it", "--out", "notes.txt/a"], "notes.txt"),
         (["data", "retrieve", "pairs", "--out", "notes.txt"], "notes.txt"),
         (["compare", "run", "--out", "notes.txt/a"], "notes.txt"),
+        (["gallery", "a.png", "--methods", "gamma", "--out", "notes.txt/a"], "notes.txt"),
     ],
 )
 def test_a_file_where_a_folder_is_needed_is_told_before_the_work(

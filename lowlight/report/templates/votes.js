@@ -1,0 +1,139 @@
+"use strict";
+
+// Blind votes: pairs of methods in a random order of each person's own, kept in the browser.
+{
+  const dialog = document.getElementById("vote");
+  const part = (id) => document.getElementById(id);
+  const key = `lowlight-votes-${document.body.dataset.gallery}`;
+  const pictures = [...part("pair").querySelectorAll("img")];
+  let state = null; // {seed, votes: [[choice, seconds, time], ...]}
+  let pairs = [];
+  let shownAt = 0;
+
+  // mulberry32, so that the order can be made again from its seed
+  const random = (seed) => () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+
+  const order = (seed) => {
+    const draw = random(seed);
+    const all = [];
+    for (const viewer of viewers) {
+      const name = viewer.querySelector("h3").textContent;
+      const figures = [...viewer.querySelectorAll("figure[data-method]")];
+      figures.forEach((one, index) => {
+        for (const other of figures.slice(index + 1)) {
+          all.push({ name, figures: draw() < 0.5 ? [one, other] : [other, one] });
+        }
+      });
+    }
+    for (let last = all.length - 1; last > 0; last--) {
+      const other = Math.floor(draw() * (last + 1));
+      [all[last], all[other]] = [all[other], all[last]];
+    }
+    return all;
+  };
+
+  const begin = () => ({ seed: crypto.getRandomValues(new Uint32Array(1))[0], votes: [] });
+  const keep = () => {
+    try {
+      localStorage.setItem(key, JSON.stringify(state));
+      part("kept").textContent = "Votes are kept in this browser: the page may be closed and opened again.";
+    } catch {
+      part("kept").textContent = "This browser keeps no votes: download the CSV file before you close the page.";
+    }
+  };
+  const recall = () => {
+    try {
+      const kept = JSON.parse(localStorage.getItem(key));
+      return Number.isInteger(kept.seed) && Array.isArray(kept.votes) ? kept : begin();
+    } catch {
+      return begin();
+    }
+  };
+
+  const source = (figure) => figure.querySelector("img").src;
+  const show = () => {
+    const pair = pairs[state.votes.length];
+    part("progress").textContent = `${Math.min(state.votes.length + 1, pairs.length)} of ${pairs.length}`;
+    part("pair").hidden = !pair;
+    part("done").hidden = Boolean(pair);
+    dialog.querySelector('[data-choice="0"]').disabled = !pair;
+    part("back").disabled = part("download").disabled = state.votes.length === 0;
+    shownAt = performance.now();
+    if (!pair) return;
+    pictures.forEach((picture, side) => (picture.src = source(pair.figures[side])));
+    const next = pairs[state.votes.length + 1];
+    if (next) for (const figure of next.figures) new Image().src = source(figure);
+  };
+  const restart = (next) => {
+    state = next;
+    pairs = order(state.seed);
+    keep();
+    show();
+  };
+  const open = () => {
+    if (dialog.open) return;
+    restart(state ?? recall());
+    dialog.showModal();
+    part("question").focus(); // not a picture, which the space bar would choose
+  };
+  const vote = (choice) => {
+    if (state.votes.length >= pairs.length) return;
+    const seconds = Math.round(performance.now() - shownAt) / 1000;
+    state.votes.push([choice, seconds, new Date().toISOString()]);
+    keep();
+    show();
+  };
+  const undo = () => {
+    state.votes.pop();
+    keep();
+    show();
+  };
+
+  // An apostrophe keeps a spreadsheet from running a text; lowlight removes it.
+  const guarded = (text) => (/^'*[=+\-@\s]/.test(text) ? `'${text}` : text);
+  const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const download = () => {
+    const voter = state.seed.toString(16).padStart(8, "0");
+    const rows = state.votes.map(([choice, seconds, time], index) => {
+      const { name, figures } = pairs[index];
+      const methods = figures.map((figure) => guarded(figure.dataset.method));
+      return [`v${voter}`, guarded(name), ...methods, String(choice), String(seconds), time];
+    });
+    const lines = [["voter", "picture", "first", "second", "choice", "seconds", "time"], ...rows];
+    const text = lines.map((row) => row.map(quoted).join(",") + "\n").join("");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    link.download = `votes-${voter}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  };
+
+  part("to-vote").addEventListener("click", open);
+  part("back").addEventListener("click", undo);
+  part("download").addEventListener("click", download);
+  part("close").addEventListener("click", () => dialog.close());
+  part("anew").addEventListener("click", () => {
+    if (state.votes.length) download();
+    restart(begin());
+  });
+  for (const button of dialog.querySelectorAll("[data-choice]")) {
+    button.addEventListener("click", () => vote(Number(button.dataset.choice)));
+  }
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (!dialog.open) {
+      if (event.key === "v" && !event.target.matches("select, textarea")) open();
+      return;
+    }
+    if (["0", "1", "2"].includes(event.key)) vote(Number(event.key));
+    else if (event.key === "Backspace") undo();
+    else return;
+    event.preventDefault();
+  });
+  if (location.hash === "#vote") open();
+}

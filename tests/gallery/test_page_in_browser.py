@@ -1,0 +1,177 @@
+"""The gallery's page in headless Chromium: sliders, keys, tables, blind votes, pictures beside the page."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lowlight.files import read_table
+from lowlight.gallery.make import Made, make_gallery
+from lowlight.gallery.votes import rank, read_votes
+from tests.chromium import Page
+from tests.gallery.conftest import METHODS, NAMES
+
+pytestmark = pytest.mark.browser
+
+WIDTH = """
+(() => {
+  const wide = [...document.querySelectorAll("body *")].filter((element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 0 && box.right > innerWidth + 1 && !element.closest(".scroll");
+  });
+  return [document.documentElement.scrollWidth <= innerWidth, wide.map((one) => one.outerHTML.slice(0, 80))];
+})()
+"""
+
+TAGS = "[...viewers[0].querySelectorAll('.tag')].map((tag) => tag.textContent)"
+SHOWN = "[...document.querySelectorAll('#pair img')].map((image) => image.src)"
+PROGRESS = "document.getElementById('progress').textContent"
+
+
+def opened(made: Made, folder: Path, width: int = 1280, fragment: str = "") -> Page:
+    """Open the page; what it downloads goes to a folder."""
+    page = Page(made.page.as_uri() + fragment, folder, width=width)
+    page.wait("document.readyState === 'complete' && typeof viewers !== 'undefined'")
+    page.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    return page
+
+
+def hosts(page: Page) -> set[str]:
+    return {address.partition(":")[0] for address in page.asked} - {"about"}
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wider_than_the_window_and_no_host_is_asked(
+    made: Made, tmp_path: Path, width: int
+) -> None:
+    with opened(made, tmp_path, width) as page:
+        assert page.run(WIDTH) == [True, []]
+        page.press("v")
+        assert page.run(WIDTH) == [True, []]
+        assert hosts(page) <= {"file", "data"}
+
+
+def test_keys_choose_the_sides_and_go_through_the_pictures(made: Made, tmp_path: Path) -> None:
+    with opened(made, tmp_path) as page:
+        assert page.run(TAGS) == ["input", METHODS[0]]
+        page.press("3")
+        assert page.run(TAGS) == ["input", METHODS[2]]
+        page.press("s")
+        assert page.run(TAGS) == [METHODS[2], "input"]
+        page.press("4")
+        assert page.run(TAGS) == [METHODS[2], "reference"]
+        page.press("9")  # there are no nine methods
+        assert page.run(TAGS) == [METHODS[2], "reference"]
+        for index in (0, 1):
+            page.press("n")
+            page.wait(
+                f"near() === {index} && document.activeElement === viewers[{index}].querySelector('input')"
+            )
+        before = page.run("document.activeElement.value")
+        page.press("ArrowRight")
+        assert page.run("document.activeElement.value") == str(int(before) + 1)
+        page.press("p")
+        page.wait("near() === 0")
+        page.run("viewers[1].querySelectorAll('.strip figure')[2].click()")
+        assert page.run("right.value") == "2"
+        loaded = (
+            "[...viewers[0].querySelectorAll('.stage img')].every((one) => one.complete && one.naturalWidth)"
+        )
+        page.wait(loaded)
+
+
+def test_scores_are_sorted_by_picture_and_over_all(made: Made, tmp_path: Path) -> None:
+    rows = read_table(made.page.parent / "scores.csv")
+    values = {row["picture"]: float(row["loe"]) for row in rows if row["method"] == "histogram"}
+    with opened(made, tmp_path) as page:
+        page.run(
+            "(() => { const select = document.getElementById('score');"
+            "select.selectedIndex = [...select.options].findIndex((one) => one.text === 'LOE');"
+            "select.dispatchEvent(new Event('change'));"
+            "[...document.querySelectorAll('#matrix thead button')]"
+            ".find((one) => one.textContent === 'histogram').click(); })()"
+        )
+        names = page.run("[...document.querySelectorAll('#matrix tbody th')].map((one) => one.textContent)")
+        assert names == sorted(values, key=lambda name: -values[name])
+        page.run("document.querySelector('#matrix tbody a').click()")
+        assert page.run("location.hash") == f"#picture-{1 + sorted(NAMES).index(names[0])}"
+        page.run("document.querySelector('table.sortable thead button').click()")
+        first = page.run("document.querySelector('table.sortable tbody th').textContent")
+        assert first == min(["input", "reference", *METHODS])
+
+
+def test_votes_by_keyboard_survive_a_reload_and_are_ranked(made: Made, tmp_path: Path) -> None:
+    with opened(made, tmp_path, fragment="#vote") as page:
+        shown: list[Any] = []
+        assert page.run(PROGRESS) == "1 of 9"
+        for key in "120":
+            shown.append(page.run(SHOWN))
+            page.press(key)
+        assert page.run(PROGRESS) == "4 of 9"
+        page.press("Backspace")
+        assert page.run(PROGRESS) == "3 of 9"
+        assert page.run(SHOWN) == shown.pop()
+        words = page.run("document.getElementById('vote').innerText")
+        assert not [method for method in METHODS if method in words]
+        page.run("window.old = true")
+        page.send("Page.reload")
+        page.wait("!window.old && document.readyState === 'complete'")
+        page.wait("document.getElementById('vote').open")
+        assert page.run(PROGRESS) == "3 of 9"
+        for key in "1201201":
+            shown.append(page.run(SHOWN))
+            page.press(key)
+        assert page.run("document.getElementById('done').hidden") is False
+        page.press("1")  # nothing is left to judge
+        page.run("document.getElementById('download').click()")
+        file = downloaded(tmp_path)
+        sources = page.run(
+            "[...document.querySelectorAll('figure[data-method]')].map((figure) => [figure.closest('.viewer')"
+            ".querySelector('h3').textContent, figure.dataset.method, figure.querySelector('img').src])"
+        )
+        page.press("Escape")
+        page.wait("!document.querySelector('dialog[open]')")
+    votes = read_votes([file])
+    assert [vote.choice for vote in votes] == [1, 2, 1, 2, 0, 1, 2, 0, 1]
+    addresses = {(name, method): source for name, method, source in sources}
+    for vote, pictures in zip(votes, shown, strict=True):
+        assert [addresses[vote.picture, one] for one in (vote.first, vote.second)] == pictures
+    assert {vote.picture for vote in votes} == set(NAMES)
+    ranking = rank(votes, resamples=50)
+    assert {one.method for one in ranking.methods} == set(METHODS)
+    assert (ranking.votes, ranking.voters, ranking.pictures) == (9, 1, 3)
+
+
+def downloaded(folder: Path) -> Path:
+    for _ in range(100):
+        if files := list(folder.glob("votes-*.csv")):
+            return files[0]
+        time.sleep(0.1)
+    raise AssertionError("nothing was downloaded")
+
+
+def test_the_next_person_gets_another_order_and_the_first_ones_votes_are_saved(
+    made: Made, tmp_path: Path
+) -> None:
+    with opened(made, tmp_path) as page:
+        page.press("v")
+        seed = page.run("JSON.parse(Object.values(localStorage)[0]).seed")
+        page.press("1")
+        page.run("document.getElementById('anew').click()")
+        assert page.run(PROGRESS) == "1 of 9"
+        assert page.run("JSON.parse(Object.values(localStorage)[0]).seed") != seed
+        assert len(read_votes([downloaded(tmp_path)])) == 1
+
+
+def test_pictures_beside_the_page_are_shown_from_disk_and_loaded_when_needed(
+    photographs: Path, tmp_path: Path
+) -> None:
+    paths = [photographs / role for role in ("low", "high")]
+    made = make_gallery(paths, METHODS, tmp_path / "page", embed=False)
+    with opened(made, tmp_path, width=390) as page:
+        page.resize(390, 300)
+        page.run("viewers[0].scrollIntoView()")
+        page.wait("[...viewers[0].querySelectorAll('img')].every((one) => one.complete && one.naturalWidth)")
+        assert hosts(page) <= {"file", "data"}
+        assert len([address for address in page.asked if address.endswith(".jpg")]) >= 4
