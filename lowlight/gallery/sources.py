@@ -132,7 +132,7 @@ def read_subjects(source: Source, longest: int | None, frames: int) -> Iterator[
     """
     if is_video(source.path):
         for seconds, pixels in sample_frames(source.path, frames):
-            yield Subject(f"{source.name}, {seconds:.1f} s", source.name, _reduced(floating(pixels), longest))
+            yield Subject(f"{source.name}, {seconds:g} s", source.name, _reduced(floating(pixels), longest))
         return
     photo = read_photo(source.path, remedy="scale it down")
     low, high = floating(photo.pixels), None

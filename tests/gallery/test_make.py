@@ -133,7 +133,7 @@ def test_files_of_one_name_are_told_apart_and_one_given_twice_is_shown_once(tmp_
 def test_frames_of_a_video_are_shown_and_count_as_one_scene(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", still([0.1, 0.2, 0.3, 0.2, 0.1, 0.2]))
     made = make_gallery([clip], ["gamma"], tmp_path / "page", frames=2)
-    assert [item.name for item in made.gallery.items] == ["clip, 0.1 s", "clip, 0.2 s"]
+    assert [item.name for item in made.gallery.items] == ["clip, 0.04 s", "clip, 0.16 s"]
     (row,) = [row for row in read_table(tmp_path / "page/methods.csv") if row["method"] == "gamma"]
     assert float(row["mean_luma"]) > 0
     assert row["mean_luma_low"] == ""

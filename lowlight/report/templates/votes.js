@@ -130,7 +130,8 @@
       if (event.key === "v" && !event.target.matches("select, textarea")) open();
       return;
     }
-    if (["0", "1", "2"].includes(event.key)) vote(Number(event.key));
+    const digit = /^(?:Digit|Numpad)([012])$/.exec(event.code); // the key, whatever the layout prints on it
+    if (digit) vote(Number(digit[1]));
     else if (event.key === "Backspace") undo();
     else return;
     event.preventDefault();
