@@ -128,9 +128,10 @@ def _print(made: "Made") -> None:
     for line in made.failed:
         print(printable(f"failed: {line}"), file=sys.stderr)
     where = "embedded" if made.embedded else "in the folder pictures beside it, which belongs to it"
+    page, pictures = printable(str(made.page)), len(content.items)
     print(
-        f"\nThe gallery is {made.page}: {len(content.items)} pictures by {len(content.methods)} methods, "
-        f"{made.size / 1e6:.1f} MB, pictures {where}."
+        f"\nThe gallery is {page}: {pictures} {'picture' if pictures == 1 else 'pictures'}, "
+        f"{made.size / 1e6:.1f} MB, {where}."
     )
 
 
@@ -160,7 +161,7 @@ def _print_ranking(ranking: "Ranking") -> None:
         for one in ranking.methods
     ]
     print_table(headings, rows, right=headings[1:])
-    print(printable(f"\n{ranking.describe()}"))
+    print(f"\n{printable(ranking.describe())}")
 
 
 main = app.main

@@ -74,7 +74,9 @@ class Ranking:
     def describe(self) -> str:
         """Return two sentences on what was counted and how."""
         drawn = [name for name, count in (("voters", self.voters), ("pictures", self.pictures)) if count > 1]
-        over = f"intervals: {LEVEL:.0%} bootstrap over {' and '.join(drawn)}" if drawn else "no intervals"
+        over = (
+            f"intervals: {100 * LEVEL:g} % bootstrap over {' and '.join(drawn)}" if drawn else "no intervals"
+        )
         alone = "; one person's taste" if self.voters == 1 else ""
         return (
             f"{_number(self.votes, 'vote')} by {_number(self.voters, 'person', 'people')} on "

@@ -220,7 +220,7 @@ def test_the_command_prints_the_means_and_what_failed(
         "histogram",
         "clahe",
     ]
-    assert "The gallery is page/index.html: 1 pictures by 3 methods" in printed.out
+    assert "The gallery is page/index.html: 1 picture, " in printed.out
     assert re.fullmatch(r"failed: a\.png: .+\n", printed.err)
 
 

@@ -142,7 +142,7 @@ def test_the_command_prints_and_writes_the_ranking(
             assert (told["votes"], told["voters"], told["pictures"]) == (16, 2, 8)
         else:
             assert printed.splitlines()[1].split()[0] == "lime"
-            assert "16 votes by 2 people on 8 pictures" in printed
+            assert printed.splitlines()[-1].startswith("16 votes by 2 people on 8 pictures. ")
     first, second = read_table(tmp_path / "ranks/ranking.csv")
     assert (first["method"], first["wins"], first["losses"]) == ("lime", "12", "4")
     assert float(first["low"]) < float(first["score"]) < float(first["high"])
