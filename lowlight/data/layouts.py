@@ -114,7 +114,9 @@ class Layout(ABC):
 
     def _check_root(self, looked_for: str) -> None:
         if not self.root.is_dir():
-            raise UnknownLayoutError(f"{self.root}: no such folder; data.root must hold {looked_for}")
+            raise UnknownLayoutError(
+                f"{self.root}: no such folder; data.root, or the root of the set, must hold {looked_for}"
+            )
 
 
 class PairedFolder(Layout):

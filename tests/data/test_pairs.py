@@ -147,7 +147,9 @@ def test_folders_without_images_are_named(write_pairs: Write) -> None:
 
 
 def test_a_missing_root_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path / 'nowhere'}: no such folder; data.root must hold" in message(tmp_path / "nowhere")
+    assert f"{tmp_path / 'nowhere'}: no such folder; data.root, or the root of the set, must hold" in message(
+        tmp_path / "nowhere"
+    )
 
 
 def test_an_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
