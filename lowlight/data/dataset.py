@@ -1,6 +1,6 @@
 """Pairs as tensors, and a shuffled order that resumes exactly."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -43,6 +43,8 @@ class PairDataset(Dataset[Pair]):
         patch_size: Side of the crops in pixels; smaller images are padded by reflection. ``None`` does not
             crop.
         augment: Whether training samples are turned and mirrored.
+        drawn: Whether only training samples are read, so that a dark image that is drawn anew for each of
+            them need not be made; :meth:`pixels` then holds the reference twice.
     """
 
     def __init__(
@@ -53,13 +55,16 @@ class PairDataset(Dataset[Pair]):
         resize: int | None = None,
         patch_size: int | None = None,
         augment: bool = False,
+        drawn: bool = False,
     ) -> None:
         self.items = list(items)
         self.cache = cache or ArrayCache(None)
         self.resize = resize
         self.patch_size = patch_size
         self.augment = augment
-        self._keys = [item.key() for item in self.items]
+        self.drawn = drawn
+        self._sources = [item.source() for item in self.items] if drawn else self.items
+        self._keys = [item.key() for item in self._sources]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -82,7 +87,7 @@ class PairDataset(Dataset[Pair]):
     def pixels(self, index: int) -> NDArray[np.uint8]:
         """Return the decoded pair, dark image first: 8-bit, shape (2, H, W, 3), memory-mapped if cached."""
         return self.cache.load(
-            f"{self._keys[index]}|{self.resize}", lambda: decode(self.items[index], self.resize)
+            f"{self._keys[index]}|{self.resize}", lambda: decode(self._sources[index], self.resize)
         )
 
     def size(self, index: int) -> tuple[int, int]:
@@ -101,8 +106,17 @@ class PairDataset(Dataset[Pair]):
         with ThreadPoolExecutor() as pool:
             return list(pool.map(make, range(len(self))))
 
+    def clues(self) -> list[tuple[NDArray[np.float32], str | None]]:
+        """Return what the scene of each pair is known by: its thumbnail, and its label if it has one."""
+        return list(zip(self.thumbnails(), (item.scene for item in self.items), strict=True))
+
+    def without(self, indices: Set[int]) -> "PairDataset":
+        """Return the pairs, uncropped, but those of some indices."""
+        items = [item for index, item in enumerate(self.items) if index not in indices]
+        return PairDataset(items, self.cache, resize=self.resize, drawn=self.drawn)
+
     def _reference(self, index: int) -> NDArray[np.uint8]:
-        return self.pixels(index)[1] if self.resize is None else self.items[index].read()[1]
+        return self.pixels(index)[1] if self.resize is None else self._sources[index].read()[1]
 
     def problems(self) -> list[str]:
         """Return what is wrong with the files, one sentence per bad file.
@@ -116,7 +130,7 @@ class PairDataset(Dataset[Pair]):
                 if self.cache.writable:
                     self.pixels(index)
                 else:
-                    self.items[index].check()
+                    self._sources[index].check()
             except ValueError as error:
                 return str(error)
             return None

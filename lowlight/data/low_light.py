@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lowlight.colour import linear_to_srgb, luma, srgb_to_linear
-from lowlight.data.pairs import PairItem, Split, file_state
+from lowlight.data.pairs import Fixed, PairItem, Split, file_state
 from lowlight.data.synthetic import photographs_of
 from lowlight.decoding.formats import open_picture
 from lowlight.decoding.reading import read_size
@@ -196,6 +196,28 @@ def _process(light: Any, ranges: LowLight, generator: np.random.Generator) -> ND
 
 
 @dataclass(frozen=True)
+class BrightPhoto(Fixed):
+    """A bright photograph in the place of both images of a pair."""
+
+    name: str
+    scene: str
+    photo: Path
+
+    def key(self) -> str:
+        """Return a key of the pixels: the photograph's path, size and time."""
+        return f"bright|{file_state(self.photo)}"
+
+    def check(self) -> None:
+        """Read the photograph's header."""
+        read_size(self.photo)
+
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Decode the photograph."""
+        high = read_rgb(self.photo)
+        return high, high
+
+
+@dataclass(frozen=True)
 class LowLightPhoto:
     """A bright photograph and its low light: fixed for evaluation, drawn anew for each training sample."""
 
@@ -217,6 +239,10 @@ class LowLightPhoto:
         high = read_rgb(self.photo)
         seed = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8])
         return darken_scene(high, self.ranges, np.random.default_rng(seed)), high
+
+    def source(self) -> "BrightPhoto":
+        """Return the photograph, whose fixed low light training has no use for."""
+        return BrightPhoto(self.name, self.scene, self.photo)
 
     def sample(self, pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
         """Darken the reference of a crop of shape (2, H, W, 3) anew."""

@@ -17,8 +17,15 @@ from lowlight.data.layouts import PairedFolder
 from lowlight.data.mixup import mix
 from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, read_weights, refuse, set_of
 from lowlight.data.progressive import Stage, read_stages, stage_of
-from lowlight.data.scenes import hold_out, scene_groups
-from lowlight.data.splits import PROTOCOLS, Protocol, by_file, hold_out_files, scenes_on_both_sides
+from lowlight.data.scenes import scene_groups
+from lowlight.data.splits import (
+    PROTOCOLS,
+    Protocol,
+    by_file,
+    hold_out_files,
+    hold_out_scenes,
+    scenes_on_both_sides,
+)
 from lowlight.data.synthetic import DarkenedPhotographs
 from lowlight.data.workers import usable_workers
 from lowlight.images import Batch, Pair
@@ -137,7 +144,8 @@ class PairDataModule(pl.LightningDataModule):
         if not items:
             self._refuse_missing("train")
         # Checked before it is divided, since the scenes are found by their pixels.
-        everything, val = self._checked(items, resize=self.resize), self._checked(own, resize=self.eval_size)
+        everything = self._checked(items, resize=self.resize, drawn=True)
+        val = self._checked(own, resize=self.eval_size)
         everything, val = self._apart_from_test(everything, val)
         items = everything.items
         groups = scene_groups(everything.thumbnails(), [item.scene for item in items])
@@ -145,7 +153,7 @@ class PairDataModule(pl.LightningDataModule):
         if not own and self.val_fraction > 0:
             by_scene = self.split != "by_file"
             chosen = set(
-                self._hold_out(groups, items)
+                hold_out_scenes(groups, [set_of(item.name) for item in items], self.val_fraction, self.seed)
                 if by_scene
                 else hold_out_files(len(items), self.val_fraction, self.seed)
             )
@@ -155,7 +163,12 @@ class PairDataModule(pl.LightningDataModule):
                 self._scenes["val"] = sum(group[0] in chosen for group in groups)
                 self._scenes["train"] -= self._scenes["val"]
         train = PairDataset(
-            items, self.cache, resize=self.resize, patch_size=self.patch_size, augment=self.augment
+            items,
+            self.cache,
+            resize=self.resize,
+            patch_size=self.patch_size,
+            augment=self.augment,
+            drawn=True,
         )
         if self.stages and self.resize is None:
             last = Stage(1, self.patch_size, self.batch_size)
@@ -164,17 +177,6 @@ class PairDataModule(pl.LightningDataModule):
                 # Sizes that differ would otherwise fail only after the earlier stages.
                 check_alike({item.name: train.size(index) for index, item in enumerate(items)})
         self.datasets |= {"train": train, "val": val}
-
-    def _hold_out(self, groups: Sequence[Sequence[int]], items: Sequence[PairItem]) -> list[int]:
-        """Choose whole scenes for validation, the same share of each set; a scene is in its first pair's.
-
-        A set of a single scene is left whole, unless every set has one.
-        """
-        by_set: dict[str, list[Sequence[int]]] = {}
-        for group in groups:
-            by_set.setdefault(set_of(items[group[0]].name), []).append(group)
-        divided = [one for one in by_set.values() if len(one) > 1] or [list(groups)]
-        return [index for one in divided for index in hold_out(one, self.val_fraction, self.seed)]
 
     def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:
         """Count test images whose scenes occur in training or validation pairs.
@@ -186,10 +188,7 @@ class PairDataModule(pl.LightningDataModule):
         if test is None:
             return train, val
         count = len(train)
-        known = [*zip(train.thumbnails(), (item.scene for item in train.items), strict=True)]
-        known += zip(val.thumbnails(), (item.scene for item in val.items), strict=True)
-        unseen = [*zip(test.thumbnails(), (item.scene for item in test.items), strict=True)]
-        ours, theirs = scenes_on_both_sides(known, unseen)
+        ours, theirs = scenes_on_both_sides([*train.clues(), *val.clues()], test.clues())
         self._leak = {"test_images": len(test), "in_training_scenes": len(theirs), "left_out": 0}
         if self.split != "scene_disjoint" or not ours:
             return train, val
@@ -199,13 +198,9 @@ class PairDataModule(pl.LightningDataModule):
                 "data.split=scene_disjoint leaves no training pair: the test split shows every scene"
             )
         return (
-            self._without(train, {index for index in ours if index < count}),
-            self._without(val, {index - count for index in ours if index >= count}),
+            train.without({index for index in ours if index < count}),
+            val.without({index - count for index in ours if index >= count}),
         )
-
-    def _without(self, dataset: PairDataset, indices: set[int]) -> PairDataset:
-        items = [item for index, item in enumerate(dataset.items) if index not in indices]
-        return PairDataset(items, self.cache, resize=dataset.resize)
 
     def scene_labels(self, split: Split) -> dict[str, str]:
         """Return the scene of each image of a split that is set up, keyed by image name.
@@ -233,8 +228,8 @@ class PairDataModule(pl.LightningDataModule):
     def _published(self, split: Split) -> list[PairItem]:
         return [item for name, pairs in self.sets.items() for item in pairs.items(split, name)]
 
-    def _checked(self, items: Sequence[PairItem], *, resize: int | None) -> PairDataset:
-        dataset = PairDataset(items, self.cache, resize=resize)
+    def _checked(self, items: Sequence[PairItem], *, resize: int | None, drawn: bool = False) -> PairDataset:
+        dataset = PairDataset(items, self.cache, resize=resize, drawn=drawn)
         if problems := dataset.problems():
             remedy = "Replace these files or remove them (both of a pair)."
             refuse(f"{len(problems)} of {len(items)} pairs cannot be used", problems, remedy)

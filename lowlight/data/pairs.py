@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, Protocol
+from typing import Literal, NoReturn, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +39,19 @@ class PairItem(Protocol):
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Decode dark image and reference, each 8-bit, shape (H, W, 3); ``ValueError`` names a bad file."""
 
+    def source(self) -> "PairItem":
+        """Return the pair that training samples are cropped from: itself, unless they are drawn anew."""
+
     def sample(self, pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
-        """Return a training sample of a crop of shape (2, H, W, 3), which may be drawn anew."""
+        """Return a training sample of a crop of shape (2, H, W, 3) of :meth:`source`."""
 
 
 class Fixed:
     """A pair whose training samples are its own pixels."""
+
+    def source(self) -> Self:
+        """Return the pair itself."""
+        return self
 
     def sample(self, pixels: NDArray[np.uint8], _: np.random.Generator) -> NDArray[np.uint8]:
         """Return the pixels as they are."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lowlight.data.dataset import PairDataset
 from lowlight.data.module import PairDataModule
 from lowlight.data.scenes import standardised, thumbnail
 from lowlight.images import from_uint8, write_image
@@ -29,6 +30,7 @@ def retrieve(data: PairDataModule, out: Path) -> dict[str, tuple[str, float]]:
     """
     data.setup()
     train, test = [data.datasets["train"], data.datasets["val"]], data.datasets["test"]
+    train = [PairDataset(dataset.items, data.cache, resize=dataset.resize) for dataset in train]
     pairs = [(dataset, index) for dataset in train for index in range(len(dataset))]
     known = standardised([thumbnail(dataset.pixels(index)[0]) for dataset, index in pairs])
     queries = standardised([thumbnail(test.pixels(index)[0]) for index in range(len(test))])

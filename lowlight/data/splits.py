@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from lowlight.data.pairs import PairItem
-from lowlight.data.scenes import scene_groups
+from lowlight.data.scenes import hold_out, scene_groups
 
 Protocol = Literal["standard", "scene_disjoint", "by_file"]
 """Division into training and test pairs.
@@ -48,6 +48,29 @@ def hold_out_files(count: int, fraction: float, seed: int) -> list[int]:
     """Choose images for validation regardless of scenes, at least one and never all."""
     wanted = min(max(round(fraction * count), 1), count - 1)
     return sorted(np.random.default_rng(seed).permutation(count)[:wanted].tolist())
+
+
+def hold_out_scenes(
+    groups: Sequence[Sequence[int]], sets: Sequence[str], fraction: float, seed: int
+) -> list[int]:
+    """Choose whole scenes for validation, the same share of each set; a scene is in its first pair's.
+
+    A set of a single scene is left whole, unless every set has one.
+
+    Args:
+        groups: Indices of the pairs of each scene.
+        sets: Name of the set per pair.
+        fraction: Share of the pairs.
+        seed: Seed of the choice.
+
+    Returns:
+        Indices of the pairs held out.
+    """
+    by_set: dict[str, list[Sequence[int]]] = {}
+    for group in groups:
+        by_set.setdefault(sets[group[0]], []).append(group)
+    divided = [one for one in by_set.values() if len(one) > 1] or [list(groups)]
+    return [index for one in divided for index in hold_out(one, fraction, seed)]
 
 
 def scenes_on_both_sides(

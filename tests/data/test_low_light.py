@@ -10,7 +10,7 @@ from PIL import Image
 
 from lowlight.colour import srgb_to_linear
 from lowlight.data import LowLightPhotographs, PairDataModule, PairDataset, PairedFolder
-from lowlight.data.low_light import LowLight, darken_scene, illumination, sensor_noise
+from lowlight.data.low_light import LowLight, LowLightPhoto, darken_scene, illumination, sensor_noise
 from tests.conftest import photograph
 
 PLAIN = LowLight(
@@ -126,6 +126,25 @@ def test_samples_are_drawn_anew_and_evaluation_is_not(photos: Path) -> None:
     assert (dataset[0, 0, 0]["low"] == first["low"]).all()
     assert not (first["low"] == other["low"]).all()
     assert first["low"].mean() < first["high"].mean()
+
+
+def test_training_makes_no_fixed_low_light(photos: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    darkened: list[str] = []
+
+    def read(item: LowLightPhoto) -> Any:
+        darkened.append(item.name)
+        return really(item)
+
+    really = LowLightPhoto.read
+    monkeypatch.setattr(LowLightPhoto, "read", read)
+    sets = {"bright": LowLightPhotographs(photos, test_fraction=0.34)}
+    data = PairDataModule(sets=sets, val_fraction=0.3, patch_size=32, batch_size=2, cache_dir=tmp_path)
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    assert (batch["low"].mean((1, 2, 3)) < batch["high"].mean((1, 2, 3))).all()
+    assert set(darkened) == {item.name for item in data.datasets["test"].items}
+    pair = data.datasets["val"][0]
+    assert pair["low"].mean() < pair["high"].mean()
 
 
 def test_sources_are_mixed_by_weight_and_validated_apart(photos: Path, lol: Path) -> None:
