@@ -23,6 +23,9 @@ LINGERING = 5
 """Seconds for which the rest of a body that is too large is read, and thrown away, before the answer."""
 STALLED = 60
 """Seconds without a byte after which a client counts as gone."""
+SLOWEST = 2**15
+"""Bytes per second in which a body of the largest size must arrive, beside the first :data:`STALLED` seconds;
+a client that sends a byte now and then would else keep its place for ever."""
 RETRY_AFTER = 10
 """Seconds after which a client that found all places taken should try again."""
 _CLOSE = (b"connection", b"close")
@@ -119,16 +122,20 @@ class Guard:
         refusal: tuple[int, str] | None = None
         names = {name.lower() for name, _ in scope["headers"]}
         is_read = not names & {b"content-length", b"transfer-encoding"}
+        clock, longest = asyncio.get_running_loop().time, STALLED + limit / SLOWEST
+        end = clock() + longest
 
         async def counted() -> Message:
             nonlocal size, is_read, refusal
             if refusal:
                 return {"type": "http.disconnect"}
             try:
-                async with asyncio.timeout(None if is_read else STALLED):
+                async with asyncio.timeout_at(None if is_read else min(clock() + STALLED, end)):
                     message = await receive()
             except TimeoutError:
-                refusal = 408, f"Nothing arrived for {STALLED} seconds."
+                is_late = clock() >= end
+                slow = f"The whole did not arrive within {longest:.0f} seconds."
+                refusal = 408, slow if is_late else f"Nothing arrived for {STALLED} seconds."
                 return {"type": "http.disconnect"}
             size += len(message.get("body", b""))
             is_read = is_read or not message.get("more_body", False)

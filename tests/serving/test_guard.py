@@ -47,15 +47,17 @@ class Server:
         path: str = "/gradio_api/queue/join",
         chunks: Sequence[bytes | None] = (b"",),
         kind: str = "http",
+        pause: float = 0,
     ) -> int | str:
         """Return the status of the answer, or the type of the first message to a websocket.
 
-        A chunk that is None never arrives.
+        A chunk that is None never arrives; ``pause`` is the time in seconds before each chunk.
         """
         left = self.left = [*chunks]
         self.sent = []
 
         async def receive() -> Message:
+            await asyncio.sleep(pause)
             if left[0] is None:
                 await asyncio.sleep(9)
             return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
@@ -165,6 +167,18 @@ def test_a_stalled_client_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert server.guard.uploads == 0
     assert server.ask(LOCAL, ("content-length", str(2 * MAX_BODY)), chunks=[None, None]) == 413
+
+
+def test_a_client_that_sends_a_byte_now_and_then_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "STALLED", 0.5)
+    monkeypatch.setattr(guard, "SLOWEST", 10**9)
+    server, body = Server(), [b"1"] * 100
+    path, length = "/gradio_api/upload", ("content-length", "100")
+    assert server.ask(LOCAL, length, path=path, chunks=body, pause=0.02) == 408
+    assert b"did not arrive within" in server.sent[1]["body"]
+    assert server.guard.uploads == 0
+    monkeypatch.setattr(guard, "SLOWEST", 1000)  # as much time as its largest size needs
+    assert server.ask(LOCAL, length, path=path, chunks=body[:20], pause=0.02) == 200
 
 
 def test_uploads_are_swept_up_after_and_bounded_in_number() -> None:
