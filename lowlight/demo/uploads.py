@@ -10,20 +10,11 @@ from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
 from lowlight.demo.previews import draw_histogram, write_preview
 from lowlight.inference.photos.enhance import enhance_photo
-from lowlight.inference.photos.fail_safe import mean_luma
+from lowlight.inference.photos.fail_safe import REASONS, mean_luma
 from lowlight.inference.photos.writing import photo_suffix, write_photo
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.serving.messages import reason_of
-
-REASONS = {
-    "not_dark": "the photograph is bright already",
-    "not_finite": "the method failed on this photograph: part of its output is not a number",
-    "clipped": "more than half of the photograph would have become pure white or black",
-    "colour_cast": "the result would have had a strong colour cast",
-}
-"""Explanation of each reason for keeping the original, by its code."""
-
 
 @dataclass(frozen=True)
 class Result:

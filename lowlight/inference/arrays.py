@@ -38,9 +38,9 @@ class Enhanced(NamedTuple):
 
     Attributes:
         image: The image, of the type that was given; a Pillow image for a path.
-        reason: Why it is unchanged: ``not_dark``, ``not_finite``, ``clipped`` or ``colour_cast``, see
-            :mod:`lowlight.inference.photos.fail_safe`; None if it is enhanced, or at least one image of a
-            batch is.
+        reason: Why it is unchanged, such as ``not_dark``: a key of
+            :data:`lowlight.inference.photos.fail_safe.REASONS`; None if it is enhanced, or at least one image
+            of a batch is.
         notes: Sentences on what could not be read or kept.
     """
 

@@ -105,7 +105,7 @@ class Outcome:
         source: The file that was read.
         target: The file that was, or would be, written.
         status: ``enhanced``, ``unchanged``, ``skipped`` or ``failed``.
-        reason: Why the file is not enhanced: ``not_dark``, ``not_finite``, ``clipped``, ``colour_cast``,
+        reason: Why the file is not enhanced: a key of :data:`lowlight.inference.photos.fail_safe.REASONS`,
             ``exists``, or an error's message.
         megapixels: Enhanced pixels in millions, summed over a video's frames.
         seconds: Time from reading to writing.

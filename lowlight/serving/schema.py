@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from lowlight import __version__
+from lowlight.inference.photos.fail_safe import REASONS
 from lowlight.inference.settings import DEFAULTS, RANGES
 from lowlight.serving.pictures import NAMES
 
@@ -82,7 +83,7 @@ STATUSES: dict[int | str, str] = {
 
 HEADERS = {
     "X-Lowlight-Status": "`enhanced` or `unchanged`",
-    "X-Lowlight-Reason": "why it is unchanged: `not_dark`, `not_finite`, `clipped` or `colour_cast`",
+    "X-Lowlight-Reason": "why it is unchanged: " + ", ".join(f"`{reason}`" for reason in REASONS),
     "X-Lowlight-Model": "name of the model",
     "X-Lowlight-Notes": "what could not be kept",
 }

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from lowlight.decoding.reading import read_photo
 from lowlight.demo.previews import PREVIEW
-from lowlight.demo.uploads import REASONS, enhance_upload
-from lowlight.inference.photos.fail_safe import mean_luma
+from lowlight.demo.uploads import enhance_upload
+from lowlight.inference.photos.fail_safe import REASONS, mean_luma
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.serving.models import loader

@@ -12,7 +12,7 @@ from lowlight.adjustments import adjusted, stops_to_mean
 from lowlight.colour import blend
 from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
-from lowlight.inference.photos.fail_safe import step_of, why_not_dark, why_not_sane
+from lowlight.inference.photos.fail_safe import Comparison, why_not_dark
 from lowlight.inference.photos.writing import copy_photo, write_photo
 from lowlight.inference.pixels import floating, shrunk
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
@@ -32,8 +32,8 @@ def enhance_pixels(
     The fail-safe judges the enhancement before the exposure and saturation that the user chooses.
 
     Returns:
-        Pixels of the same shape and type, and the reason if they are unchanged, else None: ``not_dark``,
-        ``not_finite``, ``clipped`` or ``colour_cast``.
+        Pixels of the same shape and type, and the reason if they are unchanged, a key of :data:`.REASONS`,
+        else None.
 
     Raises:
         ValueError: If the memory is too small; without the fail-safe, if the result is not finite.
@@ -44,12 +44,12 @@ def enhance_pixels(
             raise _NotFiniteError
         blended = blend(low, enhanced, settings.strength)
         if settings.fail_safe:
-            made.append(blended[0, :, ::step, ::step].reshape(3, -1).T)
+            comparison.add(low, blended)
         return adjusted(blended, stops, settings.saturation)
 
     if settings.fail_safe and (reason := why_not_dark(pixels)):
         return pixels, reason
-    step, made = step_of(pixels), list[NDArray[np.float32]]()
+    comparison = Comparison(pixels)
     try:
         stops = _stops(enhancer, pixels, settings)
         limit, tile = settings.memory_limit(), settings.tile
@@ -58,7 +58,7 @@ def enhance_pixels(
         if not settings.fail_safe:
             raise ValueError(f"the output of {enhancer.name} is not finite") from None
         return pixels, "not_finite"
-    if settings.fail_safe and (reason := why_not_sane(pixels, np.concatenate(made))):
+    if settings.fail_safe and (reason := comparison.why_not_sound()):
         return pixels, reason
     return enhanced, None
 

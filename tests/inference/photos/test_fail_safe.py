@@ -8,6 +8,7 @@ from torch import Tensor
 from lowlight.colour import blend
 from lowlight.decoding.photo import Photo
 from lowlight.inference.photos.enhance import enhance_photo, enhance_pixels
+from lowlight.inference.photos.fail_safe import why_not_dark
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from tests.conftest import photograph
@@ -57,6 +58,10 @@ def test_a_strength_beyond_its_range_is_refused(strength: float) -> None:
         (DARK, lambda low: low / 0 * 0, "not_finite"),
         (DARK, lambda low: torch.ones_like(low), "clipped"),
         (DARK, lambda low: low * torch.tensor([4.0, 0.2, 0.2])[:, None, None], "colour_cast"),
+        (DARK, lambda low: low * 0.8, "darker"),
+        (DARK, lambda low: low * 0.8 + 0.5, "hazy"),
+        (DARK, lambda low: low * 3 + 0.2 * torch.randn(low.shape), "noisy"),
+        (DARK, lambda low: torch.rand(low.shape), "noisy"),
     ],
 )
 def test_the_fail_safe_says_why(pixels, function, reason, dtype) -> None:  # type: ignore[no-untyped-def]
@@ -70,6 +75,57 @@ def test_the_fail_safe_says_why(pixels, function, reason, dtype) -> None:  # typ
         )
         assert told is None
         assert not np.array_equal(result, pixels)
+
+
+def picture(*bands: tuple[int, float]) -> np.ndarray:
+    """Return horizontal bands of given heights and levels in [0, 1], 400 pixels wide."""
+    texture = photograph(0, 300, 400).astype(np.float32) / 255
+    levels = np.repeat([level for _, level in bands], [rows for rows, _ in bands])
+    return (255 * (levels[:, None, None] * (0.8 + 0.4 * texture)).clip(0, 1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "is_dark"),
+    [
+        (picture((200, 0.8), (100, 0.05)), True),  # a foreground before a bright sky
+        (picture((60, 0.8), (160, 0.4), (80, 0.05)), False),  # a dark object, little sky
+        (picture((260, 0.8), (40, 0.05)), False),
+        (picture((300, 0.2)), True),
+        (picture((300, 0.3)), False),
+        (picture((130, 0.6), (170, 0.1)), True),
+        (picture((300, 0.8)) * (np.indices((300, 400)).sum(0)[..., None] % 2 == 0), False),  # fine texture
+        (photograph(4, 300, 400), False),
+        (np.zeros((1, 1, 3), np.uint8), True),
+        (np.full((1, 5, 3), 200, np.uint8), False),
+    ],
+)
+def test_a_photograph_is_judged_by_its_dark_parts(pixels: np.ndarray, is_dark: bool) -> None:
+    pixels = pixels.astype(np.uint8)
+    assert (why_not_dark(pixels) is None) == is_dark
+    assert (why_not_dark(pixels.astype(np.uint16) * 257) is None) == is_dark
+    assert (why_not_dark(pixels.transpose(1, 0, 2)) is None) == is_dark
+
+
+def test_a_foreground_is_enhanced_under_a_sky_that_stays() -> None:
+    pixels = picture((200, 0.8), (100, 0.05))
+    enhanced, reason = enhance_pixels(Stand(lambda low: low.clamp_min(1e-6) ** 0.4), pixels)
+    assert reason is None
+    assert enhanced[200:].mean() > 3 * pixels[200:].mean()
+
+
+def test_a_result_is_judged_alike_in_tiles_and_in_any_size() -> None:
+    sound, hazy = Stand(lambda low: low * 4), Stand(lambda low: low * 0.8 + 0.5)
+    for size in ((1, 1), (1, 200), (3, 5), (90, 70)):
+        pixels = photograph(4, *size) // 6
+        for tile in (None, 1, 32):
+            assert enhance_pixels(sound, pixels, Settings(tile=tile))[1] is None
+            if min(size) > 3:
+                assert enhance_pixels(hazy, pixels, Settings(tile=tile))[1] == "hazy"
+
+
+def test_the_photographs_own_noise_is_no_fault_of_the_result() -> None:
+    noisy = (DARK + np.random.default_rng(0).normal(0, 6, DARK.shape)).clip(0, 255).astype(np.uint8)
+    assert enhance_pixels(BRIGHTER, noisy)[1] is None
 
 
 @pytest.mark.parametrize("chosen", [{"saturation": 0.0}, {"exposure": 8.0}, {"brightness": 0.95}])
