@@ -1,14 +1,15 @@
 """Several photographs of the web page, enhanced one after the other, and the archive of their results."""
 
 import re
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lowlight.demo.store import HELD
-from lowlight.demo.uploads import Results, enhance_upload, refusal
-from lowlight.inference.settings import Settings
+from lowlight.demo.uploads import Results, adjust_upload, enhance_upload, refusal
+from lowlight.inference.settings import DEFAULTS, Settings
 from lowlight.runtimes.enhancer import Enhancer
 
 MOST_PHOTOGRAPHS = HELD
@@ -29,12 +30,16 @@ class Batch:
         remarks: Sentences to show on the page.
         archive: Zip file of all enhanced photographs; None if there are fewer than two.
         doing: Progress, such as "Photograph 2 of 5: dusk.jpg"; None once all are done.
+        settings: Settings that the files were written with.
+        folder: Folder of all files.
     """
 
     results: Mapping[str, Results]
     remarks: tuple[str, ...] = ()
     archive: Path | None = None
     doing: str | None = None
+    settings: Settings = DEFAULTS
+    folder: Path | None = None
 
 
 def enhance_batch(
@@ -58,7 +63,7 @@ def enhance_batch(
     Yields:
         The batch before each photograph, and once all are done.
     """
-    batch = Batch({})
+    batch = Batch({}, settings=settings, folder=folder)
     named = _distinct([source.name for source in sources])
     for number, (name, source) in enumerate(zip(named, sources, strict=True), 1):
         yield replace(batch, doing=f"Photograph {number} of {len(sources)}: {name}")
@@ -79,6 +84,28 @@ def enhance_batch(
             remarks = (*batch.remarks, *(f"{said_of}{remark}" for remark in made.remarks))
             batch = replace(batch, results={**batch.results, name: made}, remarks=remarks)
     yield replace(batch, archive=_pack(batch.results, folder / ARCHIVE))
+
+
+def adjust_batch(batch: Batch, settings: Settings) -> Iterator[Batch]:
+    """Write all results anew with another strength, exposure and the like, without a network.
+
+    Yields:
+        The batch before each photograph, and once all are done.
+
+    Raises:
+        ValueError: If an upload cannot be read; the message is meant for the page.
+        OSError: If uploads or results have been deleted.
+    """
+    if batch.folder is None:
+        return
+    if batch.archive:
+        batch.archive.unlink()
+    batch = replace(batch, archive=None, remarks=(), settings=settings)
+    for number, (name, made) in enumerate(batch.results.items(), 1):
+        yield replace(batch, doing=f"Photograph {number} of {len(batch.results)}: {name}")
+        batch = replace(batch, results={**batch.results, name: adjust_upload(made, settings)})
+    place = Path(tempfile.mkdtemp(dir=batch.folder))  # browsers keep what had the same address
+    yield replace(batch, archive=_pack(batch.results, place / ARCHIVE))
 
 
 def _pack(results: Mapping[str, Results], archive: Path) -> Path | None:

@@ -7,12 +7,13 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lowlight.demo.batch import MOST_PHOTOGRAPHS, MOST_RESULTS, Batch, enhance_batch
+from lowlight.demo.batch import MOST_PHOTOGRAPHS, MOST_RESULTS, Batch, adjust_batch, enhance_batch
 from lowlight.demo.examples import write_examples
+from lowlight.demo.sliders import SLIDERS, with_sliders
 from lowlight.demo.store import Store
 from lowlight.demo.view import as_html, hide, lay_out_files, lay_out_results, show
 from lowlight.inference.models import DEFAULT
@@ -31,27 +32,6 @@ QUEUED = 100
 _WELCOME = "Choose photographs or an example, then press Enhance."
 _UPLOADS = 50  # of the largest size, that are kept
 _CLEANING = (600, 3600)  # every 600 s, files older than 3600 s are deleted
-
-
-@dataclass(frozen=True)
-class Slider:
-    """A slider of the page that sets one of :class:`.Settings`."""
-
-    field: str
-    label: str
-    low: float
-    high: float
-    value: float
-    step: float
-    info: str | None = None
-
-
-SLIDERS = (
-    Slider("strength", "Strength", 0, 1, 1, 0.05),
-    Slider("exposure", "Exposure, stops", -2, 2, 0, 0.1),
-    Slider("saturation", "Saturation", 0, 2, 1, 0.05),
-)
-"""Sliders from top to bottom."""
 
 
 def serve(
@@ -194,7 +174,15 @@ def build(
                     elem_id="methods",
                 )
                 sliders = [
-                    gr.Slider(one.low, one.high, one.value, step=one.step, label=one.label, info=one.info)
+                    gr.Slider(
+                        one.low,
+                        one.high,
+                        one.value,
+                        step=one.step,
+                        label=one.label,
+                        info=one.info,
+                        elem_id=one.field,
+                    )
                     for one in SLIDERS
                 ]
                 fail_safe = gr.Checkbox(
@@ -205,8 +193,8 @@ def build(
                 button = gr.Button("Enhance", variant="primary", elem_id="enhance")
             with gr.Column(scale=2, min_width=280):
                 message = gr.HTML(as_html(_WELCOME), elem_id="message")
-                photograph, shown, *compared = lay_out_results()
-        view = [photograph, shown, *compared, *lay_out_files()]
+                photograph, shown, slider, write, *compared = lay_out_results()
+        view = [photograph, shown, slider, write, *compared, *lay_out_files()]
 
         def enhance(
             request: gr.Request, paths: list[str] | None, chosen: list[str], safe: bool, *values: float
@@ -218,11 +206,10 @@ def build(
                 return
             yield [Batch({}), as_html("Enhancing …"), *hide()]
             session, batch = str(request.session_hash), Batch({})
-            chosen_values: dict[str, Any] = dict(zip((one.field for one in SLIDERS), values, strict=True))
             for source in sources:
                 store.hold(session, source)
             try:
-                made_with = replace(settings, fail_safe=safe, **chosen_values)
+                made_with = with_sliders(replace(settings, fail_safe=safe), values)
                 for batch in enhance_batch(sources, chosen, load, made_with, store.new_results(session)):
                     if batch.doing:
                         yield [gr.skip(), as_html(batch.doing), *[gr.skip()] * len(view)]
@@ -231,6 +218,27 @@ def build(
             is_made = any(made.results for made in batch.results.values())
             said = as_html(*batch.remarks or ("Done.",), refused=not is_made)
             yield [batch, said, *(show(batch) if is_made else hide())]
+
+        def look(batch: Batch, name: str | None, method: str | None, *values: float) -> list[Any]:
+            return show(batch, name, method, with_sliders(batch.settings, values))
+
+        def adjust(batch: Batch, name: str | None, method: str | None, *values: float) -> list[Any]:
+            return look(batch, name, method, *values)[2:] if batch.results else [gr.skip()] * len(view[2:])
+
+        def write_anew(
+            batch: Batch, name: str | None, method: str | None, *values: float
+        ) -> Iterator[list[Any]]:
+            made = batch
+            try:
+                for made in adjust_batch(batch, with_sliders(batch.settings, values)):
+                    if made.doing:
+                        yield [gr.skip(), as_html(made.doing), *[gr.skip()] * len(view)]
+                yield [made, as_html("Done."), *show(made, name, method)]
+            except (OSError, ValueError):
+                gone = "The photograph or its results have been deleted; choose it again."
+                yield [Batch({}), as_html(gone, refused=True), *hide()]
+            finally:
+                store.sweep()
 
         def hold(paths: list[str] | None, request: gr.Request) -> None:
             for path in (paths or [])[-MOST_PHOTOGRAPHS:]:
@@ -253,10 +261,27 @@ def build(
         upload.upload(hold, [upload], None, queue=False, show_progress="hidden", api_visibility="private")
         upload.change(None, None, message, js=f"() => {json.dumps(as_html(_WELCOME))}")
         tried.select(choose_example, None, [upload, tried], show_progress="hidden", api_visibility="private")
+        chosen_now = [kept, photograph, shown, *sliders]
         for choice in (photograph, shown):
-            choice.input(
-                show, [kept, photograph, shown], view, show_progress="hidden", api_visibility="private"
+            choice.input(look, chosen_now, view, show_progress="hidden", api_visibility="private")
+        for one in sliders:
+            one.input(
+                adjust,
+                chosen_now,
+                view[2:],
+                trigger_mode="always_last",
+                concurrency_id="adjust",
+                show_progress="hidden",
+                api_visibility="private",
             )
+        write.click(
+            write_anew,
+            chosen_now,
+            [kept, message, *view],
+            concurrency_limit=1,
+            show_progress_on=[message],
+            api_visibility="private",
+        )
         page.unload(end)
     page.queue(max_size=QUEUED)
     return page

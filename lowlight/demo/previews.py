@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 from lowlight.colour import luma
 from lowlight.decoding.photo import Photo, Pixels
@@ -18,12 +18,18 @@ PREVIEW = 1280
 """Longest side of a preview in pixels."""
 
 
-def write_preview(photo: Photo, path: Path) -> None:
-    """Write a preview: an opaque sRGB PNG of at most :data:`PREVIEW` pixels per side."""
+def scaled_down(photo: Photo) -> Photo:
+    """Return an opaque copy in 8 bits of at most :data:`PREVIEW` pixels per side."""
     step = max(min(photo.pixels.shape[:2]) // (2 * PREVIEW), 1)
     small = np.ascontiguousarray(photo.pixels[::step, ::step])
     picture = to_pillow(replace(photo, pixels=small, alpha=None, is_grey=False))
     picture.thumbnail((PREVIEW, PREVIEW))
+    return Photo(np.asarray(picture), is_grey=photo.is_grey, icc=photo.icc)
+
+
+def write_preview(photo: Photo, path: Path) -> None:
+    """Write a preview: an opaque sRGB PNG of at most :data:`PREVIEW` pixels per side."""
+    picture = Image.fromarray(scaled_down(photo).pixels)
     if photo.icc and not photo.is_grey:
         try:
             profile = ImageCms.ImageCmsProfile(BytesIO(photo.icc))
@@ -31,7 +37,7 @@ def write_preview(photo: Photo, path: Path) -> None:
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile, which viewers ignore too
     picture.info.clear()
-    picture.save(path, compress_level=4)
+    picture.save(path, compress_level=1)
 
 
 def draw_histogram(before: Pixels, after: Pixels, path: Path) -> None:

@@ -4,14 +4,16 @@ import html
 from typing import Any
 
 from lowlight.demo.batch import Batch
-from lowlight.demo.uploads import Result, Results
+from lowlight.demo.uploads import Result, Results, preview_adjusted
+from lowlight.inference.settings import Settings
 
 
 def lay_out_results() -> list[Any]:
     """Add the components that compare one photograph's results with it, all but the slider hidden.
 
     Returns:
-        Photograph compared, method compared, slider and histogram, in the order of :func:`show`.
+        Photograph compared, method compared, slider, button that writes the files anew and histogram, in the
+        order of :func:`show`.
     """
     import gradio as gr
 
@@ -19,6 +21,7 @@ def lay_out_results() -> list[Any]:
         gr.Dropdown([], label="Photograph compared below", visible=False, elem_id="photograph"),
         gr.Radio([], label="Method compared below", visible=False, elem_id="shown"),
         gr.ImageSlider(label="Before and after", elem_id="slider", buttons=["fullscreen"]),
+        gr.Button("Write the files with these settings", visible=False, elem_id="write"),
         gr.Image(elem_id="histogram", buttons=[], show_label=False, visible=False),
     ]
 
@@ -52,13 +55,17 @@ def lay_out_files() -> list[Any]:
     ]
 
 
-def show(batch: Batch, photograph: str | None = None, method: str | None = None) -> list[Any]:
+def show(
+    batch: Batch, photograph: str | None = None, method: str | None = None, settings: Settings | None = None
+) -> list[Any]:
     """Return the contents of all result components.
 
     Args:
         batch: What was made.
         photograph: Name of the photograph compared; the first one by default.
         method: Name of the method compared; by default the first one that changed the photograph.
+        settings: Settings to show the result with; if they are not those of the files, only the comparison
+            is shown, and the button that writes the files anew.
 
     Raises:
         gradio.Error: If the files have been deleted meanwhile.
@@ -67,17 +74,28 @@ def show(batch: Batch, photograph: str | None = None, method: str | None = None)
 
     photographs = [name for name, made in batch.results.items() if made.results]
     name = photograph if photograph in photographs else next(iter(photographs), "")
+    deleted = gr.Error("These results have been deleted; press Enhance again.", print_exception=False)
     if not name or not batch.results[name].before.exists():
-        raise gr.Error("These results have been deleted; press Enhance again.", print_exception=False)
+        raise deleted
     made = batch.results[name]
     one = _compared(made, method)
     methods = [result.name for result in made.results]
+    choices = [
+        gr.Dropdown(photographs, value=name, visible=len(photographs) > 1),
+        gr.Radio(methods, value=one.name, visible=len(methods) > 1),
+    ]
+    if settings not in (None, batch.settings):
+        try:
+            preview = preview_adjusted(one, settings)
+        except OSError:
+            raise deleted from None
+        return [*choices, (made.before, preview), gr.Button(visible=True), *hide()[4:]]
     pictures = [(made.before, made.caption), *((result.preview, result.caption) for result in made.results)]
     downloads = [str(result.download) for result in made.results if result.download]
     return [
-        gr.Dropdown(photographs, value=name, visible=len(photographs) > 1),
-        gr.Radio(methods, value=one.name, visible=len(methods) > 1),
+        *choices,
         (made.before, one.preview),
+        gr.Button(visible=False),
         gr.Image(str(one.histogram), visible=True),
         gr.Gallery(pictures, visible=True),
         _archive(batch),
@@ -93,6 +111,7 @@ def hide() -> list[Any]:
         gr.Dropdown([], value=None, visible=False),
         gr.Radio([], value=None, visible=False),
         None,
+        gr.Button(visible=False),
         gr.Image(None, visible=False),
         gr.Gallery(None, visible=False),
         gr.DownloadButton(value=None, visible=False),

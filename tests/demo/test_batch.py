@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lowlight.demo import batch as module
-from lowlight.demo.batch import Batch, enhance_batch
+from lowlight.demo.batch import Batch, adjust_batch, enhance_batch
 from lowlight.demo.examples import EXAMPLES, write_examples
 from lowlight.images import read_rgb
 from lowlight.inference.settings import Settings
@@ -108,3 +108,23 @@ def test_the_examples_are_three_small_dark_photographs(tmp_path: Path) -> None:
     assert not {file for file, _ in EXAMPLES.values()} & {"motorcycle_left.png", "motorcycle_right.png"}
     for path in paths:
         assert 0.02 < np.mean(read_rgb(path)) / 255 < 0.12
+
+
+def test_all_results_are_written_anew_with_other_settings(tmp_path: Path) -> None:
+    sources = [dark(tmp_path / "a.png"), dark(tmp_path / "b.png")]
+    made = made_of(tmp_path, sources, ["gamma"])[-1]
+    *steps, last = adjust_batch(made, Settings(exposure=1.0))
+    assert [one.doing for one in steps] == ["Photograph 1 of 2: a.png", "Photograph 2 of 2: b.png"]
+    assert last.settings.exposure == 1
+    assert made.archive is not None
+    assert last.archive is not None
+    assert not made.archive.exists()
+    assert last.archive.name == made.archive.name
+    download = last.results["a.png"].results[0].download
+    assert download is not None
+    with zipfile.ZipFile(last.archive) as archive:
+        assert archive.read("a.png") == download.read_bytes()
+    for one in last.results.values():
+        one.source.unlink()
+    with pytest.raises((OSError, ValueError)):
+        list(adjust_batch(last, Settings()))

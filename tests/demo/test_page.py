@@ -144,6 +144,53 @@ def test_a_photograph_is_enhanced_on_the_page(served: tuple[str, Path], tmp_path
         assert outside == []
 
 
+SHOWN = """(() => {
+  const image = [...document.querySelectorAll("#slider img")].pop();
+  if (!image || !image.complete || !image.naturalWidth) return null;
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  return data.reduce((sum, value) => sum + value) / data.length;
+})()"""
+MOVE = """(() => {
+  const range = document.querySelector("#NAME input[type=range]");
+  range.value = VALUE;
+  range.dispatchEvent(new Event("input", {bubbles: true}));
+})()"""
+
+
+@pytest.mark.browser
+def test_a_slider_answers_at_once_and_the_files_follow_on_demand(
+    served: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, temporary = served
+    source = written(tmp_path / "dusk.png", photograph(3, 96, 128) // 6)
+    with Page(address, tmp_path) as page:
+        put_and_enhance(page, source)
+        page.wait("document.querySelectorAll('#gallery img').length === 3")
+        first = page.wait(SHOWN)
+        kept = {path: path.stat().st_mtime_ns for path in temporary.rglob("network.npy")}
+        assert kept
+        page.run(MOVE.replace("NAME", "exposure").replace("VALUE", "1"))
+        brighter = page.wait(f"(() => {{ const now = {SHOWN}; return now > {first} + 10 && now; }})()", 10)
+        page.wait("document.querySelector('#gallery img') === null")
+        page.run(MOVE.replace("NAME", "saturation").replace("VALUE", "0"))
+        page.run(MOVE.replace("NAME", "brightness").replace("VALUE", "0.2"))
+        page.wait(f"(() => {{ const now = {SHOWN}; return now && now < {brighter} - 10; }})()", 10)
+        assert {path: path.stat().st_mtime_ns for path in kept} == kept
+        page.run(MOVE.replace("NAME", "brightness").replace("VALUE", "0"))
+        page.wait("document.querySelector('#write') !== null")
+        page.run("document.querySelector('#write').click()")
+        page.wait("document.querySelectorAll('#gallery img').length === 3")
+        links = page.run("[...document.querySelectorAll('#downloads a')].map((one) => one.href)")
+        with urllib.request.urlopen(next(link for link in links if "coarse_to_fine" in link)) as answer:
+            pixels = np.asarray(Image.open(BytesIO(answer.read()))).astype(int)
+        assert np.ptp(pixels, axis=-1).max() <= 1  # grey
+        assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
 @pytest.mark.browser
 def test_several_photographs_are_compared_in_turn_and_downloaded_together(
     served: tuple[str, Path], tmp_path: Path

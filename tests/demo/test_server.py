@@ -19,7 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lowlight.demo.page import SLIDERS
+from lowlight.demo.sliders import SLIDERS
 from lowlight.demo.store import MOST_UPLOADS
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,7 @@ class Client:
         self.http = httpx.Client(base_url=address, timeout=60)
         self.temporary = temporary
         functions = self.http.get("/config").json()["dependencies"]
-        self.events = {target[1]: one["id"] for one in functions for target in one["targets"]}
+        self.events = {target[1]: one["id"] for one in functions[::-1] for target in one["targets"]}
 
     def upload(self, content: bytes, name: str = "dusk.png") -> str:
         path = self.http.post("/gradio_api/upload", files={"files": (name, content)}).json()[0]

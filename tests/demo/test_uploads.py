@@ -2,18 +2,18 @@
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from torch import Tensor
 
 from lowlight.decoding.reading import read_photo
 from lowlight.demo.previews import PREVIEW
-from lowlight.demo.uploads import enhance_upload
+from lowlight.demo.uploads import adjust_upload, enhance_upload, preview_adjusted
 from lowlight.inference.photos.fail_safe import REASONS, mean_luma
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
@@ -186,3 +186,56 @@ def test_whatever_a_model_raises_is_its_own_failure(tmp_path: Path, error: Excep
     made = enhance_upload(dark(tmp_path / "a.png"), ["bad", "gamma"], load, Settings(), tmp_path)
     assert [one.name for one in made.results] == ["gamma"]
     assert made.remarks == (f"bad failed: {str(error) or type(error).__name__}.",)
+
+
+def test_a_result_is_adjusted_without_its_method(tmp_path: Path) -> None:
+    passes = []
+
+    def load(name: str) -> Enhancer:
+        passes.append(name)
+        return loader(CLASSICAL)(name)
+
+    source = dark(tmp_path / "dusk.png")
+    made = enhance_upload(source, ["gamma"], load, Settings(exposure=0.5), tmp_path)
+    moved = replace(Settings(), exposure=-1.0, saturation=0.5, strength=0.8)
+    preview = preview_adjusted(made.results[0], moved)
+    assert made.results[0].preview.exists()
+    seen = np.asarray(Image.open(preview)).astype(int)
+    again = preview_adjusted(made.results[0], replace(moved, exposure=1.0))
+    assert [preview.exists(), again.exists()] == [False, True]
+    adjusted = adjust_upload(made, moved)
+    download = adjusted.results[0].download
+    assert download is not None
+    assert download.name == "dusk-gamma.png"
+    assert np.abs(np.asarray(Image.open(download)).astype(int) - seen).max() <= 1
+    last = made.results[0].download
+    assert last is not None
+    assert not last.exists()
+    assert len(passes) == 1
+    back = adjust_upload(adjusted, Settings()).results[0].download
+    assert back is not None
+    whole = enhance_upload(source, ["gamma"], load, Settings(), _new(tmp_path / "whole")).results[0].download
+    assert whole is not None
+    assert back.read_bytes() == whole.read_bytes()
+
+
+def test_what_was_left_alone_stays_so(tmp_path: Path) -> None:
+    source = written(tmp_path / "day.png", photograph(1))
+    made = enhance_upload(source, ["gamma"], loader(CLASSICAL), Settings(), tmp_path)
+    assert preview_adjusted(made.results[0], Settings(exposure=1)) == made.results[0].preview
+    assert adjust_upload(made, Settings(exposure=1)) == made
+
+
+def test_an_adjusted_photograph_keeps_its_colour_profile(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(photograph(1) // 5).save(tmp_path / "dusk.jpg", icc_profile=profile)
+    made = enhance_upload(tmp_path / "dusk.jpg", ["gamma"], loader(CLASSICAL), Settings(), tmp_path)
+    download = adjust_upload(made, Settings(exposure=1)).results[0].download
+    assert download is not None
+    assert Image.open(download).info["icc_profile"] == profile
+    assert Image.open(preview_adjusted(made.results[0], Settings(exposure=1))).mode == "RGB"
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
