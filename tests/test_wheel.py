@@ -28,7 +28,7 @@ def test_the_wheel_carries_everything_a_run_needs(lol: Path, tmp_path: Path) -> 
     assert len(templates) == 9
     assert templates <= set(names)
     shipped = "lowlight/weights/coarse_to_fine"
-    for needed in ("config.json", "model.safetensors", "README.md"):
+    for needed in ("card.json", "config.json", "model.safetensors", "README.md"):
         assert f"{shipped}/{needed}" in names
     assert zipfile.ZipFile(wheel).getinfo(f"{shipped}/model.safetensors").file_size <= 8e6
     assert not [name for name in names if name.startswith(("tests/", "experiments/", "conf/"))]

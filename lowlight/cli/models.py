@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
 
@@ -19,16 +20,37 @@ def models(
     """List the models that enhance without training, for --method and lowlight.load."""
     from lowlight.config import available
     from lowlight.inference.models import DEFAULT, models
+    from lowlight.shipped import SCORES
 
-    ready = models()
+    with errors_in_one_line("models", debug=False):
+        ready = models()
     if as_json:
         print(json.dumps([asdict(model) for model in ready], indent=2))
         return
     rows = [
-        [model.name, f"{model.size / 1e6:.1f} MB" if model.size else "-", model.licence, model.about]
+        [
+            model.name,
+            f"{model.size / 1e6:.1f} MB" if model.size else "-",
+            f"{model.milliseconds:.0f}" if model.milliseconds else "-",
+            model.licence,
+            model.about,
+        ]
         for model in ready
     ]
-    print_table(["model", "size", "licence", "about"], rows, right=["size"])
+    print_table(["model", "size", "ms", "licence", "about"], rows, right=["size", "ms"])
+    for model in ready:
+        if model.milliseconds:
+            print(f"\n{model.name}: {model.milliseconds:.0f} ms per 600x400 image on {model.machine}")
+    scored = [
+        [model.name, score.source, score.split, f"{score.images} of {score.scenes} scenes"]
+        + [score.cell(metric) for metric in SCORES]
+        for model in ready
+        for score in model.scores
+    ]
+    if scored:
+        headings = [heading for heading, _ in SCORES.values()]
+        print("\nScores, mean over images with its 95 % interval over scenes:\n")
+        print_table(["model", "source", "split", "images", *headings], scored, right=headings)
     names = {model.name for model in ready}
     others = ", ".join(name for name in available() if name not in names)
     print(f"\nThe default is {DEFAULT}. To be trained first (lowlight train method=NAME): {others}")
