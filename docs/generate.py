@@ -127,7 +127,7 @@ def _commands(name: str, method: Method, config: DictConfig) -> Iterator[str]:
         yield f"lowlight train method={name} data=lol data.root=/data/LOL{crops} trainer=gpu"
     for preset in presets:
         root = _ROOTS[preset.partition("/")[0]]
-        chosen = f" method={name}" if size else ""
+        chosen = f" \\\n    method={name}" if size else ""
         yield f"lowlight train experiment={preset}{chosen}{root}"
 
 
