@@ -1,10 +1,6 @@
 """Mapping of the state dict of MIRNet's original implementation to ours."""
 
 import re
-from collections.abc import Mapping
-
-import torch
-from torch import Tensor
 
 _RENAMED = (
     (r"^groups\.", "body."),
@@ -46,39 +42,14 @@ def original_names(name: str, *, channels: int, blocks: int, sharing: int) -> li
     return [re.sub(r"(\.blocks\.\d+)\.\d+\.", rf"\1.{column}.", name) for column in range(sharing)]
 
 
-def check_original(given: Mapping[str, Tensor], shared: list[tuple[Tensor, list[str]]], blur: Tensor) -> None:
-    """Refuse an original's state dict that does not fit.
+def blur_names(name: str, *, channels: int, blocks: int) -> list[str]:
+    """Return the original's names of the blur kernels in one of our halvings.
 
     Args:
-        given: The state dict.
-        shared: Each parameter of the network with all its names in the original.
-        blur: Fixed kernel of our blur, shape (1, 1, 3, 3).
-
-    Raises:
-        ValueError: If keys are missing or unknown, shapes or blur kernels differ, or weights differ that the
-            network shares; the message names the first three problems.
+        name: Name of the module, from ``MIRNet.named_modules``.
+        channels: Channels of the first stream.
+        blocks: Blocks per group.
     """
-    expected = {key: parameter for parameter, keys in shared for key in keys}
-    problems = []
-    for key, value in given.items():
-        if key.endswith(".filt"):
-            if value.shape[1:] != blur.shape[1:] or not torch.allclose(value.float().cpu(), blur):
-                problems.append(f"{key} is not the [1, 2, 1] blur")
-        elif key not in expected:
-            problems.append(f"{key} is unknown")
-        elif value.shape != expected[key].shape:
-            problems.append(f"{key} has shape {tuple(value.shape)}, not {tuple(expected[key].shape)}")
-    problems += [f"{key} is missing" for key in expected if key not in given]
-    if not problems:
-        problems = [
-            f"{key} differs from {keys[0]}, which this network shares"
-            for _, keys in shared
-            for key in keys[1:]
-            if not torch.equal(given[key], given[keys[0]])
-        ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(
-            f"the state dict does not fit this MIRNet: {'; '.join(problems[:3])}{more}; build the network "
-            "with the sizes it was trained with (channels, groups, blocks, streams, columns, shared_daus)"
-        )
+    (weight,) = original_names(f"{name}.body.0.weight", channels=channels, blocks=blocks, sharing=1)
+    halving = weight.removesuffix("top.0.weight")
+    return [f"{halving}top.4.filt", f"{halving}bot.0.filt"]

@@ -1,6 +1,5 @@
 """MIRNet: multi-scale residual blocks with a full-resolution stream."""
 
-from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -8,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from lowlight.networks._mirnet_original import check_original, original_names
+from lowlight.networks._mirnet_original import blur_names, original_names
+from lowlight.networks.original import Original
 from lowlight.networks.prelu import PReLU
 
 
@@ -238,7 +238,7 @@ class RRG(nn.Module):
         return cast(Tensor, features + self.conv(inner))
 
 
-class MIRNet(nn.Module):
+class MIRNet(Original):
     """Enhance an image by a residual computed in parallel streams of several resolutions.
 
     The defaults are the published network with 31,787,419 parameters (42,239,281 with unshared DAUs), equal
@@ -271,6 +271,8 @@ class MIRNet(nn.Module):
         The sharing is that of the authors' code and needed by the published weights; the text does not
         mention it. Unshared DAUs after the first column have their own activation, too.
     """
+
+    WRAPPER = "state_dict"
 
     def __init__(
         self,
@@ -314,26 +316,16 @@ class MIRNet(nn.Module):
         """
         return cast(Tensor, low + self.conv_out(self.groups(self.conv_in(low))))
 
-    def load_original(self, state_dict: Mapping[str, Tensor]) -> None:
-        """Load the weights of the authors' implementation.
+    def original_names(self, name: str) -> list[str]:
+        """Return the original's name, or names, of one of our parameters."""
+        return original_names(name, channels=self.channels, blocks=self.blocks, sharing=self.columns_of_a_dau)
 
-        Args:
-            state_dict: State dict of their ``MIRNet`` (``"state_dict"`` in a checkpoint file), with or
-                without the prefix ``module.`` of ``DataParallel``. Shared weights are listed under each of
-                their names. The constant blur kernels (``filt``) may be missing.
-
-        Raises:
-            ValueError: If keys are missing or unknown, shapes or blur kernels differ, or weights differ that
-                this network shares; the network is then unchanged.
-        """
-        given = {key.removeprefix("module."): value for key, value in state_dict.items()}
-        names: dict[nn.Parameter, list[str]] = {}
-        for name, parameter in self.named_parameters(remove_duplicate=False):
-            originals = original_names(
-                name, channels=self.channels, blocks=self.blocks, sharing=self.columns_of_a_dau
-            )
-            names.setdefault(parameter, []).extend(originals)
-        check_original(given, list(names.items()), Blur().kernel)
-        with torch.no_grad():
-            for parameter, originals in names.items():
-                parameter.copy_(given[originals[0]])
+    def original_constants(self) -> dict[str, Tensor]:
+        """Return the blur kernels, by their names in the original."""
+        kernels = {}
+        for name, module in self.named_modules(remove_duplicate=False):
+            if isinstance(module, Down):
+                channels = module.skip.in_channels
+                for original in blur_names(name, channels=self.channels, blocks=self.blocks):
+                    kernels[original] = Blur().kernel.expand(channels, 1, 3, 3)
+        return kernels

@@ -167,7 +167,7 @@ class TestLoadOriginal:
                 lambda state: state.update(
                     {"body.0.body.0.down.4_2.body.0.bot.0.filt": torch.ones(4, 1, 3, 3)}
                 ),
-                r"down.4_2.body.0.bot.0.filt is not the \[1, 2, 1\] blur",
+                r"down.4_2.body.0.bot.0.filt is not the constant of this network",
             ),
             (
                 lambda state: state["body.0.body.0.blocks.1.1.conv1x1.weight"].add_(1),
