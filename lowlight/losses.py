@@ -7,14 +7,13 @@ shape, in [0, 1]. The adversarial losses take ``logits``, a discriminator's outp
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from lowlight.colour import luminance
+from lowlight.similarity import ssim, windowed_ssim
 
 __all__ = [
     "AdversarialLoss",
@@ -22,10 +21,13 @@ __all__ = [
     "apply_loss",
     "charbonnier",
     "chroma_loss",
+    "edge_loss",
     "exposure_matched",
     "hinge",
+    "in_space_of_network",
     "l1",
     "least_squares",
+    "psnr_loss",
     "ssim",
     "ssim_loss",
     "total_variation",
@@ -35,14 +37,16 @@ __all__ = [
 ]
 
 Loss = Callable[..., Tensor]
-"""``loss(enhanced, high)`` or ``loss(enhanced, high, low=low)``, a scalar; see :func:`apply_loss`."""
+"""``loss(enhanced, high)``, also with ``low`` or ``net``, a scalar; see :func:`apply_loss`."""
 
 AdversarialLoss = Callable[..., Tensor]
 """``loss(logits, real, generating)``, one value per logit."""
 
 
-def apply_loss(loss: Loss, enhanced: Tensor, high: Tensor, low: Tensor | None) -> Tensor:
-    """Call a loss; if it has a parameter ``low`` that is not set yet, it gets the dark images, too.
+def apply_loss(
+    loss: Loss, enhanced: Tensor, high: Tensor, low: Tensor | None, net: nn.Module | None = None
+) -> Tensor:
+    """Call a loss with what it takes beside the images: a parameter ``low`` or ``net`` that is not set yet.
 
     A reference-free loss is thus a function ``loss(enhanced, high, low)`` that ignores ``high``.
 
@@ -51,17 +55,26 @@ def apply_loss(loss: Loss, enhanced: Tensor, high: Tensor, low: Tensor | None) -
         enhanced: Raw output of a network, shape (B, 3, H, W).
         high: References of the same shape in [0, 1].
         low: Dark images of the same shape in [0, 1]; None if there are none.
+        net: The image network, for losses in a space of its own; None if there is none.
 
     Returns:
         The loss, a scalar.
     """
     try:
-        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
+        parameters = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss).parameters
     except ValueError:  # a builtin without a signature
         return loss(enhanced, high)
-    parameter = signature.parameters.get("low")
-    takes_low = parameter and (parameter.default is None or parameter.default is parameter.empty)
-    return loss(enhanced, high, low=low) if takes_low else loss(enhanced, high)
+    unset = (None, inspect.Parameter.empty)
+    more = {"low": low, "net": net}
+    return loss(
+        enhanced,
+        high,
+        **{
+            key: value
+            for key, value in more.items()
+            if key in parameters and parameters[key].default in unset
+        },
+    )
 
 
 def l1(enhanced: Tensor, high: Tensor) -> Tensor:
@@ -84,16 +97,79 @@ def charbonnier(enhanced: Tensor, high: Tensor, epsilon: float = 1e-3) -> Tensor
     return torch.sqrt(difference.square() + epsilon**2).mean()
 
 
+def psnr_loss(enhanced: Tensor, high: Tensor) -> Tensor:
+    """Return minus the mean PSNR of the images, in dB; a squared error below 1e-8 counts as that.
+
+    Reference:
+        Chen et al., 2022, "Simple Baselines for Image Restoration" train NAFNet by it.
+    """
+    errors = (enhanced.float() - high.float()).square().mean(dim=(1, 2, 3))
+    return 10 * (errors + 1e-8).log10().mean()
+
+
+def in_space_of_network(
+    enhanced: Tensor, high: Tensor, net: nn.Module | None, loss: Loss = l1, low: Tensor | None = None
+) -> Tensor:
+    """Convert both images by the network's own ``to_space``, then apply a loss, to which all is passed on.
+
+    Raises:
+        ValueError: If the network has no such space.
+
+    Reference:
+        Yan et al., 2025, "HVI: A New Color Space for Low-light Image Enhancement", Section 4.4.
+    """
+    to_space = getattr(net, "to_space", None)
+    if to_space is None:
+        raise ValueError(
+            f"{type(net).__name__} has no space of its own: in_space_of_network is for hvi_cidnet"
+        )
+    return apply_loss(loss, to_space(enhanced), to_space(high), low, net)
+
+
+def edge_loss(enhanced: Tensor, high: Tensor) -> Tensor:
+    """Return the mean squared difference of the images' edges, their finest level of a Laplacian pyramid.
+
+    Args:
+        enhanced: Raw output of a network, shape (B, C, H, W), any range.
+        high: References of the same shape.
+
+    Reference:
+        Burt and Adelson, 1983, "The Laplacian Pyramid as a Compact Image Code"; Zamir et al., 2021,
+        "Multi-Stage Progressive Image Restoration", Equation 3, with the square in place of its root.
+    """
+    return _edges(enhanced.float() - high.float()).square().mean()
+
+
+def _edges(image: Tensor) -> Tensor:
+    """Subtract from an image what is left of it at half the size."""
+    kept = torch.zeros_like(image)
+    kept[..., ::2, ::2] = 4 * _blur(image)[..., ::2, ::2]
+    return image - _blur(kept)
+
+
+def _blur(image: Tensor) -> Tensor:
+    """Filter an image by a Gaussian of five pixels; its border's pixels are repeated."""
+    line = image.new_tensor([0.05, 0.25, 0.4, 0.25, 0.05])
+    channels = image.shape[1]
+    padded = F.pad(image, (2, 2, 2, 2), mode="replicate")
+    rows = F.conv2d(padded, line.expand(channels, 1, 1, 5), groups=channels)
+    return F.conv2d(rows, line[:, None].expand(channels, 1, 5, 1), groups=channels)
+
+
 def exposure_matched(
-    enhanced: Tensor, high: Tensor, loss: Loss = charbonnier, low: Tensor | None = None
+    enhanced: Tensor,
+    high: Tensor,
+    loss: Loss = charbonnier,
+    low: Tensor | None = None,
+    net: nn.Module | None = None,
 ) -> Tensor:
     """Scale each image to the mean of its reference, then apply a loss: it ignores the exposure.
 
     No gradient passes through the factor, so the exposure is left to other terms. The score ``psnr_gtmean``
-    is its counterpart in evaluation. Means below 0.01 count as 0.01. ``low`` is passed on to the loss.
+    is its counterpart in evaluation. Means below 0.01 count as 0.01. ``low`` and ``net`` are passed on.
     """
     wanted, present = (image.detach().float().mean(dim=(1, 2, 3), keepdim=True) for image in (high, enhanced))
-    return apply_loss(loss, enhanced.float() * (wanted / present.clamp(min=0.01)), high, low)
+    return apply_loss(loss, enhanced.float() * (wanted / present.clamp(min=0.01)), high, low, net)
 
 
 def ssim_loss(enhanced: Tensor, high: Tensor) -> Tensor:
@@ -135,8 +211,9 @@ def weighted_sum(
     terms: Mapping[str, Loss],
     weights: Mapping[str, float],
     low: Tensor | None = None,
+    net: nn.Module | None = None,
 ) -> Tensor:
-    """Return the weighted sum of named losses; a missing weight is 1, ``low`` is passed on to the losses.
+    """Return the weighted sum of named losses; a missing weight is 1, ``low`` and ``net`` are passed on.
 
     Raises:
         ValueError: If there is no term, or a weight names none.
@@ -145,115 +222,10 @@ def weighted_sum(
         raise ValueError("a weighted sum of losses needs at least one term")
     if unknown := weights.keys() - terms.keys():
         raise ValueError(f"loss weights for {sorted(unknown)}, but the terms are {sorted(terms)}")
-    losses = [weights.get(name, 1.0) * apply_loss(term, enhanced, high, low) for name, term in terms.items()]
+    losses = [
+        weights.get(name, 1.0) * apply_loss(term, enhanced, high, low, net) for name, term in terms.items()
+    ]
     return torch.stack(losses).sum()
-
-
-def ssim(enhanced: Tensor, high: Tensor) -> Tensor:
-    """Return the structural similarity (SSIM) of each image.
-
-    Gaussian window of 11x11 pixels and sigma 1.5, valid positions only, population covariance, data range
-    1.0; the mean over channels. BasicSR computes the same, as does scikit-image with
-    ``gaussian_weights=True, use_sample_covariance=False``.
-
-    Args:
-        enhanced: Images of shape (B, 3, H, W) in [0, 1].
-        high: References of the same shape.
-
-    Returns:
-        SSIM per image in [-1, 1], shape (B,), float32.
-
-    Raises:
-        ValueError: If the shapes differ or a side is shorter than 11 pixels.
-
-    Reference:
-        Wang et al., 2004, "Image quality assessment: from error visibility to structural similarity",
-        Equation 13 with K1 = 0.01 and K2 = 0.03.
-    """
-    offsets = torch.arange(-5, 6, device=enhanced.device, dtype=torch.float32)
-    window = torch.exp(-offsets.square() / (2 * 1.5**2))
-    return windowed_ssim(enhanced, high, window / window.sum())
-
-
-def windowed_ssim(enhanced: Tensor, high: Tensor, window: Tensor, correction: float = 1.0) -> Tensor:
-    """Return the structural similarity of each image for a separable window, at valid positions.
-
-    Args:
-        enhanced: Images of shape (B, C, H, W) in [0, 1].
-        high: References of the same shape.
-        window: Weights along one axis, shape (K,), summing to 1.
-        correction: Factor of variances and covariances; 1 is the population's.
-
-    Returns:
-        SSIM per image in [-1, 1], the mean over channels, shape (B,), float32.
-
-    Raises:
-        ValueError: If the shapes differ or a side is shorter than the window.
-    """
-    if enhanced.shape != high.shape:
-        raise ValueError(f"SSIM compares equal shapes, got {tuple(enhanced.shape)} and {tuple(high.shape)}")
-    if min(enhanced.shape[-2:]) < len(window):
-        size = "x".join(map(str, enhanced.shape[-2:]))
-        raise ValueError(
-            f"SSIM needs sides of at least {len(window)} pixels, got {size}; leave out smaller images"
-        )
-    with torch.autocast(enhanced.device.type, enabled=False):
-        similarity = _Similarity.apply(enhanced.float(), high.float(), window, correction)  # type: ignore[no-untyped-call]
-    return cast(Tensor, similarity)
-
-
-class _Similarity(torch.autograd.Function):
-    """SSIM with a derivative from three filtered maps, where autograd would keep many."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, window: Tensor, correction: float) -> Tensor:
-        # Subtracting the mean changes nothing but rounding: small variances keep ten times the precision.
-        level_x, level_y = (image.mean((-2, -1), keepdim=True) for image in (x, y))
-        x, y = x - level_x, y - level_y
-        means = _filter(torch.cat((x, y, x * x + y * y, x * y), dim=1), window)
-        mean_x, mean_y, squares, products = means.chunk(4, dim=1)
-        variances = correction * (squares - mean_x.square() - mean_y.square()) + 0.03**2
-        contrast = (2 * correction * (products - mean_x * mean_y) + 0.03**2) / variances
-        bright_x, bright_y = mean_x + level_x, mean_y + level_y
-        brightness = bright_x.square() + bright_y.square() + 0.01**2
-        luminance = (2 * bright_x * bright_y + 0.01**2) / brightness
-        ctx.save_for_backward(
-            x, y, mean_x, mean_y, bright_x, bright_y, variances, contrast, brightness, luminance, window
-        )
-        ctx.correction = correction
-        return (luminance * contrast).flatten(1).mean(1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, mean_x, mean_y, bright_x, bright_y, variances, contrast, brightness, luminance, window = (
-            ctx.saved_tensors
-        )
-        gradient = (gradients[0] / luminance[0].numel())[:, None, None, None]
-        of_products = luminance / variances * (2 * ctx.correction * gradient)
-        of_squares = -0.5 * contrast * of_products
-        shared = contrast / brightness * (2 * gradient)
-
-        def towards(one: Tensor, other: Tensor, *means: Tensor) -> Tensor:
-            mean, other_mean, bright, other_bright = means
-            of_mean = shared * (other_bright - bright * luminance)
-            of_mean = of_mean - of_products * other_mean - 2 * of_squares * mean
-            maps = F.pad(torch.cat((of_mean, of_squares, of_products), dim=1), 4 * (len(window) - 1,))
-            with torch.autocast(maps.device.type, enabled=False):
-                constant, linear, crossed = _filter(maps, window.flip(0)).chunk(3, dim=1)
-            return constant + 2 * one * linear + other * crossed
-
-        to_x = towards(x, y, mean_x, mean_y, bright_x, bright_y) if ctx.needs_input_grad[0] else None
-        to_y = towards(y, x, mean_y, mean_x, bright_y, bright_x) if ctx.needs_input_grad[1] else None
-        return to_x, to_y, None, None
-
-
-def _filter(image: Tensor, window: Tensor) -> Tensor:
-    """Filter images with a separable window at valid positions."""
-    image = image.contiguous(memory_format=torch.channels_last)  # 14 times faster on a CPU
-    kernel = window.to(image.dtype).expand(image.shape[1], 1, len(window))
-    rows = F.conv2d(image, kernel.unsqueeze(-1), groups=image.shape[1])
-    return F.conv2d(rows, kernel.unsqueeze(-2), groups=image.shape[1])
 
 
 def vanilla(logits: Tensor, real: bool, generating: bool = False) -> Tensor:

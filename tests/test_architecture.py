@@ -23,6 +23,7 @@ ORDER = [
         "config",
         "losses",
         "perceptual",
+        "similarity",
         "schedules",
         "renamed",
         "arguments",

@@ -7,6 +7,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from lowlight import losses
+from lowlight.similarity import _Similarity
 
 
 def test_the_exposure_matched_loss_sees_all_but_the_exposure() -> None:
@@ -76,7 +77,7 @@ def test_ssim_is_scikit_images() -> None:
 def test_the_derivative_of_ssim_is_that_of_its_values() -> None:
     x, y = (image.double().requires_grad_() for image in torch.rand(2, 2, 1, 7, 6))
     window = torch.tensor([0.2, 0.3, 0.5])  # lopsided, so that it cannot be taken for its mirror image
-    assert torch.autograd.gradcheck(lambda x, y: losses._Similarity.apply(x, y, window, 1.1), (x, y))
+    assert torch.autograd.gradcheck(lambda x, y: _Similarity.apply(x, y, window, 1.1), (x, y))
 
 
 def test_a_second_derivative_of_ssim_is_refused_and_not_wrong() -> None:
@@ -178,3 +179,28 @@ def test_ssim_is_computed_in_float32_under_autocast() -> None:
         assert torch.equal(losses.ssim(enhanced, high), losses.ssim(enhanced.clone(), high))
         inside = losses.ssim(enhanced, high)
     assert torch.equal(inside, losses.ssim(enhanced, high))
+
+
+def test_a_constant_difference_has_edges_at_the_border_only() -> None:
+    image, noise = torch.rand(1, 3, 128, 128), 0.3 * torch.rand(1, 3, 128, 128)
+    assert losses.edge_loss(image + 0.3, image) < 0.002
+    assert losses.edge_loss(image + noise, image) > 0.004
+
+
+def test_is_the_mean_square_of_one_level_of_a_pyramid() -> None:
+    spot = torch.zeros(1, 1, 17, 17)
+    spot[..., 8, 8] = 1
+    line = torch.tensor([0.05, 0.25, 0.4, 0.25, 0.05])
+    blurred = torch.zeros(17, 17)
+    blurred[6:11, 6:11] = line.outer(line)
+    kept = torch.zeros(17, 17)
+    kept[::2, ::2] = 4 * blurred[::2, ::2]
+    again = torch.nn.functional.conv2d(kept[None, None], line.outer(line)[None, None], padding=2)
+    expected = (spot - again).square().mean()
+    assert torch.isclose(losses.edge_loss(spot, torch.zeros_like(spot)), expected)
+
+
+def test_psnr_loss_is_minus_the_mean_psnr() -> None:
+    high = torch.full((2, 3, 4, 4), 0.5)
+    enhanced = high + torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)
+    torch.testing.assert_close(losses.psnr_loss(enhanced, high), torch.tensor(-30.0), atol=1e-2, rtol=0)

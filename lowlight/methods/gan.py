@@ -77,7 +77,7 @@ class GAN(Method):
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the generator's adversarial and pixel loss for its raw output, shape (B, 3, H, W)."""
         deceived = self.adversarial(self.discriminator(batch["low"], restored), real=True, generating=True)
-        pixel = apply_loss(self.pixel, restored, batch["high"], batch["low"])
+        pixel = apply_loss(self.pixel, restored, batch["high"], batch["low"], self.net)
         return deceived.mean() + self.pixel_weight * pixel
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:

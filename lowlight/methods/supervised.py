@@ -40,7 +40,7 @@ class Supervised(Method):
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the loss of the raw output, shape (B, 3, H, W)."""
-        return apply_loss(self.loss_function, restored, batch["high"], batch["low"])
+        return apply_loss(self.loss_function, restored, batch["high"], batch["low"], self.net)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""

@@ -109,7 +109,7 @@ class TwoStages(Method):
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the loss of the raw output, shape (B, 3, H, W)."""
-        return apply_loss(self.loss_function, restored, batch["high"], batch["low"])
+        return apply_loss(self.loss_function, restored, batch["high"], batch["low"], self.net)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of the stage being trained, on a batch of whole images."""
