@@ -1,4 +1,4 @@
-"""Receptive fields: their radius measured, and global pooling recorded and replayed."""
+"""Receptive fields: their radius measured, and what sees the whole image recorded and replayed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.networks.global_pooling import GlobalPooling
+from lowlight.networks.summary import Summary
 
 LONGEST_PROBE = 2048
 """Longest window of the measurement, in pixels; a radius of half of it or more counts as unbounded."""
@@ -15,26 +16,27 @@ LONGEST_PROBE = 2048
 Forward = Callable[[Tensor], Tensor]
 
 Statistics = list[tuple[Tensor, ...]]
-"""Statistics of each global pooling's input, such as means and variances, in the order of the calls."""
+"""What each module of :func:`poolings` sees of its input, in the order of the calls: statistics such as
+means and variances, or the output of a :class:`lowlight.networks.summary.Summary`."""
 
 
 def poolings(net: nn.Module) -> list[nn.Module]:
-    """Return the modules that pool over the whole image: averages, instance norms and our own layers."""
+    """Return the modules that see the whole image: averages, instance norms and our own layers."""
     return [
         module
         for module in net.modules()
-        if isinstance(module, nn.InstanceNorm2d | GlobalPooling)
+        if isinstance(module, nn.InstanceNorm2d | GlobalPooling | Summary)
         or (isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)))
     ]
 
 
 @contextmanager
 def recorded(net: nn.Module) -> Iterator[Statistics]:
-    """Record the statistics of every global pooling; images of a batch are pooled together."""
+    """Record what every module sees that sees the whole image; images of a batch are pooled together."""
     statistics: Statistics = []
 
-    def hook(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
-        statistics.append(_summary(module, inputs[0]))
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        statistics.append(_summary(module, inputs[0], output))
         return _apply(module, inputs[0], statistics[-1])
 
     with _hooked(net, hook):
@@ -43,7 +45,7 @@ def recorded(net: nn.Module) -> Iterator[Statistics]:
 
 @contextmanager
 def replayed(net: nn.Module, statistics: Statistics) -> Iterator[None]:
-    """Replace every global pooling's statistics by recorded ones, whichever part of the image is passed."""
+    """Replace what such modules see by what was recorded, whichever part of the image is passed."""
     remaining = iter(statistics)
 
     def restart(*_: object) -> None:
@@ -69,10 +71,12 @@ def _hooked(net: nn.Module, hook: object) -> Iterator[None]:
         yield
 
 
-def _summary(module: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
+def _summary(module: nn.Module, features: Tensor, output: Tensor) -> tuple[Tensor, ...]:
     """Return the mean per channel, for a norm also the variance; a layer's own statistics by its method."""
     if isinstance(module, GlobalPooling):
         return tuple(one.mean(0, keepdim=True) for one in module.statistics(features))
+    if isinstance(module, Summary):
+        return (output.mean(dim=0, keepdim=True),)
     if isinstance(module, nn.InstanceNorm2d):
         variance, mean = torch.var_mean(features, dim=(0, 2, 3), correction=0)
         return mean, variance
@@ -86,7 +90,7 @@ def _apply(module: nn.Module, features: Tensor, summary: tuple[Tensor, ...]) -> 
     if isinstance(module, nn.InstanceNorm2d):
         mean, variance = summary
         return F.batch_norm(features, mean, variance, module.weight, module.bias, eps=module.eps)
-    return summary[0].expand(len(features), -1, -1, -1)
+    return summary[0].expand(len(features), *summary[0].shape[1:])
 
 
 @torch.inference_mode()

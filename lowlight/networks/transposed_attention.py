@@ -1,0 +1,47 @@
+"""Attention between channels, whose cost grows linearly with the number of pixels."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from lowlight.networks.summary import Summary
+
+
+class ChannelWeights(Summary):
+    """Attention weights between the channels of each head, from their cosine similarity over the image.
+
+    Reference:
+        Zamir et al., 2022, "Restormer: Efficient Transformer for High-Resolution Image Restoration",
+        Equation 1.
+    """
+
+    def forward(self, query: Tensor, key: Tensor, temperature: Tensor) -> Tensor:
+        """Return weights of shape (B, heads, C/heads, C/heads), which sum to 1 over the last axis.
+
+        Args:
+            query: Features of shape (B, C, H, W).
+            key: Features of the same shape.
+            temperature: Factor of the similarities, shape (heads, 1, 1).
+        """
+        by_head = (len(query), len(temperature), query.shape[1] // len(temperature), -1)
+        queries, keys = (F.normalize(one.flatten(2).reshape(by_head), dim=-1) for one in (query, key))
+        return ((queries @ keys.transpose(-2, -1)) * temperature).softmax(dim=-1)
+
+
+def attend(weights: Tensor, value: Tensor, projection: Tensor) -> Tensor:
+    """Weigh the channels of a value and project the result, in one product per pixel.
+
+    Both are linear in the channels, so that weights and projection are multiplied first: a product of small
+    matrices in place of one per pixel.
+
+    Args:
+        weights: Of shape (B, heads, C/heads, C/heads).
+        value: Features of shape (B, C, H, W).
+        projection: Matrix of shape (outputs, C).
+
+    Returns:
+        Features of shape (B, outputs, H, W).
+    """
+    by_head = projection.reshape(len(projection), weights.shape[1], -1).transpose(0, 1)
+    matrix = (by_head @ weights).transpose(1, 2).flatten(2)
+    pixels = value.flatten(2).transpose(1, 2) @ matrix.transpose(1, 2)
+    return pixels.transpose(1, 2).reshape(len(value), len(projection), *value.shape[2:])
