@@ -42,12 +42,7 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path}: no such checkpoint")
     _check_archive(path)
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(f"{path}: refused, broken or holding objects that are no plain data") from error
-    except Exception as error:  # broken bytes raise errors of many types
-        raise ValueError(f"{path}: not a checkpoint ({first_line(error)})") from error
+    checkpoint = read_data(path)
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path}: not a Lightning checkpoint (no state_dict)")
     weights = checkpoint["state_dict"]
@@ -57,6 +52,42 @@ def read(path: Path) -> dict[str, Any]:
         if not (isinstance(name, str) and isinstance(weight, Tensor)):
             raise ValueError(f"{path}: refused, its state_dict holds what is no named tensor: {name!r}")
     return checkpoint
+
+
+def read_data(path: Path) -> Any:
+    """Read what a file of ``torch.save`` holds, as plain data.
+
+    Raises:
+        ValueError: If it is broken or holds anything else.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{path}: refused, broken or holding objects that are no plain data") from error
+    except Exception as error:  # broken bytes raise errors of many types
+        raise ValueError(f"{path}: not a checkpoint ({first_line(error)})") from error
+
+
+def read_published(path: Path) -> Any:
+    """Read what a published file of weights holds, as plain data: of ``torch.save``, or safetensors.
+
+    Torch wrote its files before 2020 in a format without checksums, which is read, too.
+
+    Raises:
+        ValueError: If it is missing, broken or holds anything else.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except Exception as error:  # broken bytes raise errors of many types
+            raise ValueError(f"{path}: not a safetensors file ({first_line(error)})") from error
+    if zipfile.is_zipfile(path):
+        _check_archive(path)
+    return read_data(path)
 
 
 def _check_archive(path: Path) -> None:

@@ -12,6 +12,16 @@ Trust = Annotated[
     typer.Option(help="Package that a checkpoint may use, beyond torch and lowlight; repeatable."),
 ]
 
+As = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="METHOD",
+        help='Read a file of published weights, as retinexformer, or as "nafnet width=64".',
+        show_default=False,
+    ),
+]
+
 Runs = Annotated[
     Path | None,
     typer.Option(

@@ -13,7 +13,7 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._notices import say_once
-from lowlight.cli._options import Debug, Device, MaxMemory, Precision, Runtime, Trust
+from lowlight.cli._options import As, Debug, Device, MaxMemory, Precision, Runtime, Trust
 from lowlight.cli._pipes import PIPE, places
 from lowlight.cli._sizes import read_pixels, read_size
 from lowlight.cli._threads import wait_passively
@@ -53,6 +53,7 @@ def enhance(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Run folder, checkpoint, pretrained folder or exported network.")
     ] = None,
+    original: As = None,
     method: Annotated[
         str | None,
         typer.Option(help="Method that needs no training: coarse_to_fine (the default), gamma, lime, ..."),
@@ -142,7 +143,7 @@ def enhance(
         )
         for end in (-1, 1):
             replace(settings, exposure=exposure + end * (bracket - 1) / 2)  # refuses what is out of range
-        check_model(checkpoint, method, precision, runtime)
+        check_model(checkpoint, method, precision, runtime, original)
         jobs, outcomes = find_jobs(place.paths, place.out, bracket)
         if out == PIPE and len(jobs) + len(outcomes) != 1:
             raise ValueError(f"--out - takes one photograph, not {len(jobs) + len(outcomes)}")
@@ -151,6 +152,7 @@ def enhance(
         model: dict[str, Any] = {
             "checkpoint": checkpoint,
             "method": method,
+            "original": original,
             "trust": trust or (),
             "precision": precision,
             "runtime": runtime,

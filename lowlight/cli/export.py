@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lowlight.cli._errors import errors_in_one_line
-from lowlight.cli._options import Debug, Trust
+from lowlight.cli._options import As, Debug, Trust
 from lowlight.cli._verb import Verb
 from lowlight.files import check_folder
 from lowlight.runtimes.table import RUNTIMES, runtime_named
@@ -18,7 +18,10 @@ app = Verb("export")
 PRETRAINED = "pretrained"
 """Format of the folder that lowlight itself reads."""
 
-Format = StrEnum("Format", {name: name for name in (*(one.name for one in RUNTIMES), PRETRAINED)})  # type: ignore[misc]
+ORIGINAL = "original"
+"""Format of the published implementation's weights."""
+
+Format = StrEnum("Format", {name: name for name in (*(one.name for one in RUNTIMES), PRETRAINED, ORIGINAL)})  # type: ignore[misc]
 """Choices of ``--format``."""
 
 _FILES = ", ".join(
@@ -37,8 +40,12 @@ def export(
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help=f"Output file: {_FILES}; or folder (pretrained).", show_default=False)
+        Path,
+        typer.Option(
+            help=f"Output file: {_FILES}, .pth (original); or folder (pretrained).", show_default=False
+        ),
     ],
+    original: As = None,
     kind: Annotated[Format, typer.Option("--format", help="Format to write.")] = Format[RUNTIMES[0].name],
     tolerance: Annotated[
         float, typer.Option(help="Largest accepted difference of an output value to torch's.")
@@ -58,14 +65,15 @@ def export(
     """Write a method's network for images of any size, after comparing its outputs with torch's.
 
     Padding to the network's stride and clamping to [0, 1] are not part of the file; its metadata describe
-    both. A pretrained folder holds safetensors and a recipe in JSON, for lowlight itself.
+    both. A pretrained folder holds safetensors and a recipe in JSON, for lowlight itself. An original file
+    holds the weights under the names of the published implementation, for other tools.
     """
     with errors_in_one_line("export", debug):
         existing(source)
         check_folder(out if kind == PRETRAINED else out.parent)
         if half and kind != PRETRAINED:
             raise ValueError("--half is for --format pretrained")
-        if int8 and kind == PRETRAINED:
+        if int8 and kind in (PRETRAINED, ORIGINAL):
             raise ValueError("--int8 is for --format openvino")
 
     from lowlight.checkpoints.load import load_method
@@ -74,12 +82,19 @@ def export(
     from lowlight.runtimes import export as exporting  # imports torch, which --help need not wait for
 
     with errors_in_one_line("export", debug):
-        method = load_method(source, trust or ())
+        if original is None:
+            method = load_method(source, trust or ())
+        else:
+            from lowlight.checkpoints.originals import load_original_method
+
+            method = load_original_method(source, original)
         commit = commit_of(source)
         if kind == PRETRAINED:
             differences = exporting.export_pretrained(
                 method, out, half=half, tolerance=tolerance, commit=commit, trust=trust or ()
             )
+        elif kind == ORIGINAL:
+            differences = exporting.export_original(method, out, tolerance=tolerance)
         else:
             photographs = calibration_photographs(int8) if int8 else None
             differences = exporting.export(
@@ -87,7 +102,7 @@ def export(
             )
     for shape, difference in differences.items():
         print(f"{shape}: differs from torch by at most {difference:.1e}")
-    companion = None if kind == PRETRAINED else runtime_named(kind).companion
+    companion = None if kind in (PRETRAINED, ORIGINAL) else runtime_named(kind).companion
     print(f"Wrote {out}" + (f" and {out.with_suffix(companion).name}" if companion else ""))
 
 

@@ -44,6 +44,7 @@ def load(
     precision: str = AUTO,
     runtime: str | None = None,
     calibrate: Sequence[Path | str] = (),
+    original: str | None = None,
 ) -> Enhancer:
     """Load a model: a ready one by its name, a checkpoint, a run folder, a pretrained folder or an export.
 
@@ -57,6 +58,8 @@ def load(
         runtime: What computes the network: ``torch``, ``openvino`` or ``onnx``, the latter two after an
             export of seconds; by default ``torch``, and ``openvino`` for ``int8``.
         calibrate: Dark photographs, or folders of them, that ``int8`` is calibrated on.
+        original: Method as whose published weights the file is read, such as ``retinexformer`` or
+            ``nafnet width=64``.
 
     Returns:
         An object with ``enhance(low)``, ``stride``, ``halo`` and ``name``. On torch it also has ``method``,
@@ -76,6 +79,7 @@ def load(
         precision=precision,
         runtime=runtime,
         calibrate=calibrate,
+        original=original,
         shared=False,
     )
 

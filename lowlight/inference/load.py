@@ -23,6 +23,7 @@ def choose(
     precision: str = AUTO,
     runtime: str | None = None,
     calibrate: Sequence[Path | str] = (),
+    original: str | None = None,
     *,
     shared: bool = True,
 ) -> Enhancer:
@@ -39,15 +40,26 @@ def choose(
         runtime: What computes the network: ``torch``, ``openvino`` or ``onnx``; by default ``torch``, and
             ``openvino`` for ``int8``.
         calibrate: Photographs, or folders of them, that ``int8`` is calibrated on.
+        original: Method as whose published weights the checkpoint is read, such as ``retinexformer``; see
+            :func:`lowlight.checkpoints.originals.load_original_model`.
         shared: Whether nobody changes the model: one of a method's name is then built once, and one of a
             checkpoint has no more than enhances, not a whole :class:`lowlight.methods.Method`.
 
     Raises:
         ValueError: If both are given, the one given is unusable, or the runtime has no such precision.
     """
-    check_model(checkpoint, method, precision, runtime)
+    check_model(checkpoint, method, precision, runtime, original)
     runtime = runtime or (TORCH if precision != INT8 else "openvino")
+    published = None
+    if checkpoint is not None and original is not None:
+        from lowlight.checkpoints.originals import load_original_method, load_original_model
+
+        published = (load_original_model if shared else load_original_method)(checkpoint, original)
     if runtime == TORCH:
+        if published is not None:
+            from lowlight.runtimes.torch_enhancer import TorchEnhancer, to_device
+
+            return TorchEnhancer(to_device(published, device), precision)
         if checkpoint is not None:
             return load_engine(checkpoint, device, trust, precision, trainable=not shared)
         from lowlight.runtimes.torch_enhancer import TorchEnhancer
@@ -58,7 +70,7 @@ def choose(
     from lowlight.inference.calibration import calibration_photographs
     from lowlight.runtimes.accelerate import accelerate  # takes long, for torch.export
 
-    slow = ready(method or DEFAULT) if checkpoint is None else load_model(checkpoint, trust)
+    slow = published or (ready(method or DEFAULT) if checkpoint is None else load_model(checkpoint, trust))
     photographs = calibration_photographs(calibrate) if precision == INT8 else None
     return accelerate(slow, runtime, calibrate=photographs, device=device)
 

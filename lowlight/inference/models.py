@@ -25,6 +25,7 @@ def check_model(
     method: str | None,
     precision: str = PRECISIONS[0],
     runtime: str | None = None,
+    original: str | None = None,
 ) -> None:
     """Refuse a checkpoint that is not there, a method that is none or must be trained, an unknown precision.
 
@@ -33,6 +34,7 @@ def check_model(
         method: Name of a method that needs no training.
         precision: One of :data:`PRECISIONS`.
         runtime: What computes the network; None for the one that suits the precision.
+        original: Method as whose published weights the checkpoint is read.
 
     Raises:
         ValueError: Saying what can be given instead.
@@ -40,6 +42,8 @@ def check_model(
     if checkpoint is not None and method is not None:
         raise ValueError("give --checkpoint or --method, not both")
     _check_runtime(checkpoint, precision, runtime)
+    if original is not None and checkpoint is None:
+        raise ValueError(f"--as {original} says what a file of weights is: give it by --checkpoint")
     if checkpoint is not None:
         existing(checkpoint)
     if precision not in PRECISIONS:

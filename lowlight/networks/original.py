@@ -67,13 +67,14 @@ class Original(nn.Module):
             ValueError: If keys are missing or left over, shapes or constants differ, or weights differ that
                 this network shares; the network is then unchanged.
         """
+        self.load_state_dict(self.from_original(state_dict))
+
+    def from_original(self, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return published weights under our names; see :meth:`load_original`."""
         given = unwrapped(state_dict)
-        ours = self._entries()
-        self._check(given, ours)
-        with torch.no_grad():
-            for value, names in ours:
-                if names[0] in given:
-                    value.copy_(given[names[0]])
+        self._check(given, self._entries())
+        ours = self.state_dict().items()
+        return {name: given.get(self.original_names(name)[0], value) for name, value in ours}
 
     def original_state_dict(self) -> dict[str, Tensor]:
         """Return the state dict that the published implementation reads, without a wrapper."""

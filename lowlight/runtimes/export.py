@@ -1,5 +1,6 @@
 """Exporting a method's image network, with a check that the outputs equal torch's."""
 
+import copy
 import json
 import logging
 import re
@@ -8,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +18,11 @@ from torch.export import Dim, ExportedProgram
 from lowlight import __version__
 from lowlight.checkpoints.load import from_pretrained
 from lowlight.checkpoints.pretrained import save_pretrained
-from lowlight.files import first_line
+from lowlight.files import first_line, whole
 from lowlight.images import CONTRACT, pad_to_stride
 from lowlight.methods import Method
 from lowlight.model import Model
+from lowlight.networks.original import Original
 from lowlight.runtimes.enhancer import ExportedEnhancer, open_exported
 from lowlight.runtimes.runtime import Runtime
 from lowlight.runtimes.table import runtime_named
@@ -143,6 +146,39 @@ def export_pretrained(
         differences = compare(method.eval(), from_pretrained(folder, trust))
     _check(differences, tolerance, f"{method.name}, saved,")
     save_pretrained(method, out, half=half, commit=commit)
+    return differences
+
+
+def export_original(method: Model, out: Path | str, *, tolerance: float = 1e-4) -> dict[str, float]:
+    """Write the network's weights as the published implementation reads them, after reading them back.
+
+    Args:
+        method: A method whose network is a :class:`lowlight.networks.original.Original`.
+        out: The file, of ``torch.save``.
+        tolerance: Largest accepted difference of an output value to the method's.
+
+    Returns:
+        Largest difference of the raw outputs, keyed by the images' shape.
+
+    Raises:
+        ValueError: If the network is no published one, or a difference exceeds the tolerance.
+    """
+    if not isinstance(method.net, Original):
+        raise ValueError(
+            f"{method.name} has no published form; the formats onnx and pretrained suit any method"
+        )
+    weights: dict[str, Any] = {
+        name: value.cpu().clone() for name, value in method.net.original_state_dict().items()
+    }
+    again = copy.deepcopy(method.eval())
+    with torch.no_grad():
+        for parameter in again.net.parameters():
+            parameter.zero_()
+    again.net.load_original(weights)  # type: ignore[operator]
+    differences = compare(method, again)
+    _check(differences, tolerance, f"{method.name}, saved,")
+    with whole(Path(out)) as partial:
+        torch.save({method.net.WRAPPER: weights} if method.net.WRAPPER else weights, partial)
     return differences
 
 
