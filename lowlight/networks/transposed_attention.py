@@ -22,7 +22,8 @@ class ChannelWeights(Summary):
             key: Features of the same shape.
             temperature: Factor of the similarities, shape (heads, 1, 1).
         """
-        by_head = (len(query), len(temperature), query.shape[1] // len(temperature), -1)
+        batch, channels, heads = query.shape[0], query.shape[1], temperature.shape[0]
+        by_head = (batch, heads, channels // heads, -1)
         queries, keys = (F.normalize(one.flatten(2).reshape(by_head), dim=-1) for one in (query, key))
         return ((queries @ keys.transpose(-2, -1)) * temperature).softmax(dim=-1)
 
@@ -41,7 +42,7 @@ def attend(weights: Tensor, value: Tensor, projection: Tensor) -> Tensor:
     Returns:
         Features of shape (B, outputs, H, W).
     """
-    by_head = projection.reshape(len(projection), weights.shape[1], -1).transpose(0, 1)
+    by_head = projection.reshape(projection.shape[0], weights.shape[1], -1).transpose(0, 1)
     matrix = (by_head @ weights).transpose(1, 2).flatten(2)
     pixels = value.flatten(2).transpose(1, 2) @ matrix.transpose(1, 2)
-    return pixels.transpose(1, 2).reshape(len(value), len(projection), *value.shape[2:])
+    return pixels.transpose(1, 2).reshape(value.shape[0], projection.shape[0], *value.shape[2:])

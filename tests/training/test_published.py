@@ -1,0 +1,49 @@
+"""Recipes of published networks: what is theirs beside the network, at a size that a test can train."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lowlight.config import load_config
+from lowlight.training import train
+from tests.tiny import TINY
+
+NAMES = ["nafnet", "retinexformer", "hvi_cidnet", "iat", "restormer"]
+
+SHORT = ["trainer=cpu", "trainer.max_epochs=2", "trainer.check_val_every_n_epoch=1", "data.batch_size=2"]
+SHORT += ["data.epoch_size=4", "data.patch_size=16", "data.num_workers=0", "data.val_fraction=0.3"]
+
+
+def config(name: str, *more: str) -> Any:
+    return load_config([f"experiment=published/{name}", "data.root=LOL", *more])
+
+
+@pytest.mark.parametrize(
+    ("name", "iterations", "peak", "floor"),
+    [
+        ("nafnet", 200_000, 1e-3, 1e-6),
+        ("retinexformer", 250_000, 2e-4, 1e-6),
+        ("restormer", 300_000, 3e-4, 1e-6),
+    ],
+)
+def test_the_number_of_iterations_and_the_rates_are_the_papers(
+    name: str, iterations: int, peak: float, floor: float
+) -> None:
+    recipe = config(name)
+    data, epochs, limit = recipe.data, recipe.trainer.max_epochs, recipe.trainer.limit_train_batches
+    stages = [(one.epochs, one.batch_size) for one in data.progressive]
+    stages.append((epochs - sum(length for length, _ in stages), data.batch_size))
+    most = limit if limit > 1 else data.epoch_size
+    batches = [length * min(data.epoch_size // size, most) for length, size in stages]
+    assert sum(batches) == iterations
+    assert (recipe.method.optimizer.lr, recipe.method.scheduler.floor) == (peak, floor)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_published_recipe_trains(name: str, lol: Path, tmp_path: Path) -> None:
+    stage = "data.progressive=[{epochs: 1, patch_size: 8, batch_size: 4}]"
+    overrides = [*SHORT, *TINY[name], f"data.root='{lol}'", f"output_dir='{tmp_path / 'run'}'"]
+    metrics = train(config(name, *overrides, *([stage] if name == "restormer" else [])))
+    assert metrics["val/psnr"] > 0
