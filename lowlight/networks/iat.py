@@ -214,4 +214,4 @@ class IAT(Original):
         gamma, colour = self.global_net(low).split([1, 9], dim=1)
         with torch.autocast(low.device.type, enabled=False):  # the least value is 0 in 16 bits
             mixed: Tensor = colour.float().reshape(-1, 3, 3) @ image.float().flatten(2)
-            return mixed.clamp(1e-8, 1).pow(gamma.float()[:, :, None]).reshape(image.shape)
+            return mixed.clamp(1e-8, 1.0).pow(gamma.float()[:, :, None]).reshape(image.shape)
