@@ -122,7 +122,7 @@ def _commands(name: str, method: Method, config: DictConfig) -> Iterator[str]:
     design, _, size = name.partition("/")
     presets = [preset for preset in available("experiment") if preset.endswith(f"/{design}")]
     if not (presets and any(method.training_problems(config))):
-        patch = config.data.patch_size + -config.data.patch_size % method.stride
+        patch = config.data.patch_size + -config.data.patch_size % method.training_stride
         crops = "" if patch == config.data.patch_size else f" data.patch_size={patch}"
         yield f"lowlight train method={name} data=lol data.root=/data/LOL{crops} trainer=gpu"
     for preset in presets:

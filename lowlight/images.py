@@ -4,7 +4,7 @@ Imports no torch, which exported networks do without.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +34,32 @@ LARGEST_STRIDE = 4096
 class Pair(TypedDict):
     """A dark image and its reference, as datasets yield them.
 
-    ``low`` and ``high`` are (3, H, W), float32 in [0, 1]; ``name``, ``<set>/<stem>``, is unique.
+    ``low`` and ``high`` are (3, H, W), float32 in [0, 1]; ``name``, ``<set>/<stem>``, is unique. Without
+    ``has_reference``, ``high`` is the dark image again.
     """
 
     low: "Tensor"
     high: "Tensor"
     name: str
+    has_reference: NotRequired[bool]
 
 
 class Batch(TypedDict):
-    """Pairs of one size, as data loaders yield them: images of shape (B, 3, H, W), and B names."""
+    """Pairs of one size, as data loaders yield them: images of shape (B, 3, H, W), and B names.
+
+    ``has_reference``, shape (B,), may be missing if all have one; it is the same for all images of a split.
+    """
 
     low: "Tensor"
     high: "Tensor"
     name: list[str]
+    has_reference: NotRequired["Tensor"]
+
+
+def has_references(batch: Batch) -> bool:
+    """Return whether the images of a batch have references."""
+    given = batch.get("has_reference")
+    return given is None or bool(given.all())
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:

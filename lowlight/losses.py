@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from lowlight.colour import luminance
 from lowlight.similarity import ssim, windowed_ssim
+from lowlight.reference_free import colour_constancy, exposure_control, spatial_consistency
 
 __all__ = [
     "AdversarialLoss",
@@ -22,12 +23,15 @@ __all__ = [
     "charbonnier",
     "chroma_loss",
     "edge_loss",
+    "colour_constancy",
+    "exposure_control",
     "exposure_matched",
     "hinge",
     "in_space_of_network",
     "l1",
     "least_squares",
     "psnr_loss",
+    "spatial_consistency",
     "ssim",
     "ssim_loss",
     "total_variation",

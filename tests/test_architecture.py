@@ -24,6 +24,7 @@ ORDER = [
         "losses",
         "perceptual",
         "similarity",
+        "reference_free",
         "schedules",
         "renamed",
         "arguments",
@@ -142,7 +143,7 @@ def test_networks_import_torch_only() -> None:
                 )
 
 
-METHODS = {"Classical", "DeeplySupervised", "GAN", "Supervised", "TwoStages"}
+METHODS = {"GAN", "Classical", "Curves", "DeeplySupervised", "Supervised", "TwoStages"}
 
 
 def asks_what_a_method_is(node: ast.AST) -> bool:

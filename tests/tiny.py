@@ -55,6 +55,8 @@ TINY = {
         "method.net.refinement=1",
         "method.net.heads=[1,1,2,2]",
     ],
+    "zero_dce": ["method.net.channels=4"],
+    "zero_dce_pp": ["method.net.channels=4", "method.net.scale=4"],
     "bilateral": [],
     "clahe": [],
     "lime": [],

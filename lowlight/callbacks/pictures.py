@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from lowlight.images import Batch, write_image
+from lowlight.images import Batch, has_references, write_image
 
 
 class ProgressPictures(Callback):
@@ -116,8 +116,9 @@ def spread(total: int, count: int) -> list[int]:
 
 
 def write_triple(run: Path, batch: Batch, enhanced: Tensor) -> None:
-    """Write a batch's first image as low, enhanced and high into ``pictures/test/<name>/`` of a run."""
+    """Write a batch's first image as low, enhanced and any reference into ``pictures/test/<name>/``."""
     folder = run / "pictures" / "test" / batch["name"][0].replace("/", "__")
     write_image(batch["low"][0], folder / "low.png")
     write_image(enhanced[0], folder / "enhanced.png")
-    write_image(batch["high"][0], folder / "high.png")
+    if has_references(batch):
+        write_image(batch["high"][0], folder / "high.png")

@@ -32,7 +32,7 @@ def _evaluate(config: DictConfig) -> float:
         f"({metrics['protocol']}), {metrics['size']} size; {config.output_dir}"
     )
     print(f"In brackets: {metrics['intervals_are']}.")
-    return float(metrics["test/psnr"])
+    return float(metrics.get("test/psnr", math.nan))
 
 
 def _bounds(intervals: Mapping[str, Sequence[float]], key: str) -> str:
@@ -43,7 +43,7 @@ def _bounds(intervals: Mapping[str, Sequence[float]], key: str) -> str:
 
 @hydra.main(config_path=str(config_folder()), config_name="evaluate", version_base="1.3")
 def app(config: DictConfig) -> float | None:
-    """Evaluate what the config describes; return the PSNR in dB to Hydra's sweeper."""
+    """Evaluate what the config describes; return the PSNR in dB (NaN: no references) to Hydra's sweeper."""
     return run(_evaluate, config)
 
 

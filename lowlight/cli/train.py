@@ -43,7 +43,12 @@ def _tell(config: DictConfig, metrics: Mapping[str, Any]) -> None:
     folder = Path(config.output_dir)
     if folder.is_relative_to(Path.cwd()):
         folder = folder.relative_to(Path.cwd())
-    scores = f"PSNR {float(metrics['test/psnr']):.2f} dB, SSIM {float(metrics['test/ssim']):.3f}"
+    if "test/psnr" in metrics:
+        scores = f"PSNR {float(metrics['test/psnr']):.2f} dB, SSIM {float(metrics['test/ssim']):.3f}"
+    else:
+        scores = (
+            f"NIQE {float(metrics['test/niqe']):.2f}, LOE {float(metrics['test/loe']):.0f} (no references)"
+        )
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         print(f"{printable(str(folder))}: test {scores}")
         return

@@ -8,6 +8,7 @@ from lowlight.data.listed import ListedPairs
 from lowlight.data.low_light import LowLightPhotographs
 from lowlight.data.module import PairDataModule
 from lowlight.data.pairs import FilePair, PairItem, PairSet
+from lowlight.data.photographs import Photograph, Photographs
 from lowlight.data.scenes import hold_out, scene_groups, thumbnail
 from lowlight.data.synthetic import DarkenedPhotographs, DarkenedView, darken
 
@@ -25,6 +26,8 @@ __all__ = [
     "PairItem",
     "PairSet",
     "PairedFolder",
+    "Photograph",
+    "Photographs",
     "darken",
     "default_cache_dir",
     "hold_out",

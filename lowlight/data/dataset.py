@@ -82,13 +82,19 @@ class PairDataset(Dataset[Pair]):
         if generator is not None:
             pixels = self.items[index].sample(pixels, generator)
         low, high = from_uint8(pixels)
-        return {"low": low, "high": high, "name": self.items[index].name}
+        item = self.items[index]
+        return {"low": low, "high": high, "name": item.name, "has_reference": item.has_reference}
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
         """Return the decoded pair, dark image first: 8-bit, shape (2, H, W, 3), memory-mapped if cached."""
         return self.cache.load(
             f"{self._keys[index]}|{self.resize}", lambda: decode(self._sources[index], self.resize)
         )
+
+    @property
+    def has_references(self) -> bool:
+        """Whether the images have references: all of them or none."""
+        return all(item.has_reference for item in self.items)
 
     def size(self, index: int) -> tuple[int, int]:
         """Return width and height of a pair in pixels, after resizing and before cropping."""

@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,6 +220,8 @@ class BrightPhoto(Fixed):
 @dataclass(frozen=True)
 class LowLightPhoto:
     """A bright photograph and its low light: fixed for evaluation, drawn anew for each training sample."""
+
+    has_reference: ClassVar[bool] = True
 
     name: str
     scene: str

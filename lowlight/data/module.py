@@ -150,7 +150,7 @@ class PairDataModule(pl.LightningDataModule):
         items = everything.items
         groups = scene_groups(everything.thumbnails(), [item.scene for item in items])
         self._scenes["train"] = len(groups)
-        if not own and self.val_fraction > 0:
+        if not own and self.val_fraction > 0 and everything.has_references:
             by_scene = self.split != "by_file"
             chosen = set(
                 hold_out_scenes(groups, [set_of(item.name) for item in items], self.val_fraction, self.seed)
@@ -233,6 +233,13 @@ class PairDataModule(pl.LightningDataModule):
         if problems := dataset.problems():
             remedy = "Replace these files or remove them (both of a pair)."
             refuse(f"{len(problems)} of {len(items)} pairs cannot be used", problems, remedy)
+        if len({item.has_reference for item in items}) > 1:
+            with_, without = (
+                next(item.name for item in items if item.has_reference == wanted) for wanted in (True, False)
+            )
+            raise ValueError(
+                f"{with_} has a reference and {without} has none: join sets of pairs, or sets without any"
+            )
         return dataset
 
     def _refuse_missing(self, split: Split) -> None:

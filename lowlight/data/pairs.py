@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, Protocol, Self
+from typing import ClassVar, Literal, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,10 @@ class PairItem(Protocol):
     @property
     def scene(self) -> str | None:
         """Known scene, or ``None``; pairs of one scene are never divided between splits."""
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether there is a reference; if not, the dark image stands in its place, unscored."""
 
     def key(self) -> str:
         """Return a key of the pixels: equal keys mean equal pixels."""
@@ -52,6 +57,7 @@ class Fixed:
     def source(self) -> Self:
         """Return the pair itself."""
         return self
+    has_reference: ClassVar[bool] = True
 
     def sample(self, pixels: NDArray[np.uint8], _: np.random.Generator) -> NDArray[np.uint8]:
         """Return the pixels as they are."""

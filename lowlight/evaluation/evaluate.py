@@ -132,6 +132,8 @@ def alone(trainer: DictConfig) -> list[Any]:
 def _test_data(config: DictConfig) -> PairDataModule:
     data: PairDataModule = make(config.data)
     data.setup("test")
+    if config.features and not data.datasets["test"].has_references:
+        raise ValueError("features=true needs references, which these test images do not have: remove it")
     return data
 
 

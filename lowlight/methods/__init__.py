@@ -10,19 +10,21 @@ from lowlight.lazy import importer
 
 if TYPE_CHECKING:
     from lowlight.methods.base import Method as Method
+    from lowlight.methods.curves import Curves as Curves
     from lowlight.methods.deeply_supervised import DeeplySupervised as DeeplySupervised
     from lowlight.methods.gan import GAN as GAN
     from lowlight.methods.supervised import Supervised as Supervised
     from lowlight.methods.two_stages import TwoStages as TwoStages
     from lowlight.methods.unlearnt import Classical as Classical
 
-__all__ = ["GAN", "Classical", "DeeplySupervised", "Method", "Supervised", "TwoStages"]
+__all__ = ["GAN", "Classical", "Curves", "DeeplySupervised", "Method", "Supervised", "TwoStages"]
 
 __getattr__ = importer(
     __name__,
     {
         "Method": "lowlight.methods.base",
         "DeeplySupervised": "lowlight.methods.deeply_supervised",
+        "Curves": "lowlight.methods.curves",
         "GAN": "lowlight.methods.gan",
         "Supervised": "lowlight.methods.supervised",
         "TwoStages": "lowlight.methods.two_stages",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lowlight.images import Batch, round_to_8_bits
+from lowlight.images import Batch, has_references, round_to_8_bits
 from lowlight.metrics import (
     ImageScores,
     Measure,
@@ -45,6 +45,7 @@ class Method(Model, pl.LightningModule, ABC):
 
     Attributes:
         learns: Whether there is anything to train; a method that learns nothing needs no checkpoint.
+        needs_references: Whether the loss uses references; data without them cannot train the method then.
         manual_settings: Which of ``gradient_clip`` and ``accumulate`` a method under manual optimisation
             applies itself, in place of the trainer.
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
@@ -53,6 +54,7 @@ class Method(Model, pl.LightningModule, ABC):
     """
 
     learns: ClassVar[bool] = True
+    needs_references: bool = True
     manual_settings: ClassVar[frozenset[str]] = frozenset()
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
@@ -78,6 +80,11 @@ class Method(Model, pl.LightningModule, ABC):
             restored: Raw output of the network, shape (B, 3, H, W).
             batch: The pairs it was computed from.
         """
+
+    @property
+    def training_stride(self) -> int:
+        """Multiple, in pixels, to which training images are padded."""
+        return self.stride
 
     def training_problems(self, config: DictConfig) -> Iterator[str]:
         """Yield a warning per setting under which the method would train badly; none by default.
@@ -181,8 +188,9 @@ class Method(Model, pl.LightningModule, ABC):
         restored = self.restore(batch["low"])
         enhanced = round_to_8_bits(restored)
         scores.update(enhanced, batch)
-        loss = self.loss(restored, batch)
-        self.log(f"{stage}/loss", loss, on_epoch=True, sync_dist=True, batch_size=len(enhanced))
+        if has_references(batch) or not self.needs_references:
+            loss = self.loss(restored, batch)
+            self.log(f"{stage}/loss", loss, on_epoch=True, sync_dist=True, batch_size=len(enhanced))
         return enhanced
 
     def _log_scores(self, scores: ImageScores) -> None:

@@ -24,6 +24,7 @@ class Supervised(Method):
         optimizer: Makes the optimizer from the network's parameters; by default Adam at 2e-4, as in MIRNet's
             paper.
         scheduler: Makes the learning-rate schedule, stepped once per epoch; None keeps the rate.
+        needs_references: Whether the loss uses references; if it does not, data without them will do.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class Supervised(Method):
         loss: Loss = charbonnier,
         optimizer: MakeOptimizer = partial(torch.optim.Adam, lr=2e-4),
         scheduler: MakeScheduler | None = None,
+        needs_references: bool = True,
     ) -> None:
         super().__init__(net)
+        self.needs_references = needs_references
         self.loss_function = loss
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lowlight.images import Batch
+from lowlight.images import Batch, has_references
 from lowlight.metrics.metric import Measure
 
 _NAME_BYTES = 256
@@ -20,7 +20,8 @@ class ImageScores(Metric):
 
     ``compute`` averages over images, and where they are of several sets, called ``<set>/<stem>``, also over
     each set's, as ``<set>/<key>``; ``per_image`` returns the table itself. An image that occurs twice counts
-    once, so that the padding of a distributed sampler changes nothing.
+    once, so that the padding of a distributed sampler changes nothing. Images without references have only
+    the scores that need none.
 
     Args:
         measures: Functions by key; a function that returns a mapping fills the keys ``key/part``.
@@ -64,11 +65,15 @@ class ImageScores(Metric):
         columns: dict[str, Tensor] = {}
         for key, measure in self.measures.items():
             role = self.against.get(key, "high")
+            if role == "high" and not has_references(batch):
+                continue
             value = measure(enhanced) if role is None else measure(enhanced, batch[role])
             if isinstance(value, dict):
                 columns |= {f"{key}/{part}": column for part, column in value.items()}
             else:
                 columns[key] = value
+        if not columns:
+            return
         self.keys = list(columns)
         self.values.append(torch.stack(list(columns.values()), dim=1).float())
         self.names.append(torch.stack([_encode(name) for name in batch["name"]]).to(enhanced.device))
@@ -76,6 +81,8 @@ class ImageScores(Metric):
     def compute(self) -> dict[str, Tensor]:
         """Return the mean over the images of all processes, by prefixed key."""
         table = self._table()
+        if not table:
+            return {}
         names = [name[: max(name.find("/"), 0)] for name in table]
         values = torch.tensor(list(table.values()), dtype=torch.float64)
         means = dict(zip(self.keys, values.mean(0), strict=True))
@@ -90,6 +97,8 @@ class ImageScores(Metric):
             return {name: dict(zip(self.keys, row, strict=True)) for name, row in self._table().items()}
 
     def _table(self) -> dict[str, list[float]]:
+        if isinstance(self.names, list) and not self.names:
+            return {}
         names, values = _joined(self.names), _joined(self.values)
         rows = {_decode(name): value.tolist() for name, value in zip(names.cpu(), values.cpu(), strict=True)}
         return dict(sorted(rows.items()))

@@ -2,10 +2,11 @@
 
 from lowlight.networks.autoencoder import Autoencoder
 from lowlight.networks.coarse_to_fine import CoarseToFine
+from lowlight.networks.illumination_curves import IlluminationCurves
 from lowlight.networks.llcnn import LLCNN
 from lowlight.networks.mirnet import MIRNet
 from lowlight.networks.patchgan import PatchGAN
 from lowlight.networks.tpet import TPET
 from lowlight.networks.unet import UNet
 
-__all__ = ["LLCNN", "TPET", "Autoencoder", "CoarseToFine", "MIRNet", "PatchGAN", "UNet"]
+__all__ = ["LLCNN", "TPET", "Autoencoder", "CoarseToFine", "IlluminationCurves", "MIRNet", "PatchGAN", "UNet"]

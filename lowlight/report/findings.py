@@ -23,8 +23,10 @@ class Verdict:
 
 
 def against_the_first(entries: Sequence[Entry], key: str = "psnr") -> list[tuple[Entry, Paired]]:
-    """Compare the first entry with every other, paired by image."""
+    """Compare the first entry with every other, paired by image; no comparisons without its score."""
     first = entries[0]
+    if math.isnan(first.score(key)):
+        return []
     return [(other, pair(first, other, key)) for other in entries[1:]]
 
 
@@ -38,8 +40,12 @@ def pair(first: Entry, second: Entry, key: str) -> Paired:
 
 
 def headline(entries: Sequence[Entry]) -> str:
-    """Name the method with the highest PSNR, and those that are not distinguishable from it."""
+    """Name the method with the highest PSNR and those not distinguishable from it, or the lowest NIQE."""
     best = entries[0]
+    if math.isnan(best.score("psnr")):
+        natural = min(entries, key=lambda entry: entry.score("niqe"))
+        niqe = number(natural.score("niqe"), 2)
+        return f"{natural.label} has the lowest NIQE, {niqe}; there are no references"
     text = f"{best.label} has the highest PSNR, {number(best.score('psnr'), 2)} dB"
     tied = [other.label for other, paired in against_the_first(entries) if not paired.distinguishable]
     scenes = len(set(best.scenes))

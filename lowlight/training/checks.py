@@ -52,7 +52,7 @@ def check_fit(config: DictConfig, method: Method) -> None:
                 )
     for problem in method.training_problems(config):
         log.warning("%s", problem)
-    stride, patch = method.stride, config.data.get("patch_size")
+    stride, patch = method.training_stride, config.data.get("patch_size")
     if patch is not None and patch % stride:
         log.warning(
             "crops of %s pixels are padded to the network's stride of %s; data.patch_size=%s would not be",
@@ -82,6 +82,19 @@ def check_objective(config: DictConfig, method: Method, sets: Collection[str] = 
     if ours and metric not in [*known, *apart] and not metric.startswith("train/"):
         raise ValueError(
             f"objective.metric={metric} is none of {', '.join(known)}{did_you_mean(metric, [*known, *apart])}"
+        )
+
+
+def check_references(config: DictConfig, method: Method, has_references: bool) -> None:
+    """Refuse to train by references that the training images do not have.
+
+    Raises:
+        ValueError: Naming the remedies.
+    """
+    if method.needs_references and not has_references:
+        raise ValueError(
+            f"method={config.method.name} learns from references, which the training images do not have: "
+            "set method=zero_dce or zero_dce_pp, or data=pairs"
         )
 
 

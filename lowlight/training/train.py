@@ -31,7 +31,13 @@ from lowlight.precision import Precision, report, training_precision
 from lowlight.runs.folder import BEST, LAST, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
-from lowlight.training.checks import check_fit, check_objective, check_seed, check_validation
+from lowlight.training.checks import (
+    check_fit,
+    check_objective,
+    check_references,
+    check_seed,
+    check_validation,
+)
 from lowlight.training.learning_rate_finder import find_lr
 from lowlight.training.trainer import (
     code_generator_errors_in_one_line,
@@ -69,6 +75,7 @@ def train(config: DictConfig) -> dict[str, Any]:
     check_objective(config, method, data.sets)
     report(precision := training_precision(config.trainer))
     data.setup("fit")  # reports bad images before the output folder is touched
+    check_references(config, method, data.datasets["train"].has_references)
     check_validation(config, validates=len(data.datasets["val"]) > 0)
     if config.compile:
         compile_network(method)

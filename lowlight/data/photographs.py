@@ -1,0 +1,127 @@
+"""Photographs without references, for training that needs none."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowlight.data.layouts import PairedFolder
+from lowlight.data.pairs import Fixed, PairItem, Split, file_state, refuse
+from lowlight.decoding.formats import SUFFIXES
+from lowlight.decoding.reading import read_size
+from lowlight.images import read_rgb
+
+
+@dataclass(frozen=True)
+class Photograph(Fixed):
+    """A photograph in the place of a pair, which also stands in for the missing reference."""
+
+    has_reference: ClassVar[bool] = False
+
+    name: str
+    photo: Path
+    scene: str | None = None
+
+    def key(self) -> str:
+        """Return a key of the pixels: path, size and time of the file."""
+        return f"photograph|{file_state(self.photo)}"
+
+    def check(self) -> None:
+        """Read the photograph's header."""
+        read_size(self.photo)
+
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Decode the photograph."""
+        pixels = read_rgb(self.photo)
+        return pixels, pixels
+
+
+class Photographs:
+    """Any photographs for training without references, scored on pairs where there are some.
+
+    With ``pairs``, all photographs are for training; validation and test images are that folder's. Without,
+    ``test_fraction`` of the photographs, chosen by a hash of their names, are for testing without reference,
+    and there are no validation images.
+
+    Args:
+        root: Folder of photographs; those in folders below it count, too, except in hidden ones.
+        pairs: Folder of pairs, see :class:`lowlight.data.PairedFolder`.
+        val_pairs: Number of training pairs, evenly spaced, that validate where ``pairs`` has no validation
+            split; 0 for none.
+        test_fraction: Share of the photographs for testing, without ``pairs``; at least one photograph.
+
+    Raises:
+        ValueError: If ``val_pairs`` is negative or ``test_fraction`` is not in (0, 1).
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        pairs: Path | str | None = None,
+        val_pairs: int = 16,
+        test_fraction: float = 0.1,
+    ) -> None:
+        if val_pairs < 0 or not 0 < test_fraction < 1:
+            raise ValueError(
+                f"val_pairs={val_pairs} must be at least 0 and test_fraction={test_fraction} in (0, 1)"
+            )
+        self.root = Path(root).expanduser()
+        self.pairs = None if pairs is None else PairedFolder(pairs)
+        self.val_pairs = val_pairs
+        self.test_fraction = test_fraction
+
+    def __str__(self) -> str:
+        return str(self.root) if self.pairs is None else f"{self.root}, scored on {self.pairs}"
+
+    def items(self, split: Split, name: str) -> list[PairItem]:
+        """Return the photographs of a split, named ``<name>/<path without suffix>``, or its pairs.
+
+        Raises:
+            ValueError: If a folder is missing, has too few photographs, two of one name, or an unknown
+                layout, or if a photograph cannot be read.
+        """
+        if self.pairs is not None and split != "train":
+            return self._scored(self.pairs, split, name)
+        photos = self._photographs()
+        tests: set[str] = set()
+        if self.pairs is None:
+            shuffled = sorted(photos, key=lambda stem: hashlib.sha256(stem.encode()).digest())
+            count = min(max(round(self.test_fraction * len(photos)), 1), len(photos) - 1)
+            tests = set(shuffled[:count])
+        chosen = {"train": photos.keys() - tests, "val": set(), "test": tests}[split]
+        return [Photograph(f"{name}/{stem}", photos[stem]) for stem in sorted(chosen)]
+
+    def _scored(self, pairs: PairedFolder, split: Split, name: str) -> list[PairItem]:
+        found = pairs.items(split, name)
+        if split == "test" or found:
+            return found
+        candidates = pairs.items("train", name)
+        places = np.linspace(0, len(candidates), min(self.val_pairs, len(candidates)), endpoint=False)
+        return [candidates[int(place)] for place in places]
+
+    def _photographs(self) -> dict[str, Path]:
+        """Return all photographs by their path without suffix."""
+        if not self.root.is_dir():
+            raise ValueError(f"{self.root}: no such folder; root must hold photographs")
+        files = {path.relative_to(self.root): path for path in self.root.rglob("*")}
+        photos = {
+            inside: path
+            for inside, path in sorted(files.items())
+            if path.suffix.lower() in SUFFIXES
+            and not any(part.startswith(".") for part in inside.parts)
+            and path.is_file()
+        }
+        stems = [inside.with_suffix("").as_posix() for inside in photos]
+        twice = [stem for stem, count in Counter(stems).items() if count > 1]
+        if twice:
+            refuse(self.root, [f"{stem} is there twice" for stem in twice], "Rename or remove one of each.")
+        least = 2 if self.pairs is None else 1
+        if len(photos) < least:
+            needed = "two or more are needed to split them" if least > 1 else "one or more are needed"
+            raise ValueError(f"{self.root}: {len(photos)} photographs; {needed}")
+        return dict(zip(stems, photos.values(), strict=True))
