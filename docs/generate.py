@@ -10,6 +10,7 @@ import csv
 import inspect
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
@@ -67,7 +68,8 @@ def _section(name: str, results: list[dict[str, Any]]) -> str:
     idea, settings = _comment_and_rest(config_folder() / "method" / f"{name}.yaml")
     overrides = [f"method={name}", "data=lol", "data.root=/data/LOL"]
     config = load_config(overrides)
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that no weights are loaded there
         method = build(config.method)
     inner = config.method.net if "net" in config.method else config.method.function
     parameters = method.parameter_count
@@ -115,6 +117,11 @@ def _to_markdown(text: str) -> str:
 
 def _commands(name: str, method: Method, config: DictConfig) -> Iterator[str]:
     """Yield the commands that train the method without a warning, or use it if nothing is trained."""
+    if not method.learns and method.parameter_count:
+        parts = "method.first=outputs/mirnet method.second=outputs/zero_dce"
+        yield f"lowlight evaluate method={name} {parts} output_dir=outputs/{name}"
+        yield f"lowlight enhance dark.jpg --out bright --checkpoint outputs/{name}"
+        return
     if not method.parameter_count:
         yield f"lowlight evaluate method={name} data=lol data.root=/data/LOL"
         yield f"lowlight enhance dark.jpg --out bright --method {name}"

@@ -57,6 +57,7 @@ TINY = {
     ],
     "zero_dce": ["method.net.channels=4"],
     "zero_dce_pp": ["method.net.channels=4", "method.net.scale=4"],
+    "fusion": ["method.first=gamma", "method.second=bilateral", "method.net.levels=2"],
     "bilateral": [],
     "clahe": [],
     "lime": [],

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from lowlight.checkpoints.checkpoint import Saved, best_of, read_checkpoint
+from lowlight.checkpoints.checkpoint import Saved, read_checkpoint
 from lowlight.checkpoints.pretrained import read_pretrained
-from lowlight.checkpoints.recipe import as_method, build_model, check_recipe, enhancing
-from lowlight.checkpoints.sizes import check_size, load_weights
-from lowlight.files import read_yaml, shortened
+from lowlight.checkpoints.reading import read_any, read_run
+from lowlight.checkpoints.recipe import as_method, assembled, build_model, check_recipe, enhancing
+from lowlight.checkpoints.sizes import check_size
+from lowlight.checkpoints.weights import load_weights, of_network
+from lowlight.files import shortened
 from lowlight.model import Model
-from lowlight.shipped import WEIGHTS, existing, locate
 
 if TYPE_CHECKING:
     from lowlight.methods import Method
@@ -87,21 +88,13 @@ def load_model(path: Path | str, trust: Sequence[str] = ()) -> Model:
     Raises:
         ValueError: As by :func:`load_method`.
     """
-    saved = read_any(path)
+    saved = assembled(read_any(path), trust)
     recipe = enhancing(saved.recipe) if isinstance(saved.recipe, Mapping) else None
     if recipe is not None:
         unused = {key: node for key, node in saved.recipe.items() if key != "_target_"}
         check_recipe(unused, saved.recipe_file, trust)
-        saved = saved._replace(recipe=recipe, weights=_of_network(saved), net_only=True)
+        saved = saved._replace(recipe=recipe, weights=of_network(saved), net_only=True)
     return _restored(saved, trust)
-
-
-def _of_network(saved: Saved) -> Mapping[str, Tensor]:
-    if saved.net_only:
-        return saved.weights
-    prefix = "net."
-    nets = ((name, weight) for name, weight in saved.weights.items() if name.startswith(prefix))
-    return {name.removeprefix(prefix): weight for name, weight in nets}
 
 
 def restore(saved: Saved, net: nn.Module | None = None, trust: Sequence[str] = ()) -> "Method":
@@ -115,13 +108,14 @@ def restore(saved: Saved, net: nn.Module | None = None, trust: Sequence[str] = (
         from lowlight.methods import Supervised
 
         method = Supervised(net)
-        load_weights(method.net, saved._replace(weights=_of_network(saved)))
+        load_weights(method.net, saved._replace(weights=of_network(saved)))
         return method.eval()
     return as_method(_restored(saved, trust))
 
 
 def _restored(saved: Saved, trust: Sequence[str]) -> Model:
     """Build what a recipe describes, once it is checked, and load its weights."""
+    saved = assembled(saved, trust)
     if saved.recipe is None:
         raise ValueError(
             f"{saved.recipe_file}: holds no recipe, its method was built by hand: pass the network, "
@@ -163,49 +157,3 @@ def _naming(source: Path) -> Iterator[None]:
         said = shortened(str(cause)) or type(cause).__name__
         named = said.startswith(str(source.parent))
         raise ValueError(said if named else f"{source}: its recipe cannot be built: {said}") from error
-
-
-def read_any(path: Path | str) -> Saved:
-    """Read recipe and weights from a checkpoint, a run folder or a pretrained folder, or by a shipped name.
-
-    Raises:
-        ValueError: If nothing is there, or it is broken.
-    """
-    path = existing(path)
-    if path.is_file():
-        return read_checkpoint(path)
-    return read_pretrained(path) if (path / WEIGHTS).exists() else read_run(path)
-
-
-def read_run(run: Path | str) -> Saved:
-    """Read recipe and weights of a run folder; without weights where it trained nothing.
-
-    Raises:
-        ValueError: If the folder holds no run, or its files are broken.
-    """
-    run, above = Path(run), set[Path]()
-    while not best_of(run).exists():
-        file = run / "config.yaml"
-        if not file.exists():
-            raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")
-        config = read_yaml(file)
-        checkpoint = config.get("checkpoint")
-        if not checkpoint:
-            recipe = config.get("method")
-            if recipe is None:
-                raise ValueError(
-                    f"{run}: no method here; what was scored there are images that somebody saved"
-                )
-            return Saved(recipe, file, {}, file, is_config=True)
-        if not isinstance(checkpoint, str):
-            raise ValueError(f"{run}: its config.yaml names as its checkpoint what is no path")
-        above.add(run.resolve())
-        scored = locate(checkpoint)
-        if scored.resolve() in above:
-            raise ValueError(
-                f"{run}: its config.yaml names {checkpoint} as its checkpoint, which leads back to it"
-            )
-        if not scored.is_dir() or (scored / WEIGHTS).exists():
-            return read_any(scored)
-        run = scored
-    return read_checkpoint(run)

@@ -11,8 +11,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lowlight import methods
+from lowlight.checkpoints.checkpoint import Saved
 from lowlight.checkpoints.construct import construct
-from lowlight.files import first_line, shortened
+from lowlight.checkpoints.reading import read_any
+from lowlight.checkpoints.weights import load_weights, of_network
+from lowlight.config import config_folder
+from lowlight.files import first_line, read_yaml, shortened
 from lowlight.model import Model
 
 if TYPE_CHECKING:
@@ -50,10 +54,14 @@ _MOST_VALUES = 10_000
 """Most values in a recipe; those of ``conf/method`` have about 30."""
 
 
-def build(recipe: "DictConfig | Mapping[str, Any]") -> "Method":
+def build(recipe: "DictConfig | Mapping[str, Any]", trust: Sequence[str] = ()) -> "Method":
     """Make a method from its config, the ``method`` node, which it then carries into its checkpoints.
 
     The config's targets are called: build only what you trust, and read checkpoints by :func:`load`.
+
+    Args:
+        recipe: The config.
+        trust: Packages beyond torch and lowlight that checkpoints may call which the config names.
 
     Raises:
         ValueError: If an argument is refused; the message is the one of the class that refused it.
@@ -61,7 +69,80 @@ def build(recipe: "DictConfig | Mapping[str, Any]") -> "Method":
     from omegaconf import DictConfig, OmegaConf
 
     plain = OmegaConf.to_container(recipe, resolve=True) if isinstance(recipe, DictConfig) else dict(recipe)
-    return as_method(_carrying(plain, make))  # type: ignore[arg-type]
+    config = Path("method")
+    saved = assembled(Saved(plain, config, {}, config, is_config=True), trust)
+    method = as_method(_carrying(saved.recipe, make))
+    if not saved.is_config:
+        load_weights(method.net, saved)
+    return method
+
+
+def trained_parts(recipe: Any) -> dict[str, str]:
+    """Return which networks inside a config's ``net`` come from checkpoints.
+
+    Such a network is written as ``first: {checkpoint: first}``, where the value is the config's setting that
+    says which checkpoint.
+
+    Returns:
+        Settings by the argument of ``net``.
+    """
+    net = recipe.get("net") if isinstance(recipe, Mapping) else None
+    arguments = net.items() if isinstance(net, Mapping) else ()
+    return {
+        str(name): str(node["checkpoint"])
+        for name, node in arguments
+        if isinstance(node, Mapping) and set(node) == {"checkpoint"}
+    }
+
+
+def assembled(saved: Saved, trust: Sequence[str] = (), above: frozenset[Path] = frozenset()) -> Saved:
+    """Replace the checkpoints that a config names by the networks in them, with their weights.
+
+    The result stands by itself: it names no path, and can be stored.
+
+    Args:
+        saved: What was read; returned as it is if it is no config, or names no checkpoint.
+        trust: Packages beyond torch and lowlight that the checkpoints may call.
+        above: Files that lead to this config.
+
+    Raises:
+        ValueError: If a checkpoint is missing, broken, not trusted, or leads back to the config.
+    """
+    parts = trained_parts(saved.recipe) if saved.is_config else {}
+    if not parts:
+        return saved
+    recipe = {key: value for key, value in saved.recipe.items() if key not in parts.values()}
+    net, weights = dict(recipe["net"]), dict(saved.weights)
+    for name, key in parts.items():
+        part = _part(saved.recipe.get(key), key, trust, above | {saved.recipe_file.resolve()})
+        net[name] = part.recipe
+        weights |= {f"{name}.{inner}": weight for inner, weight in part.weights.items()}
+    return saved._replace(recipe=recipe | {"net": net}, weights=weights, net_only=True, is_config=False)
+
+
+def _part(path: Any, key: str, trust: Sequence[str], above: frozenset[Path]) -> Saved:
+    """Read the network, as its node, and the weights of a checkpoint or of a method without training."""
+    if not isinstance(path, str) or path == "???":
+        raise ValueError(f"method.{key}={path}: give a run folder, a checkpoint or a method without training")
+    saved = _without_training(path) or read_any(Path(path).expanduser())
+    if saved.recipe_file.resolve() in above:
+        raise ValueError(f"method.{key}={path} leads back to {saved.recipe_file}")
+    saved = assembled(saved, trust, above)
+    recipe = saved.recipe if isinstance(saved.recipe, Mapping) else {}
+    net = (enhancing(recipe) or recipe).get("net")
+    if net is None:
+        raise ValueError(f"method.{key}={path}: holds no recipe of a network, so it cannot be a part")
+    check_recipe(net, saved.recipe_file, trust)
+    return saved._replace(recipe=net, weights=of_network(saved))
+
+
+def _without_training(name: str) -> Saved | None:
+    """Return the recipe of a method that is a function, by its name; None if there is no such method."""
+    file = config_folder() / "method" / f"{name}.yaml"
+    if Path(name).exists() or not name.isidentifier() or not file.is_file():
+        return None
+    recipe = read_yaml(file)
+    return Saved(recipe, file, {}, file) if "function" in recipe else None
 
 
 def build_model(recipe: dict[str, Any]) -> Model:

@@ -1,16 +1,16 @@
-"""Weights and sizes from files of unknown origin, checked before memory is allocated for them."""
+"""Sizes from files of unknown origin, checked before memory is allocated for them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lowlight.checkpoints.checkpoint import Saved
 from lowlight.checkpoints.recipe import build_model, walk
-from lowlight.files import shortened
+from lowlight.checkpoints.weights import load_weights
 from lowlight.images import LARGEST_STRIDE
 
 _SIZED = ("torch.nn.", "lowlight.networks.", "lowlight.methods.classical.", "lowlight.methods.retinex.")
@@ -69,45 +69,6 @@ def check_size(saved: Saved) -> None:
     load_weights(module, saved, assign=True)
     if sum(sizes.values()) > held:
         raise ValueError(f"it needs {sum(sizes.values()):,} weights, and the file holds {held:,}")
-
-
-def load_weights(module: nn.Module, saved: Saved, *, assign: bool = False) -> None:
-    """Load weights into a method or network, once they are known to be finite and of its types.
-
-    Args:
-        module: On the CPU, or on the meta device.
-        saved: Holds the weights.
-        assign: As for :meth:`torch.nn.Module.load_state_dict`.
-
-    Raises:
-        ValueError: Naming the first tensor that is refused, or what does not fit.
-    """
-    whose = "network" if saved.recipe is None else "recipe"
-    expected = module.state_dict()
-    for name, weight in saved.weights.items():
-        if name in expected and (problem := _problem(weight, expected[name].dtype)):
-            raise ValueError(f"{saved.weights_file}: refused, {shortened(name)} {problem}")
-    try:
-        module.load_state_dict(saved.weights, assign=assign)
-    except RuntimeError as error:
-        problem = shortened(str(error).partition(":\n")[2] or str(error))
-        raise ValueError(f"{saved.weights_file}: weights do not fit the {whose}: {problem}") from error
-
-
-def _problem(weight: Tensor, expected: torch.dtype) -> str:
-    """Return why a tensor is refused as a weight of an expected type; "" if it is not."""
-    if (
-        weight.device.type != "cpu"
-        or weight.layout != torch.strided
-        or weight.is_quantized
-        or weight.is_nested
-    ):
-        return "is no plain tensor"
-    if weight.dtype != expected and not (weight.is_floating_point() and expected.is_floating_point):
-        return f"is of type {weight.dtype}, not {expected}".replace("torch.", "")
-    if weight.is_floating_point() and not weight.to(expected).isfinite().all():
-        return "holds values that are not finite"
-    return ""
 
 
 def _held(weights: Mapping[str, Tensor]) -> int:

@@ -21,6 +21,7 @@ def models(
     from lowlight.config import available
     from lowlight.inference.models import DEFAULT, models
     from lowlight.shipped import SCORES
+    from lowlight.inference.models import DEFAULT, models, read_recipe
 
     with errors_in_one_line("models", debug=False):
         ready = models()
@@ -52,7 +53,8 @@ def models(
         print("\nScores, mean over images with its 95 % interval over scenes:\n")
         print_table(["model", "source", "split", "images", *headings], scored, right=headings)
     names = {model.name for model in ready}
-    others = ", ".join(name for name in available() if name not in names)
+    learnt = [name for name in available() if "optimizer" in read_recipe(name)]
+    others = ", ".join(name for name in learnt if name not in names)
     print(f"\nThe default is {DEFAULT}. To be trained first (lowlight train method=NAME): {others}")
 
 

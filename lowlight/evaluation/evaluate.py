@@ -18,7 +18,7 @@ from lowlight.arguments import check_arguments
 from lowlight.callbacks.pictures import EnhancedImages, TestPictures
 from lowlight.callbacks.progress import bar
 from lowlight.checkpoints.load import load_method
-from lowlight.checkpoints.recipe import build, make
+from lowlight.checkpoints.recipe import build, make, trained_parts
 from lowlight.data import PairDataModule
 from lowlight.evaluation.feature_matching import SIGMAS, Enhance, match_features, opencv, summary
 from lowlight.evaluation.predictions import find_predictions, score_files
@@ -68,7 +68,7 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
         method = load_method(config.checkpoint, trust=config.trust)
         method.run_net = partial(_run_checked, source=config.checkpoint)
         return _evaluate_method(config, method)
-    method = build(config.method)
+    method = build(config.method, config.trust)
     if method.learns:
         raise ValueError(f"method={config.method.name} must be trained first: give checkpoint=RUN_OR_CKPT")
     return _evaluate_method(config, method)
@@ -145,6 +145,9 @@ def _prepared(config: DictConfig) -> Iterator[Path]:
     for key in ("checkpoint", "predictions"):
         if config[key]:
             config[key] = str(locate(Path(config[key]).expanduser()).resolve())
+    for key in trained_parts(config.method).values():
+        path = locate(Path(config.method[key]).expanduser())
+        config.method[key] = str(path.resolve() if path.exists() else config.method[key])
     with alone_in(config.output_dir, needed=rank_zero_only.rank == 0):  # type: ignore[attr-defined]
         rank_zero_only(prepare_evaluation)(config)
         yield Path(config.output_dir)

@@ -49,7 +49,9 @@ def check_model(
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
     if method is not None and method not in shipped() and method not in ready_made():
-        problem = "must be trained first" if method in available("method") else "is no method"
+        is_method = method in available("method")
+        learns = is_method and "optimizer" in read_recipe(method)
+        problem = "must be trained first" if learns else "must be made first" if is_method else "is no method"
         raise ValueError(
             f"{method} {problem}: give a checkpoint (--checkpoint), or one of {', '.join(ready_made())}"
             f"{did_you_mean(method, ready_made())}"

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from lowlight.methods.base import Method as Method
     from lowlight.methods.curves import Curves as Curves
     from lowlight.methods.deeply_supervised import DeeplySupervised as DeeplySupervised
+    from lowlight.methods.fusion import Fusion as Fusion
     from lowlight.methods.gan import GAN as GAN
     from lowlight.methods.supervised import Supervised as Supervised
     from lowlight.methods.two_stages import TwoStages as TwoStages
     from lowlight.methods.unlearnt import Classical as Classical
 
-__all__ = ["GAN", "Classical", "Curves", "DeeplySupervised", "Method", "Supervised", "TwoStages"]
+__all__ = ["GAN", "Classical", "Curves", "DeeplySupervised", "Fusion", "Method", "Supervised", "TwoStages"]
 
 __getattr__ = importer(
     __name__,
@@ -25,6 +26,7 @@ __getattr__ = importer(
         "Method": "lowlight.methods.base",
         "DeeplySupervised": "lowlight.methods.deeply_supervised",
         "Curves": "lowlight.methods.curves",
+        "Fusion": "lowlight.methods.fusion",
         "GAN": "lowlight.methods.gan",
         "Supervised": "lowlight.methods.supervised",
         "TwoStages": "lowlight.methods.two_stages",

@@ -2,6 +2,7 @@
 
 from lowlight.networks.autoencoder import Autoencoder
 from lowlight.networks.coarse_to_fine import CoarseToFine
+from lowlight.networks.fusion import FusedNetworks
 from lowlight.networks.illumination_curves import IlluminationCurves
 from lowlight.networks.llcnn import LLCNN
 from lowlight.networks.mirnet import MIRNet
@@ -9,4 +10,14 @@ from lowlight.networks.patchgan import PatchGAN
 from lowlight.networks.tpet import TPET
 from lowlight.networks.unet import UNet
 
-__all__ = ["LLCNN", "TPET", "Autoencoder", "CoarseToFine", "IlluminationCurves", "MIRNet", "PatchGAN", "UNet"]
+__all__ = [
+    "LLCNN",
+    "TPET",
+    "Autoencoder",
+    "CoarseToFine",
+    "FusedNetworks",
+    "IlluminationCurves",
+    "MIRNet",
+    "PatchGAN",
+    "UNet",
+]

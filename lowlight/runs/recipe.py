@@ -1,10 +1,12 @@
 """The recipe of a run: the settings that decide what it computes."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lowlight.renamed import RENAMED
+from lowlight.shipped import locate
 
 _LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictures", "find_lr"})
 """Config sections that say where and how a run is launched, not what it computes."""
@@ -57,6 +59,13 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("checkpoint", "predictions"):
         if settings.get(key):
             settings[key] = str(Path(settings[key]).expanduser().resolve())
+    # Networks from checkpoints, which are named by a setting of the method.
+    for key in [
+        value for name, value in settings.items() if re.fullmatch(r"method\.net\.\w+\.checkpoint", name)
+    ]:
+        path = locate(Path(str(settings.get(f"method.{key}"))).expanduser())
+        if path.exists():
+            settings[f"method.{key}"] = str(path.resolve())
     return settings
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from lowlight.files import first_line
 from lowlight.images import check_image
 from lowlight.model import Model
+from lowlight.networks.fusion import FusedNetworks
 from lowlight.networks.receptive_field import poolings
 from lowlight.networks.two_pass import TwoPass
 from lowlight.precision import AUTO, inference_dtype
@@ -18,7 +19,7 @@ from lowlight.runtimes.metadata import answer
 from lowlight.runtimes.pass_memory import measure_bytes_per_pixel
 from lowlight.runtimes.runtime import torch_device
 from lowlight.runtimes.tiling import Tiling
-from lowlight.runtimes.torch_tiling import sharing_pooled_statistics, sharing_scene
+from lowlight.runtimes.torch_tiling import sharing_both, sharing_pooled_statistics, sharing_scene
 
 ModelT = TypeVar("ModelT", bound=Model)
 
@@ -67,9 +68,20 @@ class TorchEnhancer(Enhancer):
         if isinstance(net, TwoPass):
             halo = net.window_halo
             return None if halo is None else sharing_scene(self.method, net, halo, self.autocast)
+        if isinstance(net, FusedNetworks) and self.halo is None:
+            return self._fusing(net)
         if self.halo is None and poolings(net):
             return sharing_pooled_statistics(self.enhance_numpy, net)
         return super().tiling
+
+    def _fusing(self, net: FusedNetworks) -> Tiling | None:
+        """How the large images of a fusion are enhanced in tiles; None if a network sees the whole image."""
+        first, second = (TorchEnhancer(Model(part)) for part in (net.first, net.second))
+        for part in (first, second):
+            part.dtype = self.dtype
+        if first.tiling is None or second.tiling is None or net.fuse_halo is None:
+            return None
+        return sharing_both(first.tiling, second.tiling, first.enhance_numpy, net, net.fuse_halo)
 
     @cached_property
     def bytes_per_pixel(self) -> float:

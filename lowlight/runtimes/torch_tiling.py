@@ -1,12 +1,15 @@
 """Tilings of torch networks whose outputs depend on the whole image."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 
+import numpy as np
 from torch import Tensor, nn
 
 from lowlight.images import pad_to_stride
 from lowlight.model import Model, evaluating
+from lowlight.networks.fusion import FusedNetworks
 from lowlight.networks.receptive_field import recorded, replayed
 from lowlight.networks.two_pass import TwoPass, Window
 from lowlight.runtimes.tensors import on_arrays, to_tensor
@@ -69,3 +72,48 @@ def sharing_scene(
             yield enhance
 
     return Tiling(halo, sharing)
+
+
+def sharing_both(
+    first: Tiling, second: Tiling, enhance_first: Enhance, net: FusedNetworks, fuse_halo: int
+) -> Tiling:
+    """Return the tiling of a fusion, whose two networks each share what their own tilings do.
+
+    Args:
+        first: Tiling of the first network.
+        second: Tiling of the second network.
+        enhance_first: Enhances a small image by the first network.
+        net: The fusion.
+        fuse_halo: Radius in pixels of what the fusing itself looks at.
+    """
+
+    @contextmanager
+    def sharing(image: WholeImage) -> Iterator[EnhanceWindow]:
+        with ExitStack() as stack:
+            by_first = stack.enter_context(first.sharing(image))
+
+            def bands() -> Iterator[Image]:
+                top = 0
+                for band in image.bands():
+                    yield by_first(band, slice(top, top + band.shape[-2]), slice(0, image.width))
+                    top += band.shape[-2]
+
+            seen = image
+            if net.chained:
+                seen = replace(image, overview=lambda: enhance_first(image.overview()), bands=bands)
+            by_second = stack.enter_context(second.sharing(seen))
+
+            def enhance(low: Image, rows: slice, columns: slice) -> Image:
+                one = by_first(low, rows, columns)
+                two = by_second(one if net.chained else low, rows, columns)
+                return on_arrays(fuse, np.concatenate([one, two]))
+
+            yield enhance
+
+    def fuse(both: Tensor) -> Tensor:
+        height, width = both.shape[-2:]
+        one, two = pad_to_stride(both, 2**net.levels).chunk(2)
+        return net.fuse(one, two)[..., :height, :width].clamp(0, 1)
+
+    halos = first.halo + second.halo if net.chained else max(first.halo, second.halo)
+    return Tiling(halos + fuse_halo, sharing)
