@@ -121,11 +121,11 @@ def test_tiles_are_the_whole_where_both_networks_are_local(chained: bool) -> Non
 
 def test_tiles_share_what_each_network_shares(tmp_path: Path) -> None:
     """Both see the whole image first: one an exposure, the other the means of an overview."""
-    low = photograph(1, 330, 340) // 4
+    low = photograph(1, 328, 336) // 4  # needs no padding, which differs between tiles and the whole
     first, second = saved(tiny("coarse_to_fine"), tmp_path / "a"), saved(tiny("mirnet"), tmp_path / "b")
     method = fused(first, second)
     assert method.halo is None
-    assert_tiles(method, low, atol=4)
+    assert_tiles(method, low, atol=2)
 
 
 def assert_tiles(method: Method, low: np.ndarray, atol: int) -> None:
