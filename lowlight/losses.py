@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.colour import luminance
-from lowlight.similarity import ssim, windowed_ssim
 from lowlight.reference_free import colour_constancy, exposure_control, spatial_consistency
+from lowlight.similarity import ssim, windowed_ssim
 
 __all__ = [
     "AdversarialLoss",
@@ -22,8 +22,8 @@ __all__ = [
     "apply_loss",
     "charbonnier",
     "chroma_loss",
-    "edge_loss",
     "colour_constancy",
+    "edge_loss",
     "exposure_control",
     "exposure_matched",
     "hinge",

@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lowlight.checkpoints.checkpoint import Saved, read_published
 from lowlight.checkpoints.recipe import as_method, build, build_model, enhancing
-from lowlight.checkpoints.sizes import load_weights
+from lowlight.checkpoints.weights import load_weights
 from lowlight.config import available, config_folder, load_config
 from lowlight.files import first_line, read_yaml
 from lowlight.model import Model

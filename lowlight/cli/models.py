@@ -19,9 +19,8 @@ def models(
 ) -> None:
     """List the models that enhance without training, for --method and lowlight.load."""
     from lowlight.config import available
-    from lowlight.inference.models import DEFAULT, models
-    from lowlight.shipped import SCORES
     from lowlight.inference.models import DEFAULT, models, read_recipe
+    from lowlight.shipped import SCORES
 
     with errors_in_one_line("models", debug=False):
         ready = models()

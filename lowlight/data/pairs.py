@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, Protocol, Self
-from typing import ClassVar, Literal, NoReturn, Protocol
+from typing import ClassVar, Literal, NoReturn, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +53,11 @@ class PairItem(Protocol):
 class Fixed:
     """A pair whose training samples are its own pixels."""
 
+    has_reference: ClassVar[bool] = True
+
     def source(self) -> Self:
         """Return the pair itself."""
         return self
-    has_reference: ClassVar[bool] = True
 
     def sample(self, pixels: NDArray[np.uint8], _: np.random.Generator) -> NDArray[np.uint8]:
         """Return the pixels as they are."""

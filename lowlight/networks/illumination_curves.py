@@ -1,17 +1,18 @@
 """Illumination curves (Zero-DCE and Zero-DCE++): brightening by curves that a small network estimates."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.original import Original
+
 LAYERS = 7
 """Convolutions of the published networks, which are the original's ``e_conv1`` to ``e_conv7``."""
 
 
-class IlluminationCurves(nn.Module):
+class IlluminationCurves(Original):
     """Brighten each value by curves ``x + r (x^2 - x)``, applied again and again.
 
     Seven convolutions with symmetric skip connections estimate ``r`` in (-1, 1) per pixel and channel. Curves
@@ -45,6 +46,7 @@ class IlluminationCurves(nn.Module):
     """
 
     parts = ("estimate",)
+    RENAMED: ClassVar = ((r"^estimate\.", ""),)
 
     def __init__(
         self,
@@ -93,33 +95,6 @@ class IlluminationCurves(nn.Module):
         for step in maps.chunk(steps, dim=1) if steps > 1 else [maps] * self.iterations:
             image = image + step * (image.square() - image)
         return image
-
-    def load_original(self, state_dict: Mapping[str, Tensor]) -> None:
-        """Load the weights of the authors' implementation, of either network.
-
-        Args:
-            state_dict: State dict of their network, with or without the prefix ``module.`` of
-                ``DataParallel``: ``e_conv1.weight``, or ``e_conv1.depth_conv.weight`` and so on.
-
-        Raises:
-            ValueError: If keys are missing or unknown, or shapes differ; the network is then unchanged.
-        """
-        given = {key.removeprefix("module."): value for key, value in state_dict.items()}
-        expected = self.estimate.state_dict()
-        problems = [f"{key} is missing" for key in expected if key not in given]
-        problems += [f"{key} is unknown" for key in given if key not in expected]
-        problems += [
-            f"{key} has shape {tuple(value.shape)}, not {tuple(expected[key].shape)}"
-            for key, value in given.items()
-            if key in expected and value.shape != expected[key].shape
-        ]
-        if problems:
-            more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-            raise ValueError(
-                f"the state dict does not fit these curves: {'; '.join(problems[:3])}{more}; Zero-DCE has "
-                "the defaults, Zero-DCE++ separable=True and shared=True"
-            )
-        self.estimate.load_state_dict(given)
 
 
 class _Estimator(nn.Module):

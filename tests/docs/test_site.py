@@ -67,9 +67,6 @@ def test_the_generated_parts_of_the_pages_are_up_to_date(generate: ModuleType) -
 def test_a_section_is_written_from_a_methods_files(generate: ModuleType) -> None:
     heading = re.compile(r"^## ([\w/]+)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     sections = dict(heading.findall(generate.methods()))
-    sections = dict(
-        re.findall(r"^## ([\w/]+)\n(.*?)(?=^## |\Z)", generate.methods(), re.DOTALL | re.MULTILINE)
-    )
     assert list(sections) == available("method")
     assert "31,787,419 parameters" in sections["mirnet"]
     assert "lowlight train experiment=lol_cpu/mirnet data.root=/data/LOL" in sections["mirnet"]
