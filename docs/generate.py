@@ -119,7 +119,7 @@ def _commands(name: str, method: Method, config: DictConfig) -> Iterator[str]:
     """Yield the commands that train the method without a warning, or use it if nothing is trained."""
     if not method.learns and method.parameter_count:
         parts = "method.first=outputs/mirnet method.second=outputs/zero_dce"
-        yield f"lowlight evaluate method={name} {parts} output_dir=outputs/{name}"
+        yield f"lowlight evaluate method={name} {parts} \\\n    output_dir=outputs/{name}"
         yield f"lowlight enhance dark.jpg --out bright --checkpoint outputs/{name}"
         return
     if not method.parameter_count:

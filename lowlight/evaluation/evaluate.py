@@ -145,7 +145,7 @@ def _prepared(config: DictConfig) -> Iterator[Path]:
     for key in ("checkpoint", "predictions"):
         if config[key]:
             config[key] = str(locate(Path(config[key]).expanduser()).resolve())
-    for key in trained_parts(config.method).values():
+    for key in trained_parts(config.get("method")).values():
         path = locate(Path(config.method[key]).expanduser())
         config.method[key] = str(path.resolve() if path.exists() else config.method[key])
     with alone_in(config.output_dir, needed=rank_zero_only.rank == 0):  # type: ignore[attr-defined]
