@@ -35,17 +35,19 @@ class Pair(TypedDict):
     """A dark image and its reference, as datasets yield them.
 
     ``low`` and ``high`` are (3, H, W), float32 in [0, 1]; ``name``, ``<set>/<stem>``, is unique. Without
-    ``has_reference``, ``high`` is the dark image again.
+    ``has_reference``, ``high`` is the dark image again. Where pairs of a data set have classes, ``label`` is
+    the number of this one's, or -1 for a pair without.
     """
 
     low: "Tensor"
     high: "Tensor"
     name: str
     has_reference: NotRequired[bool]
+    label: NotRequired[int]
 
 
 class Batch(TypedDict):
-    """Pairs of one size, as data loaders yield them: images of shape (B, 3, H, W), and B names.
+    """Pairs of one size, as data loaders yield them: images of shape (B, 3, H, W), B names and any labels.
 
     ``has_reference``, shape (B,), may be missing if all have one; it is the same for all images of a split.
     """
@@ -54,6 +56,7 @@ class Batch(TypedDict):
     high: "Tensor"
     name: list[str]
     has_reference: NotRequired["Tensor"]
+    label: NotRequired["Tensor"]
 
 
 def has_references(batch: Batch) -> bool:

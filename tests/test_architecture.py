@@ -31,6 +31,7 @@ ORDER = [
         "spelling",
         "lazy",
         "shipped",
+        "judging",
     },
     {"networks", "metrics", "runs"},
     {"model"},

@@ -38,7 +38,7 @@ def test_what_configs_share_is_no_choice() -> None:
     assert "_base" not in available("data")
 
 
-@pytest.mark.parametrize("name", [name for name in available("data") if name != "mixed"])
+@pytest.mark.parametrize("name", [name for name in available("data") if name not in ("mixed", "plates")])
 def test_every_data_set_is_prepared_as_the_data_module_does_by_default(name: str) -> None:
     config = load_config([f"data={name}"]).data
     shared = {

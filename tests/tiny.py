@@ -58,6 +58,13 @@ TINY = {
     "zero_dce": ["method.net.channels=4"],
     "zero_dce_pp": ["method.net.channels=4", "method.net.scale=4"],
     "fusion": ["method.first=gamma", "method.second=bilateral", "method.net.levels=2"],
+    "plate_gan": [
+        "method.net.channels=[8,16]",
+        "method.net.blocks=1",
+        "method.net.classifier_channels=[8,8]",
+        "method.discriminator.channels=8",
+        "method.discriminator.layers=1",
+    ],
     "bilateral": [],
     "clahe": [],
     "lime": [],

@@ -9,6 +9,7 @@ from lowlight.data.low_light import LowLightPhotographs
 from lowlight.data.module import PairDataModule
 from lowlight.data.pairs import FilePair, PairItem, PairSet
 from lowlight.data.photographs import Photograph, Photographs
+from lowlight.data.plates import DrawnPlates
 from lowlight.data.scenes import hold_out, scene_groups, thumbnail
 from lowlight.data.synthetic import DarkenedPhotographs, DarkenedView, darken
 
@@ -16,6 +17,7 @@ __all__ = [
     "ArrayCache",
     "DarkenedPhotographs",
     "DarkenedView",
+    "DrawnPlates",
     "EpochSampler",
     "ExposureFolders",
     "FilePair",

@@ -14,7 +14,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 from lowlight.data.cache import ArrayCache
 from lowlight.data.pairs import PairItem, check_sizes, set_of
-from lowlight.data.scenes import thumbnail
+from lowlight.data.scenes import THUMBNAIL, thumbnail
 from lowlight.images import Batch, Pair, from_uint8
 
 Key = tuple[int, int, int]
@@ -65,6 +65,7 @@ class PairDataset(Dataset[Pair]):
         self.drawn = drawn
         self._sources = [item.source() for item in self.items] if drawn else self.items
         self._keys = [item.key() for item in self._sources]
+        self.labels: list[int] = [getattr(item, "label", -1) for item in self.items]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -83,7 +84,10 @@ class PairDataset(Dataset[Pair]):
             pixels = self.items[index].sample(pixels, generator)
         low, high = from_uint8(pixels)
         item = self.items[index]
-        return {"low": low, "high": high, "name": item.name, "has_reference": item.has_reference}
+        pair: Pair = {"low": low, "high": high, "name": item.name, "has_reference": item.has_reference}
+        if max(self.labels) >= 0:
+            pair["label"] = self.labels[index]
+        return pair
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
         """Return the decoded pair, dark image first: 8-bit, shape (2, H, W, 3), memory-mapped if cached."""
@@ -102,9 +106,11 @@ class PairDataset(Dataset[Pair]):
         return width, height
 
     def thumbnails(self) -> list[NDArray[np.float32]]:
-        """Return the thumbnail of each reference, computed before any resizing."""
+        """Return the thumbnail of each reference, computed before any resizing; uniform for one alone."""
 
         def make(index: int) -> NDArray[np.float32]:
+            if getattr(self.items[index], "is_alone", False):
+                return np.zeros(THUMBNAIL[::-1], np.float32)
             return self.cache.load(
                 f"{self._keys[index]}|thumbnail", lambda: thumbnail(self._reference(index))
             )

@@ -100,7 +100,7 @@ def darken_scene(
     tint = generator.normal(0, (ranges.cast / 2, ranges.cast / 6))
     light *= np.exp(np.array([tint[0], tint[1], -tint[0]], np.float32))
     recorded = (light + sensor_noise(light, ranges, generator)).clip(0, 1)
-    return _process(recorded, ranges, generator)
+    return develop(recorded, ranges, generator)
 
 
 def illumination(high: NDArray[np.uint8], ranges: LowLight, generator: np.random.Generator) -> Floats:
@@ -180,17 +180,20 @@ def _box(planes: Floats) -> Floats:
     return total / np.float32(9)
 
 
-def _process(light: Any, ranges: LowLight, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Apply a camera's tone curve, round to 8 bits, and maybe compress."""
+def develop(light: Any, ranges: LowLight, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Apply a camera's tone curve to linear light of shape (H, W, 3), round to 8 bits, and maybe compress."""
     values: Any = linear_to_srgb(light)
     share = np.float32(generator.uniform(*ranges.contrast))
     values += share * (values * values * (3 - 2 * values) - values)
     dark: NDArray[np.uint8] = np.round(values * 255).astype(np.uint8)
     is_jpeg, quality = generator.random() < ranges.jpeg, round(generator.uniform(*ranges.quality))
-    if not is_jpeg:
-        return dark
+    return compress(dark, quality) if is_jpeg else dark
+
+
+def compress(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Store 8-bit pixels of shape (H, W, 3) as a JPEG of a quality in [1, 100], and read it again."""
     file = io.BytesIO()
-    Image.fromarray(dark).save(file, format="JPEG", quality=quality)
+    Image.fromarray(pixels).save(file, format="JPEG", quality=quality)
     file.seek(0)
     return np.asarray(open_picture(file))
 

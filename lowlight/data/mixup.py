@@ -23,4 +23,4 @@ def mix(batch: Batch, concentration: float) -> Batch:
     low, high = batch["low"], batch["high"]
     weight = Beta(concentration, concentration).sample((len(low), 1, 1, 1)).to(low)
     low, high = (torch.lerp(images.roll(1, 0), images, weight) for images in (low, high))
-    return {"low": low, "high": high, "name": batch["name"]}
+    return {"low": low, "high": high, "name": batch["name"]}  # a blend has no label

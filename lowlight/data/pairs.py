@@ -20,7 +20,11 @@ Split = Literal["train", "val", "test"]
 
 
 class PairItem(Protocol):
-    """A readable pair; small, immutable and picklable, for loader processes."""
+    """A readable pair; small, immutable and picklable, for loader processes.
+
+    Two attributes may be missing: ``label``, the number of the pair's class, and ``is_alone``, whether no
+    other pair shows its scene, however similar it looks.
+    """
 
     @property
     def name(self) -> str:

@@ -186,7 +186,8 @@ def _write(
     word = re.sub(r"[^\w.-]+", "-", one.name)
     download = place / f"{source.stem[:40]}-{word[-40:]}{photo_suffix(source)}"
     preview, histogram = place / "preview.png", place / "histogram.png"
-    remarks = [f"Note on {one.name}: {note}." for note in write_photo(enhanced, download)]
+    notes = network.notes[len(photo.notes) :] + write_photo(enhanced, download)
+    remarks = [f"Note on {one.name}: {note}." for note in notes]
     write_preview(enhanced, preview)
     draw_histogram(photo.pixels, enhanced.pixels, histogram)
     caption = f"{one.name} · {one.milliseconds:.0f} ms · mean {mean_luma(enhanced.pixels):.2f}"

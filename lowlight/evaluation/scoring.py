@@ -28,10 +28,11 @@ def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Pat
         folder: Output folder of the table.
 
     Returns:
-        The content of ``metrics.json``: means by ``test/<key>``, and what they were measured on.
+        The content of ``metrics.json``: means by ``test/<key>``, what they were measured on, and the method's
+        ``test_details``.
     """
     (means,) = trainer.test(method, datamodule=data, verbose=False)
-    return summarise(dict(means), method.test_table, data, folder)
+    return summarise(dict(means), method.test_table, data, folder) | dict(method.test_details)
 
 
 def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder: Path) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Enhanced(NamedTuple):
         reason: Why it is unchanged, such as ``not_dark``: a key of
             :data:`lowlight.inference.photos.fail_safe.REASONS`; None if it is enhanced, or at least one image
             of a batch is.
-        notes: Sentences on what could not be read or kept.
+        notes: Sentences on what could not be read or kept, and what a network found in the image.
     """
 
     image: Any
@@ -147,15 +147,16 @@ def _array(enhancer: Enhancer, image: NDArray[Any], settings: Settings) -> Enhan
         made = [_array(enhancer, one, settings) for one in image]
         reason = None if any(one.reason is None for one in made) else made[0].reason
         return Enhanced(np.stack([one.image for one in made]), reason)
-    reason = None
+    reason, notes = None, tuple[str, ...]()
 
     def colours(pixels: NDArray[Any]) -> NDArray[Any]:
-        nonlocal reason
+        nonlocal reason, notes
         is_floating = pixels.dtype.kind == "f"
         white = np.asarray(65535, np.result_type(pixels.dtype, np.float32))  # infinite in float16
         stored = (pixels.clip(0, 1) * white).round().astype(np.uint16) if is_floating else pixels
         photo = Photo(np.ascontiguousarray(stored), is_grey=is_grey)
         enhanced, reason = enhance_photo(enhancer, photo, settings)
+        notes = enhanced.notes
         if reason or not is_floating:
             return pixels if reason else enhanced.pixels
         floats: NDArray[Any] = enhanced.pixels / white
@@ -163,4 +164,4 @@ def _array(enhancer: Enhancer, image: NDArray[Any], settings: Settings) -> Enhan
 
     deep = image[..., None] if image.ndim == 2 else image
     is_grey = deep.shape[-1] == 1
-    return Enhanced(_by_channels(deep, -1, colours).reshape(image.shape), reason)
+    return Enhanced(_by_channels(deep, -1, colours).reshape(image.shape), reason, notes)

@@ -57,7 +57,8 @@ class Settings:
     Attributes:
         strength: Weight of the enhancement, mixed with the photograph in linear light: 0 for none, up to 2 to
             exaggerate it.
-        fail_safe: Leave a photograph unchanged if it is not dark or its enhancement fails a check.
+        fail_safe: Leave a photograph unchanged if it is not dark, if the network itself decides so, or if its
+            enhancement fails a check.
         max_pixels: Largest photograph accepted, in pixels.
         smoothing: Time constant in seconds over which a video's exposure is smoothed; 0 for no smoothing.
         max_memory: Bytes that the process may hold; by default 2 GB, or 1 GB more than it holds already.
@@ -109,7 +110,7 @@ class Outcome:
             ``exists``, or an error's message.
         megapixels: Enhanced pixels in millions, summed over a video's frames.
         seconds: Time from reading to writing.
-        notes: Sentences on what could not be kept.
+        notes: Sentences on what could not be kept, and what a network found in the photograph.
         video: Summary of a video; None for a photograph.
     """
 

@@ -14,11 +14,22 @@ if TYPE_CHECKING:
     from lowlight.methods.deeply_supervised import DeeplySupervised as DeeplySupervised
     from lowlight.methods.fusion import Fusion as Fusion
     from lowlight.methods.gan import GAN as GAN
+    from lowlight.methods.plate_gan import PlateGAN as PlateGAN
     from lowlight.methods.supervised import Supervised as Supervised
     from lowlight.methods.two_stages import TwoStages as TwoStages
     from lowlight.methods.unlearnt import Classical as Classical
 
-__all__ = ["GAN", "Classical", "Curves", "DeeplySupervised", "Fusion", "Method", "Supervised", "TwoStages"]
+__all__ = [
+    "GAN",
+    "Classical",
+    "Curves",
+    "DeeplySupervised",
+    "Fusion",
+    "Method",
+    "PlateGAN",
+    "Supervised",
+    "TwoStages",
+]
 
 __getattr__ = importer(
     __name__,
@@ -28,6 +39,7 @@ __getattr__ = importer(
         "Curves": "lowlight.methods.curves",
         "Fusion": "lowlight.methods.fusion",
         "GAN": "lowlight.methods.gan",
+        "PlateGAN": "lowlight.methods.plate_gan",
         "Supervised": "lowlight.methods.supervised",
         "TwoStages": "lowlight.methods.two_stages",
         "Classical": "lowlight.methods.unlearnt",

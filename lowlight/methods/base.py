@@ -36,7 +36,7 @@ class Method(Model, pl.LightningModule, ABC):
 
     Users call ``enhance``; losses see the network's raw output, ``restore``.
 
-    Abstract base; the subclasses are final and implement ``training_step``, ``configure_optimizers`` and
+    Abstract base; its subclasses implement ``training_step``, ``configure_optimizers`` and
     ``loss``. Validation and testing are the same for all methods: images at native size, outputs clamped and
     rounded to 8 bits, scores kept per image.
 
@@ -51,12 +51,14 @@ class Method(Model, pl.LightningModule, ABC):
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
             method built by hand.
         test_table: Per-image scores of the last test, keyed by image name.
+        test_details: Further results of the last test, plain containers, such as a confusion matrix.
     """
 
     learns: ClassVar[bool] = True
     needs_references: bool = True
     manual_settings: ClassVar[frozenset[str]] = frozenset()
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+    test_details: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__(net)

@@ -1,7 +1,7 @@
 """A conditional generative adversarial network, under manual optimisation with two optimizers."""
 
 from functools import partial
-from typing import Any, cast, final
+from typing import Any, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -13,7 +13,6 @@ from lowlight.losses import AdversarialLoss, Loss, apply_loss, l1, vanilla
 from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method
 
 
-@final
 class GAN(Method):
     """Train a generator and a discriminator in turn.
 

@@ -7,6 +7,7 @@ from lowlight.networks.illumination_curves import IlluminationCurves
 from lowlight.networks.llcnn import LLCNN
 from lowlight.networks.mirnet import MIRNet
 from lowlight.networks.patchgan import PatchGAN
+from lowlight.networks.plate_restorer import PlateRestorer
 from lowlight.networks.tpet import TPET
 from lowlight.networks.unet import UNet
 
@@ -19,5 +20,6 @@ __all__ = [
     "IlluminationCurves",
     "MIRNet",
     "PatchGAN",
+    "PlateRestorer",
     "UNet",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.images import check_image, pad_to_stride
+from lowlight.judging import Judgement
 from lowlight.lazy import importer
 from lowlight.runtimes.metadata import answer, read_about
 from lowlight.runtimes.pass_memory import measure_bytes_per_pixel
@@ -21,6 +22,15 @@ from lowlight.runtimes.tiling import Tiling, independent
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Judge = Callable[[NDArray[np.float32]], Judgement]
+"""Judges an image of shape (1, 3, H, W) in [0, 1]; see :class:`lowlight.judging.Judging`."""
+
+UNDECIDED = (
+    "the exported network does not decide what needs work, as its checkpoint does: it processes every image"
+)
+"""Note of an exported network whose classifiers were left behind."""
 
 
 class Enhancer(ABC):
@@ -35,6 +45,11 @@ class Enhancer(ABC):
     stride: int
     name: str
     note: str | None = None
+
+    @property
+    def judge(self) -> Judge | None:
+        """Judges an image before it is enhanced; None where only whether it is dark matters."""
+        return None
 
     @property
     @abstractmethod
@@ -97,6 +112,12 @@ class ExportedEnhancer(Enhancer):
         self.source = source
         self.stride: int = about["stride"]
         self.name: str = about["method"]
+        self.note = UNDECIDED if about.get("judges") else None
+
+    @property
+    def judge(self) -> Judge | None:
+        """Lets every image pass where the method would have judged it; the classifiers are not exported."""
+        return (lambda _: Judgement(None)) if self.about.get("judges") else None
 
     @property
     def halo(self) -> int | None:

@@ -20,6 +20,7 @@ from lowlight.checkpoints.load import from_pretrained
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.files import first_line, whole
 from lowlight.images import CONTRACT, pad_to_stride
+from lowlight.judging import Judging
 from lowlight.methods import Method
 from lowlight.model import Model
 from lowlight.networks.original import Original
@@ -71,6 +72,7 @@ def export(
         "contract": CONTRACT,
         "stride": method.stride,
         "halo": method.halo,
+        "judges": isinstance(method.net, Judging),
         "method": method.name,
         "parameters": method.parameter_count,
         "lowlight": __version__,

@@ -4,17 +4,20 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lowlight.files import first_line
 from lowlight.images import check_image
-from lowlight.model import Model
+from lowlight.judging import Judgement, Judging
+from lowlight.model import Model, evaluating
 from lowlight.networks.fusion import FusedNetworks
 from lowlight.networks.receptive_field import poolings
 from lowlight.networks.two_pass import TwoPass
 from lowlight.precision import AUTO, inference_dtype
-from lowlight.runtimes.enhancer import Enhancer
+from lowlight.runtimes.enhancer import Enhancer, Judge
 from lowlight.runtimes.metadata import answer
 from lowlight.runtimes.pass_memory import measure_bytes_per_pixel
 from lowlight.runtimes.runtime import torch_device
@@ -48,6 +51,19 @@ class TorchEnhancer(Enhancer):
     def halo(self) -> int | None:
         """Radius of the network's receptive field in pixels; None if outputs depend on the whole image."""
         return self.method.halo
+
+    @property
+    def judge(self) -> Judge | None:
+        """What the network itself judges its input by, if it does."""
+        net = self.method.net
+        if not isinstance(net, Judging):
+            return None
+
+        def judge(low: NDArray[np.float32]) -> Judgement:
+            with evaluating(self.method.net), self.autocast():
+                return Judgement(*net.judge(torch.from_numpy(low).to(self.method.device)))
+
+        return judge
 
     def enhance(self, low: Tensor) -> Tensor:
         """Enhance images of shape (B, 3, H, W) in [0, 1]; the result is on the device of ``low``."""

@@ -85,13 +85,14 @@ def answer(
     form = FORMATS[suffix]
     media_type = f"image/{form.name.lower()}"
     if reason is not None and form == FORMATS.get(own):
-        return Answer(source, media_type, reason, ())  # what was lost in reading is in the file
+        found = enhanced.notes[len(photo.notes) :]  # what was lost in reading is in the file
+        return Answer(source, media_type, reason, found)
     target = source.with_name(f"answer{suffix}")
     try:
         notes = write_photo(enhanced, target)
     except ValueError as error:
         raise RefusedError(400, _without_name(error, target)) from error
-    return Answer(target, media_type, reason, photo.notes + notes)
+    return Answer(target, media_type, reason, enhanced.notes + notes)
 
 
 def _without_name(error: Exception, file: Path) -> str:

@@ -17,6 +17,7 @@ from lowlight.inference.photos.writing import copy_photo, write_photo
 from lowlight.inference.pixels import floating, shrunk
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 from lowlight.inference.tiling.enhance import Image, enhance_array
+from lowlight.judging import Judgement
 from lowlight.runtimes.enhancer import Enhancer
 
 
@@ -38,6 +39,12 @@ def enhance_pixels(
     Raises:
         ValueError: If the memory is too small; without the fail-safe, if the result is not finite.
     """
+    enhanced, judgement = _enhance(enhancer, pixels, settings)
+    return enhanced, judgement.reason
+
+
+def _enhance(enhancer: Enhancer, pixels: NDArray[Any], settings: Settings) -> tuple[NDArray[Any], Judgement]:
+    """Enhance as :func:`enhance_pixels` does, and return what was found in the photograph as well."""
 
     def finish(low: Image, enhanced: Image) -> Image:
         if not np.isfinite(enhanced).all():
@@ -47,9 +54,10 @@ def enhance_pixels(
             comparison.add(low, blended)
         return adjusted(blended, stops, settings.saturation)
 
-    if settings.fail_safe and (reason := why_not_dark(pixels)):
-        return pixels, reason
-    comparison = Comparison(pixels)
+    before = _judge(enhancer, pixels) if settings.fail_safe else Judgement(None)
+    if before.reason is not None:
+        return pixels, before
+    comparison = Comparison(pixels, brightens=enhancer.judge is None)
     try:
         stops = _stops(enhancer, pixels, settings)
         limit, tile = settings.memory_limit(), settings.tile
@@ -57,14 +65,21 @@ def enhance_pixels(
     except _NotFiniteError:
         if not settings.fail_safe:
             raise ValueError(f"the output of {enhancer.name} is not finite") from None
-        return pixels, "not_finite"
+        return pixels, Judgement("not_finite")
     if settings.fail_safe and (reason := comparison.why_not_sound()):
-        return pixels, reason
-    return enhanced, None
+        return pixels, Judgement(reason)
+    return enhanced, before
 
 
 _SMALL = 256
-"""Longer side in pixels of the copy whose enhancement tells how bright the whole becomes, at least."""
+"""Longer side in pixels, at least, of the copy that is judged, or enhanced to see how bright all becomes."""
+
+
+def _judge(enhancer: Enhancer, pixels: NDArray[Any]) -> Judgement:
+    """Judge a photograph by the network if it does so itself, else by whether it is dark."""
+    if enhancer.judge is None:
+        return Judgement(why_not_dark(pixels))
+    return enhancer.judge(floating(shrunk(pixels, _SMALL)))
 
 
 def _stops(enhancer: Enhancer, pixels: NDArray[Any], settings: Settings) -> float:
@@ -83,13 +98,16 @@ def enhance_photo(
 ) -> tuple[Photo, str | None]:
     """Enhance a photograph; a grey one stays grey, transparency and metadata are kept.
 
+    What the network finds in its input is noted last in the photograph's ``notes``.
+
     Returns:
         The photograph, and the reason if it is unchanged, else None; see :func:`enhance_pixels`.
     """
-    pixels, reason = enhance_pixels(enhancer, photo.pixels, settings)
+    pixels, (reason, finding) = _enhance(enhancer, photo.pixels, settings)
     if photo.is_grey and reason is None:
         pixels = pixels.mean(axis=-1, keepdims=True).round().astype(pixels.dtype).repeat(3, axis=-1)
-    return replace(photo, pixels=pixels), reason
+    notes = photo.notes if finding is None else (*photo.notes, finding)
+    return replace(photo, pixels=pixels, notes=notes), reason
 
 
 def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Settings = DEFAULTS) -> Outcome:
@@ -102,10 +120,10 @@ def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Setti
     began = time.perf_counter()
     photo = read_photo(source, settings.max_pixels, remedy="see --max-pixels")
     enhanced, reason = enhance_photo(enhancer, photo, settings)
-    notes = photo.notes
+    notes = enhanced.notes
     if reason is not None and source.suffix.lower() == target.suffix.lower():
         copy_photo(source, target)
-        notes = ()  # what was lost in reading is in the copy
+        notes = notes[len(photo.notes) :]  # what was lost in reading is in the copy
     else:
         notes += write_photo(enhanced, target)
     height, width = photo.pixels.shape[:2]

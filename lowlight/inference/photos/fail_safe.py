@@ -22,6 +22,8 @@ REASONS = {
     "darker": "the dark parts would have become darker",
     "hazy": "the result would have been a haze, with little left of the photograph's contrast",
     "noisy": "the result would have been covered by noise that is not the photograph's",
+    "undamaged": "the plate needs no work",
+    "unreadable": "the plate cannot be read, and characters must not be made up",
 }
 """Explanation of each reason for keeping the original, keyed by its code."""
 
@@ -80,9 +82,11 @@ class Comparison:
 
     Args:
         pixels: The photograph, of shape (H, W, 3).
+        brightens: Whether dark parts must not become darker.
     """
 
-    def __init__(self, pixels: NDArray[Any]) -> None:
+    def __init__(self, pixels: NDArray[Any], *, brightens: bool = True) -> None:
+        self._brightens = brightens
         self._step = 2 * step_of(pixels)
         self._side = max(1, max(pixels.shape[:2]) // BLOCKS // self._step)
         self._colours: list[NDArray[np.float32]] = []
@@ -114,7 +118,7 @@ class Comparison:
             return "colour_cast"
         light, enhanced = np.concatenate(self._blocks, axis=-1)
         darker = light <= np.median(light)
-        if enhanced[darker].mean() < DARKENED * light[darker].mean():
+        if self._brightens and enhanced[darker].mean() < DARKENED * light[darker].mean():
             return "darker"
         if _contrast(light) > _FLAT and _contrast(enhanced) < CONTRAST * _contrast(light):
             return "hazy"

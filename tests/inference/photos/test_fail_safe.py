@@ -1,17 +1,25 @@
 """Strength mixes linear light; the fail-safe leaves bright and ruined photographs unchanged."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
+import lowlight
 from lowlight.colour import blend
 from lowlight.decoding.photo import Photo
-from lowlight.inference.photos.enhance import enhance_photo, enhance_pixels
+from lowlight.inference.photos.enhance import enhance_file, enhance_photo, enhance_pixels
 from lowlight.inference.photos.fail_safe import why_not_dark
 from lowlight.inference.settings import Settings
-from lowlight.runtimes.enhancer import Enhancer
+from lowlight.judging import Judgement
+from lowlight.runtimes.enhancer import Enhancer, Judge, open_exported
+from lowlight.runtimes.export import export
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.conftest import photograph
+from tests.tiny import tiny
 
 DARK = photograph(4) // 6
 
@@ -161,3 +169,49 @@ def test_16_bits_are_enhanced_finer_than_8() -> None:
     ramp = np.arange(3000, dtype=np.uint16).reshape(30, 100)[..., None].repeat(3, -1)
     enhanced, _ = enhance_pixels(BRIGHTER, ramp)
     assert len(np.unique(enhanced)) == 3000
+
+
+class Opinionated(Stand):
+    """An enhancer whose network judges its input by its mean."""
+
+    @property
+    def judge(self) -> Judge:
+        def judge(low: np.ndarray) -> Judgement:
+            if low.mean() > 0.3:
+                return Judgement(None, "problem found: glare")
+            return Judgement("unreadable", "readable with a probability of 0.01 only")
+
+        return judge
+
+
+def test_a_network_that_judges_its_input_replaces_the_check_for_darkness(tmp_path: Path) -> None:
+    enhancer, bright = Opinionated(lambda low: low * 0.9), photograph(4)
+    enhanced, reason = enhance_pixels(enhancer, bright)
+    assert reason is None
+    assert not np.array_equal(enhanced, bright)
+    photo, reason = enhance_photo(enhancer, Photo(bright, notes=("an older one",)))
+    assert (reason, photo.notes) == (None, ("an older one", "problem found: glare"))
+    photo, reason = enhance_photo(enhancer, Photo(DARK))
+    assert (reason, photo.notes) == ("unreadable", ("readable with a probability of 0.01 only",))
+    assert photo.pixels is DARK
+    assert enhance_pixels(enhancer, DARK, Settings(fail_safe=False))[1] is None
+    Image.fromarray(DARK).save(tmp_path / "dark.png")
+    outcome = enhance_file(enhancer, tmp_path / "dark.png", tmp_path / "out.png")
+    assert (outcome.status, outcome.reason, outcome.notes) == ("unchanged", reason, photo.notes)
+    assert (tmp_path / "out.png").read_bytes() == (tmp_path / "dark.png").read_bytes()
+    told = lowlight.enhance(bright, enhancer, report=True)
+    assert (told.reason, told.notes) == (None, ("problem found: glare",))
+
+
+def test_the_network_of_plates_judges_in_torch_and_says_that_its_export_does_not(tmp_path: Path) -> None:
+    method = tiny("plate_gan").eval()
+    with torch.no_grad():
+        method.net.readable_classifier.last.bias.fill_(-20)
+    enhancer = TorchEnhancer(method)
+    assert enhance_pixels(enhancer, DARK)[1] == "unreadable"
+    assert enhancer.note is None
+    export(method, tmp_path / "plates.pt2", "torch_export")
+    exported = open_exported(tmp_path / "plates.pt2")
+    assert enhance_pixels(exported, photograph(4))[1] is None
+    assert exported.note is not None
+    assert "does not decide what needs work" in exported.note

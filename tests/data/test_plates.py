@@ -1,0 +1,132 @@
+"""Drawn plates follow from seed, split and index alone, and each problem spoils them in its own way."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from lowlight.colour import luma
+from lowlight.data import DrawnPlates, PairDataModule
+from lowlight.data.plate_drawing import LAYOUTS, SIZE, draw_plate, fonts
+from lowlight.data.plate_problems import PROBLEMS, degrade
+from lowlight.images import from_uint8
+from lowlight.metrics.legibility import legibility
+
+PLATES = DrawnPlates(count=2 * len(PROBLEMS), val_count=3, test_count=3)
+
+
+def grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return luma(pixels.astype(np.float32) / 255)
+
+
+def detail(pixels: NDArray[np.uint8]) -> float:
+    """Return the mean absolute difference of neighbours."""
+    return float(np.abs(np.diff(grey(pixels), axis=1)).mean())
+
+
+def test_a_plate_follows_from_seed_split_and_index() -> None:
+    one, again = PLATES.pairs("train")[3], DrawnPlates(count=40).pairs("train")[3]
+    assert np.array_equal(one.read(), again.read())
+    assert one.key() == again.key()
+    others = [PLATES.pairs("train")[4], PLATES.pairs("test")[0], DrawnPlates(seed=1).pairs("train")[3]]
+    assert len({pair.key() for pair in [one, *others]}) == 4
+    assert all(not np.array_equal(one.read()[1], other.read()[1]) for other in others)
+
+
+def test_all_problems_are_as_frequent_and_are_the_labels() -> None:
+    pairs = PLATES.pairs("train", "mine")
+    assert sorted(pair.problem for pair in pairs) == sorted(2 * PROBLEMS)
+    assert [PROBLEMS[pair.label] for pair in pairs] == [pair.problem for pair in pairs]
+    assert pairs[1].name == f"mine/{PROBLEMS[1]}-00001"
+
+
+def test_a_plates_text_fits_its_layout() -> None:
+    layouts = {layout.name: layout for layout in LAYOUTS}
+    for seed in range(12):
+        drawn = draw_plate(np.random.default_rng(seed), fonts())
+        assert drawn.pixels.shape == (SIZE[1], SIZE[0], 3)
+        forms = ["".join(one for one in pattern if one in "LD") for pattern in layouts[drawn.layout].patterns]
+        form = "".join("D" if one.isdigit() else "L" for one in drawn.text)
+        assert form in forms
+        assert grey(drawn.pixels).std() > 0.05
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_each_problem_keeps_the_shape_and_spoils_in_its_own_way(problem: str) -> None:
+    high = draw_plate(np.random.default_rng(2), fonts()).pixels
+    low = degrade(high, problem, np.random.default_rng(5))
+    assert low.shape == high.shape
+    assert low.dtype == np.uint8
+    error = float(np.abs(grey(low) - grey(high)).mean())
+    is_so = {
+        "undamaged": error < 0.03,
+        "dark": grey(low).mean() < 0.4 * grey(high).mean(),
+        "over_exposed": grey(low).mean() > 1.2 * grey(high).mean(),
+        "motion_blur": detail(low) < 0.8 * detail(high),
+        "defocus": detail(low) < 0.8 * detail(high),
+        "low_resolution": detail(low) < 0.9 * detail(high),
+        "noise": detail(low) > 1.5 * detail(high),
+        "jpeg": 0.005 < error < 0.1,
+        "rain": error > 0.01,
+    }
+    assert is_so[problem]
+
+
+def test_a_problem_ranges_from_readable_to_unreadable() -> None:
+    high = draw_plate(np.random.default_rng(2), fonts()).pixels
+    reference = from_uint8(high)[None]
+    seen = [
+        float(
+            legibility(from_uint8(degrade(high, "motion_blur", np.random.default_rng(one)))[None], reference)
+        )
+        for one in range(12)
+    ]
+    assert min(seen) < 0.5 < 0.8 < max(seen)
+
+
+def test_a_training_sample_is_degraded_anew_by_the_same_problem() -> None:
+    pair = PLATES.pairs("train")[PROBLEMS.index("dark")]
+    pixels = np.stack(pair.read())
+    one, other = (pair.sample(pixels, np.random.default_rng(seed)) for seed in (1, 2))
+    assert np.array_equal(one[1], pixels[1])
+    assert not np.array_equal(one[0], other[0])
+    assert max(grey(one[0]).mean(), grey(other[0]).mean()) < 0.4 * grey(pixels[1]).mean()
+
+
+def test_batches_carry_the_labels_and_every_plate_is_a_scene(tmp_path: Path) -> None:
+    data = PairDataModule(
+        sets={"plates": PLATES}, batch_size=6, patch_size=None, augment=False, cache_dir=tmp_path
+    )
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    assert batch["low"].shape == (6, 3, SIZE[1], SIZE[0])
+    names = [name.split("/")[1].rpartition("-")[0] for name in batch["name"]]
+    assert torch.equal(batch["label"], torch.tensor([PROBLEMS.index(name) for name in names]))
+    assert data.describe()["leak"]["in_training_scenes"] == 0
+    assert len(set(data.scene_labels("test").values())) == 3
+
+
+def test_pairs_without_classes_have_no_label(lol: Path) -> None:
+    data = PairDataModule(lol, batch_size=2, patch_size=32, cache=False)
+    data.setup("fit")
+    assert "label" not in next(iter(data.train_dataloader()))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"problems": ["fog"]}, "fog.*must be some of undamaged, dark"),
+        ({"problems": []}, "must be some of"),
+        ({"count": 0}, "at least 1, got"),
+    ],
+)
+def test_wrong_settings_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DrawnPlates(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_folder_without_fonts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no fonts"):
+        DrawnPlates(font_folder=tmp_path).items("train", "plates")

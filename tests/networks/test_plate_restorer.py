@@ -1,0 +1,80 @@
+"""The restorer of plates is local; its classifiers take any size and decide what it is given."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from lowlight.judging import Judging
+from lowlight.networks import PlateRestorer
+from lowlight.networks.receptive_field import receptive_radius
+
+CLASSES = ("undamaged", "motion_blur", "noise")
+
+
+def restorer(**settings: Any) -> PlateRestorer:
+    torch.manual_seed(0)
+    sizes = {"channels": (4, 8), "blocks": 1, "classifier_channels": (4, 8), "problems": CLASSES}
+    return PlateRestorer(**(sizes | settings)).eval()
+
+
+def certain(problem: int, can_read: bool, **settings: Any) -> PlateRestorer:
+    """Return a restorer whose classifiers give one answer whatever they see."""
+    net = restorer(**settings)
+    for last in (net.problem_classifier.last, net.readable_classifier.last):
+        torch.nn.init.zeros_(last.weight)
+        torch.nn.init.zeros_(last.bias)
+    with torch.no_grad():
+        net.problem_classifier.last.bias[problem] = 3
+        net.readable_classifier.last.bias[0] = 3 if can_read else -3
+    return net
+
+
+def test_the_restorer_is_local_and_adds_a_correction_to_its_input() -> None:
+    net = restorer(channels=(4, 8, 8))
+    assert net.stride == 4
+    radius = receptive_radius(net, net.stride)
+    assert radius is not None
+    assert 4 < radius < 64
+    with torch.no_grad():
+        for last in (net.generator.last.weight, net.generator.last.bias):
+            last.zero_()
+        low = torch.rand(2, 3, 8, 12)
+        assert torch.equal(net(low), low)
+
+
+def test_the_classifiers_take_any_size_and_share_no_weight_with_the_restorer() -> None:
+    net = restorer()
+    problems, readable = net.classify(torch.rand(2, 3, 5, 41))
+    assert problems.shape == (2, 3)
+    assert readable.shape == (2,)
+    (problems.sum() + readable.sum()).backward()
+    assert all(weight.grad is None for weight in net.generator.parameters())
+
+
+@torch.no_grad()
+def test_it_judges_what_needs_work_and_what_is_past_help() -> None:
+    low = torch.rand(1, 3, 16, 32)
+    assert isinstance(restorer(), Judging)
+    assert certain(0, True).judge(low) == ("undamaged", None)
+    assert certain(0, True, undamaged=0.99).judge(low)[0] is None
+    reason, finding = certain(1, True).judge(low)
+    assert reason is None
+    assert finding == "problem found: motion blur (probability 0.91)"
+    assert certain(1, False).judge(low) == ("unreadable", "readable with a probability of 0.05 only")
+    assert certain(1, False, readable=0.01).judge(low)[0] is None
+    assert certain(0, False).judge(low)[0] == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"readable": 1.5}, "must be probabilities"),
+        ({"problems": ("undamaged",)}, "must be two or more"),
+        ({"channels": (8,)}, "two levels or more"),
+        ({"classifier_channels": (8, 0)}, "must be positive"),
+    ],
+)
+def test_wrong_sizes_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        restorer(**wrong)
