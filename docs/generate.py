@@ -201,6 +201,8 @@ def _milliseconds(run: Path, manifest: Mapping[str, Any]) -> str:
 _ROOTS = {
     "study": "",
     "gpu": " data.root=/data/LOL",
+    "plates": "",
+    "plates_gpu": "",
     "lol_cpu": " data.root=/data/LOL",
     "published": " data.root=/data/LOL",
     "mixed": " data.sets.lol.root=LOL \\\n"

@@ -15,6 +15,8 @@ from tests.conftest import photograph
 EXPERIMENTS = available("experiment")
 ROOTS = {
     "mixed": [f"data.sets.{name}.root={name}" for name in ("lol", "exposures", "bright")],
+    "plates": [],
+    "plates_gpu": [],
     "study": [],
     "synthetic": [],
 }

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "experiments").glob("**/README.md"))
-FOLDERS = sorted(path for path in (ROOT / "experiments").glob("*") if path.is_dir())
+FOLDERS = [page.parent for page in PAGES if page.parent.name != "experiments"]
 SCRIPTS = sorted((ROOT / "experiments").glob("**/*.py"))
 
 
@@ -24,6 +24,10 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+def test_every_folder_of_results_belongs_to_an_experiment() -> None:
+    assert {path.parent for path in (ROOT / "experiments").glob("**/results")} <= set(FOLDERS)
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
 def test_an_experiment_has_a_page_a_run_and_results(folder: Path) -> None:
     assert (folder / "README.md").is_file()
@@ -33,7 +37,8 @@ def test_an_experiment_has_a_page_a_run_and_results(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
 def test_the_index_lists_an_experiment(folder: Path) -> None:
-    assert f"({folder.name}/README.md)" in (folder.parent / "README.md").read_text()
+    place = folder.relative_to(ROOT / "experiments").as_posix()
+    assert f"({place}/README.md)" in (ROOT / "experiments" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)

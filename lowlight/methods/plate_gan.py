@@ -1,9 +1,10 @@
 """Restoring licence plates: a GAN whose network also classifies its input."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast, final
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import BinaryConfusionMatrix, MulticlassConfusionMatrix
@@ -70,6 +71,14 @@ class PlateGAN(GAN):
     def problems(self) -> tuple[str, ...]:
         """Names of the problems; the first is none."""
         return cast(PlateRestorer, self.net).problems
+
+    def training_problems(self, config: DictConfig) -> Iterator[str]:
+        """Yield a warning if the plates' characters would be mirrored or cut; see the base class."""
+        if config.data.augment or config.data.patch_size is not None:
+            yield (
+                "data.augment and data.patch_size would mirror and cut the plates' characters: "
+                "data=plates sets them to false and null"
+            )
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the generator's loss for its raw output, shape (B, 3, H, W), plus the classifiers'."""

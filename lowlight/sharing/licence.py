@@ -7,8 +7,9 @@ from typing import Any
 RESEARCH_ONLY = "research-only"
 """Licence of weights whose data are not known to allow more; the hub has no such identifier."""
 
-_FREE = {"embedded photographs"}
-"""Sources of training data whose weights may be given away: scikit-image's photographs are free."""
+_FREE = {"embedded photographs", "drawn plates"}
+"""Sources of training data whose weights may be given away: scikit-image's photographs are free, and plates are
+drawn by lowlight."""
 
 
 def default_licence(data: Mapping[str, Any]) -> str:
@@ -18,7 +19,7 @@ def default_licence(data: Mapping[str, Any]) -> str:
         data: What :meth:`lowlight.data.PairDataModule.describe` says of it; may be empty.
 
     Returns:
-        ``mit``, lowlight's own, if all pairs were made from the embedded photographs; otherwise
+        ``mit``, lowlight's own, if all pairs were drawn, or made from the embedded photographs; otherwise
         :data:`RESEARCH_ONLY`, since most published sets state no licence and of others nothing is known.
     """
     sources = {one.get("source") for one in (data.get("sets") or {}).values()}

@@ -138,6 +138,7 @@ def test_texts_of_the_run_open_no_cell_and_no_tag(run: Path) -> None:
     ("sources", "licence"),
     [
         (["embedded photographs"], "mit"),
+        (["drawn plates"], "mit"),
         (["/data/LOL"], RESEARCH_ONLY),
         (["embedded photographs", "/data/mine"], RESEARCH_ONLY),
         ([], RESEARCH_ONLY),
