@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from lowlight.config import available, config_folder
-from lowlight.files import read_json, read_yaml
+from lowlight.files import read_yaml
 from lowlight.runtimes.table import RUNTIMES, runtime_of
 from lowlight.shipped import SHIPPED, WEIGHTS, Card, Score, count_weights, existing, read_card, shipped
 from lowlight.spelling import did_you_mean
