@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.channel_norm import ChannelNorm
+
 
 class PlateRestorer(nn.Module):
     """Restore pictures of licence plates, and find out their problem and whether they are readable.
@@ -91,18 +93,6 @@ class PlateRestorer(nn.Module):
         worst = 1 + int(shares[1:].argmax())
         name = self.problems[worst].replace("_", " ")
         return None, f"problem found: {name} (probability {float(shares[worst]):.2f})"
-
-
-class ChannelNorm(nn.Module):
-    """Normalise the channels of every pixel, so that the receptive field stays bounded."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(channels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Normalise features of shape (B, C, H, W)."""
-        return cast(Tensor, self.norm(features.movedim(1, -1)).movedim(-1, 1))
 
 
 class Block(nn.Module):
