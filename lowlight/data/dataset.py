@@ -66,6 +66,7 @@ class PairDataset(Dataset[Pair]):
         self._sources = [item.source() for item in self.items] if drawn else self.items
         self._keys = [item.key() for item in self._sources]
         self.labels: list[int] = [getattr(item, "label", -1) for item in self.items]
+        self._is_labelled = max(self.labels, default=-1) >= 0
 
     def __len__(self) -> int:
         return len(self.items)
@@ -85,7 +86,7 @@ class PairDataset(Dataset[Pair]):
         low, high = from_uint8(pixels)
         item = self.items[index]
         pair: Pair = {"low": low, "high": high, "name": item.name, "has_reference": item.has_reference}
-        if max(self.labels) >= 0:
+        if self._is_labelled:
             pair["label"] = self.labels[index]
         return pair
 

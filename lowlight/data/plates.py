@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import PIL
@@ -32,6 +33,7 @@ class PlatePair:
         is_alone: True, as plates of one layout look alike without being one scene.
     """
 
+    has_reference: ClassVar[bool] = True
     name: str
     problem: str
     seed: tuple[int, int, int]
