@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lowlight.colour import linear_to_srgb, luma, srgb_to_linear
+from lowlight.data.bright import photographs_of
 from lowlight.data.pairs import Fixed, PairItem, Split, file_state
-from lowlight.data.synthetic import photographs_of
 from lowlight.decoding.formats import open_picture
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb

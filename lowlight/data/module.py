@@ -26,7 +26,7 @@ from lowlight.data.splits import (
     hold_out_scenes,
     scenes_on_both_sides,
 )
-from lowlight.data.synthetic import DarkenedPhotographs
+from lowlight.data.synthetic import embedded
 from lowlight.data.workers import usable_workers
 from lowlight.images import Batch, Pair
 
@@ -42,7 +42,7 @@ class PairDataModule(pl.LightningDataModule):
     Args:
         root: Folder of a set, or several folders, joined; each set is named after its folder.
         sets: Sets keyed by name, joined with those of ``root``. If both are missing, the embedded
-            photographs.
+            photographs and rooms.
         layout: Makes a set from each folder of ``root``.
         split: Division into training and test pairs; see :data:`lowlight.data.splits.Protocol`.
         batch_size: Training samples per batch and device. The last batch of an epoch is dropped if it is not
@@ -100,7 +100,7 @@ class PairDataModule(pl.LightningDataModule):
             raise ValueError(f"data.mixup={mixup} must be positive, or null to mix nothing")
         if split not in PROTOCOLS:
             raise ValueError(f"data.split={split} is none of {', '.join(PROTOCOLS)}")
-        self.sets = name_sets(root, sets, layout) or {"synthetic": DarkenedPhotographs()}
+        self.sets = name_sets(root, sets, layout) or {"synthetic": embedded()}
         self.split = split
         if epoch_size is not None and epoch_size < 1:
             raise ValueError(f"data.epoch_size={epoch_size} must be at least 1 sample, or null")

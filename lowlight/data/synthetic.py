@@ -1,16 +1,13 @@
 """Pairs made from bright photographs by a physical model of short exposures.
 
-The embedded photographs are the colour ones inside the scikit-image wheel, read where they are installed:
-``astronaut`` (NASA, public domain), ``chelsea`` (Stéfan van der Walt, CC0), ``coffee`` (Rachel Michetti,
-CC0), ``rocket`` (SpaceX, public domain), ``motorcycle_left`` and ``motorcycle_right`` (Middlebury 2014 stereo
-benchmark: Nera Nesic, Porter Westling, Xi Wang, York Kitajima, Greg Krathwohl and Daniel Scharstein; no
-licence stated; only trained on). Six photographs show that the study runs; they do not rank methods.
+The embedded data are photographs inside installed packages, :mod:`lowlight.data.bright`, which names
+their licences, and rendered rooms, :mod:`lowlight.data.rooms`: the few photographs show that the study runs,
+the rooms add the scenes without which methods cannot be told apart.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from math import exp, log
 from pathlib import Path
 
@@ -19,23 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lowlight.colour import linear_to_srgb, srgb_to_linear
-from lowlight.data.pairs import Fixed, PairItem, Split, file_state, list_images, refuse, stem_of
-from lowlight.decoding.reading import read_size
-from lowlight.images import read_rgb
+from lowlight.data.bright import EMBEDDED, BrightPicture, PhotoFile, installed, photographs_of
+from lowlight.data.pairs import Fixed, PairItem, Split
+from lowlight.data.rooms import Room
 
 Box = tuple[int, int, int, int]
 
-EMBEDDED: Mapping[str, Mapping[str, str]] = {
-    "train": {
-        "astronaut.png": "astronaut",
-        "motorcycle_left.png": "motorcycle",
-        "motorcycle_right.png": "motorcycle",
-        "rocket.jpg": "rocket",
-    },
-    "val": {"chelsea.png": "chelsea"},
-    "test": {"coffee.png": "coffee"},
-}
-"""File and scene of each embedded photograph, per split."""
+FIRST_ROOM: Mapping[str, int] = {"train": 0, "val": 1000, "test": 2000}
+"""Number of the first rendered room per split."""
 
 
 def expose(
@@ -112,7 +100,7 @@ class DarkenedView(Fixed):
 
     name: str
     scene: str
-    photo: Path
+    photo: BrightPicture
     box: Box
     size: tuple[int, int]
     exposure: float
@@ -121,50 +109,21 @@ class DarkenedView(Fixed):
     noise_seed: int
 
     def key(self) -> str:
-        """Return a key of the pixels: the photograph's path, size and time, and all parameters."""
+        """Return a key of the pixels: the photograph's and all parameters."""
         fields = (self.box, self.size, self.exposure, self.full_well, self.read_noise, self.noise_seed)
-        return f"darkened 1|{file_state(self.photo)}|{fields}"
+        return f"darkened 1|{self.photo.key()}|{fields}"
 
     def check(self) -> None:
         """Read the photograph's header."""
-        read_size(self.photo)
+        self.photo.size()
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Crop the photograph and darken it."""
-        view = Image.fromarray(read_rgb(self.photo)).resize(self.size, Image.Resampling.BICUBIC, self.box)
+        view = Image.fromarray(self.photo.read()).resize(self.size, Image.Resampling.BICUBIC, self.box)
         high = np.asarray(view)
         generator = np.random.default_rng(self.noise_seed)
         noise = {"full_well": self.full_well, "read_noise": self.read_noise}
         return darken(high, self.exposure, **noise, generator=generator), high
-
-
-def photographs_of(root: Path, split: Split, test_fraction: float) -> dict[Path, str]:
-    """Return the photographs of a split of a folder, with their stems; chosen by a hash of these.
-
-    Raises:
-        ValueError: If the folder is missing, has fewer than two photographs or two of one stem, or if a
-            photograph cannot be read.
-    """
-    if not root.is_dir():
-        raise ValueError(f"{root}: no such folder; root must hold bright photographs")
-    photos: dict[str, Path] = {}
-    problems = []
-    for path in list_images(root):
-        try:
-            read_size(path)
-        except ValueError as error:
-            problems.append(str(error))
-        if (stem := stem_of(path)) in photos:
-            problems.append(f"{path.name} has the stem of {photos[stem].name}")
-        photos.setdefault(stem, path)
-    if problems:
-        refuse(root, problems, "Replace, rename or remove these files.")
-    if len(photos) < 2:
-        raise ValueError(f"{root}: {len(photos)} photographs; two or more are needed to split them")
-    shuffled = sorted(photos, key=lambda stem: hashlib.sha256(stem.encode()).digest())
-    tests = min(max(round(test_fraction * len(photos)), 1), len(photos) - 1)
-    chosen = {"train": shuffled[tests:], "val": [], "test": shuffled[:tests]}[split]
-    return {photos[stem]: stem for stem in sorted(chosen)}
 
 
 class DarkenedPhotographs:
@@ -187,6 +146,8 @@ class DarkenedPhotographs:
         read_noise: Standard deviation of the read noise in electrons.
         test_fraction: Share of a folder's photographs for testing; at least one photograph.
         seed: Seed of crops, exposures and noise.
+        rooms: Numbers of rendered rooms that are added to the photographs of training, validation and
+            testing; see :mod:`lowlight.data.rooms`.
     """
 
     def __init__(
@@ -202,7 +163,13 @@ class DarkenedPhotographs:
         read_noise: float = 4,
         test_fraction: float = 0.2,
         seed: int = 0,
+        rooms: Sequence[int] = (0, 0, 0),
     ) -> None:
+        if len(rooms) != 3 or min(rooms) < 0:
+            raise ValueError(
+                f"rooms={list(rooms)} must be three counts, of training, validation and testing, "
+                "e.g. [24, 3, 8]"
+            )
         if size is None and (views, test_views) != (1, 1):
             raise ValueError(
                 f"size=None takes the whole photograph, once, not {views} and {test_views} views; "
@@ -222,6 +189,7 @@ class DarkenedPhotographs:
         self.read_noise = read_noise
         self.test_fraction = test_fraction
         self.seed = seed
+        self.rooms: Mapping[str, int] = dict(zip(FIRST_ROOM, rooms, strict=True))
 
     def __str__(self) -> str:
         return "embedded photographs" if self.root is None else str(self.root)
@@ -234,18 +202,26 @@ class DarkenedPhotographs:
                 photograph cannot be read.
         """
         views = self.views if split == "train" else self.test_views
-        photos = self._photographs(split)
-        return [item for photo, scene in photos.items() for item in self._views(photo, scene, name, views)]
+        items = [
+            view
+            for photo, scene in self._photographs(split).items()
+            for view in self._views(photo, scene, name, views)
+        ]
+        rooms = [Room(FIRST_ROOM[split] + number) for number in range(self.rooms[split])]
+        # View by view, so that several rooms are rendered at once.
+        shown = zip(*(self._views(room, room.stem, name, views) for room in rooms), strict=True)
+        return [*items, *(view for views_of_rooms in shown for view in views_of_rooms)]
 
-    def _photographs(self, split: Split) -> dict[Path, str]:
+    def _photographs(self, split: Split) -> dict[BrightPicture, str]:
         if self.root is None:
-            folder = Path(str(files("skimage") / "data"))
-            return {folder / file: scene for file, scene in EMBEDDED[split].items()}
-        return photographs_of(self.root, split, self.test_fraction)
+            photos = {installed(file): scene for file, scene in EMBEDDED[split].items()}
+        else:
+            photos = photographs_of(self.root, split, self.test_fraction)
+        return {PhotoFile(path): scene for path, scene in photos.items()}
 
-    def _views(self, photo: Path, scene: str, name: str, views: int) -> list[PairItem]:
-        width, height = read_size(photo)
-        seed = int.from_bytes(hashlib.sha256(f"{self.seed}/{stem_of(photo)}".encode()).digest()[:8])
+    def _views(self, photo: BrightPicture, scene: str, name: str, views: int) -> list[PairItem]:
+        width, height = photo.size()
+        seed = int.from_bytes(hashlib.sha256(f"{self.seed}/{photo.stem}".encode()).digest()[:8])
         generator = np.random.default_rng(seed)
         items: list[PairItem] = []
         for view in range(views):
@@ -254,7 +230,7 @@ class DarkenedPhotographs:
                 exposure = exp(generator.uniform(log(self.exposure_range[0]), log(self.exposure_range[1])))
                 items.append(
                     DarkenedView(
-                        name=f"{name}/{stem_of(photo)}-{view:02d}-{len(items) % self.exposures}",
+                        name=f"{name}/{photo.stem}-{view:02d}-{len(items) % self.exposures}",
                         scene=scene,
                         photo=photo,
                         box=box,
@@ -276,3 +252,8 @@ class DarkenedPhotographs:
         left = int(generator.integers(width - across + 1))
         top = int(generator.integers(height - down + 1))
         return (left, top, left + across, top + down)
+
+
+def embedded() -> DarkenedPhotographs:
+    """Return the embedded data set of ``conf/data/synthetic.yaml``: photographs and rendered rooms."""
+    return DarkenedPhotographs(views=6, test_views=2, rooms=(24, 3, 8))

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lowlight.networks._pix2pix import Norm, initialise, normalisation
+from lowlight.networks.upsampling import SmoothTransposed
 
 
 def _encoder(widths: list[int], norm: Norm) -> nn.ModuleList:
@@ -22,7 +23,7 @@ def _encoder(widths: list[int], norm: Norm) -> nn.ModuleList:
     return levels
 
 
-def _decoder(widths: list[int], norm: Norm, dropout: float) -> nn.ModuleList:
+def _decoder(widths: list[int], norm: Norm, dropout: float, *, smooth: bool) -> nn.ModuleList:
     """Build the decoder levels, innermost first; the first ``len(widths) - 5`` have dropout."""
     levels = nn.ModuleList()
     depth = len(widths)
@@ -30,10 +31,13 @@ def _decoder(widths: list[int], norm: Norm, dropout: float) -> nn.ModuleList:
         last = level == depth - 1
         inputs = widths[depth - 1 - level] * (2 if level else 1)
         outputs = 3 if last else widths[depth - 2 - level]
+        bias = last or norm != "batch"
         levels.append(
             nn.Sequential(
                 nn.ReLU(),
-                nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=last or norm != "batch"),
+                SmoothTransposed(inputs, outputs, 4, bias=bias)
+                if smooth
+                else nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias),
                 *([nn.Tanh()] if last else normalisation(norm, outputs)),
                 *([nn.Dropout(dropout)] if dropout and level < depth - 5 else []),
             )
@@ -57,6 +61,9 @@ class UNet(nn.Module):
             a norm over a batch of one would erase (the paper's errata).
         dropout: Dropout probability in the first ``depth - 5`` levels of the decoder, three as in the paper
             at the default depth.
+        smooth: Whether the transposed convolutions are
+            :class:`lowlight.networks.upsampling.SmoothTransposed`, which start as interpolations and leave no
+            checkerboard; by default not.
 
     Attributes:
         stride: Sides of the input must be multiples of it, ``2**depth`` pixels.
@@ -74,7 +81,12 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, channels: int = 64, depth: int = 8, norm: Norm = "batch", dropout: float = 0.5
+        self,
+        channels: int = 64,
+        depth: int = 8,
+        norm: Norm = "batch",
+        dropout: float = 0.5,
+        smooth: bool | None = None,
     ) -> None:
         super().__init__()
         if channels < 1 or depth < 2:
@@ -82,8 +94,11 @@ class UNet(nn.Module):
         self.stride = 2**depth
         widths = [channels * 2 ** min(level, 3) for level in range(depth)]
         self.down = _encoder(widths, norm)
-        self.up = _decoder(widths, norm, dropout)
+        self.up = _decoder(widths, norm, dropout, smooth=bool(smooth))
         self.apply(initialise)
+        for module in self.modules():
+            if isinstance(module, SmoothTransposed):
+                module.start_smoothly()
 
     def forward(self, low: Tensor) -> Tensor:
         """Enhance images.

@@ -8,8 +8,8 @@ RESEARCH_ONLY = "research-only"
 """Licence of weights whose data are not known to allow more; the hub has no such identifier."""
 
 _FREE = {"embedded photographs", "drawn plates"}
-"""Sources of training data whose weights may be given away: scikit-image's photographs are free, and plates
-are drawn by lowlight."""
+"""Sources of training data whose weights may be given away: photographs of packages are free, and rooms and
+plates are drawn by lowlight."""
 
 
 def default_licence(data: Mapping[str, Any]) -> str:

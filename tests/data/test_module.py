@@ -283,10 +283,10 @@ def test_the_config_of_darkened_photographs_loads_a_folder(tmp_path: Path, write
     assert data.describe()["images"] == {"train": 3, "val": 1, "test": 1}
 
 
-def test_the_synthetic_config_is_the_class_default() -> None:
+def test_the_synthetic_config_is_the_default_of_the_data_module() -> None:
     (configured,) = compose("synthetic").sets.values()
     for split in ("train", "val", "test"):
-        assert configured.items(split, "s") == DarkenedPhotographs().items(split, "s")
+        assert configured.items(split, "s") == PairDataModule().sets["synthetic"].items(split, "s")
 
 
 def test_the_embedded_data_trains_a_batch(tmp_path: Path) -> None:

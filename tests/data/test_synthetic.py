@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from lowlight.colour import linear_to_srgb, srgb_to_linear
 from lowlight.data import DarkenedPhotographs, darken
+from lowlight.data.bright import installed
 from lowlight.data.pairs import PairItem, Split
-from lowlight.data.synthetic import expose
+from lowlight.data.synthetic import embedded, expose
+from lowlight.report.findings import SCENES_NEEDED
 
 Write = Callable[..., Path]
 
@@ -64,7 +66,11 @@ def test_shorter_is_darker_and_the_same_seed_is_the_same_image() -> None:
 def test_embedded_photographs_are_dark_like_lol_and_shared_by_no_two_splits() -> None:
     photographs = DarkenedPhotographs(views=1, test_views=1)
     scenes = {split: {item.scene for item in photographs.items(split, "synthetic")} for split in SPLITS}
-    assert scenes == {"train": {"astronaut", "motorcycle", "rocket"}, "val": {"chelsea"}, "test": {"coffee"}}
+    assert scenes == {
+        "train": {"astronaut", "motorcycle", "rocket"},
+        "val": {"chelsea"},
+        "test": {"coffee", "grace_hopper"},
+    }
     for item in (*photographs.items("train", "synthetic"), *photographs.items("test", "synthetic")):
         low, high = item.read()
         assert low.shape == high.shape == (192, 256, 3)
@@ -72,9 +78,36 @@ def test_embedded_photographs_are_dark_like_lol_and_shared_by_no_two_splits() ->
         assert high.mean() > 55
 
 
-def test_default_sizes_keep_the_study_short() -> None:
-    counts = [len(DarkenedPhotographs().items(split, "synthetic")) for split in SPLITS]
-    assert counts == [96, 12, 12]
+def test_the_embedded_data_have_the_scenes_that_tell_methods_apart_and_keep_the_study_short() -> None:
+    items = {split: embedded().items(split, "synthetic") for split in SPLITS}
+    assert {split: len(pairs) for split, pairs in items.items()} == {"train": 336, "val": 16, "test": 40}
+    scenes = {split: {item.scene for item in pairs} for split, pairs in items.items()}
+    assert len(scenes["test"]) >= SCENES_NEEDED + 2
+    assert len(scenes["train"]) >= 24
+    assert len(set().union(*scenes.values())) == sum(map(len, scenes.values()))
+
+
+def test_rooms_join_the_photographs_and_more_of_them_change_none() -> None:
+    few, more = (
+        DarkenedPhotographs(views=2, test_views=1, exposures=1, rooms=rooms)
+        for rooms in ((1, 0, 2), (3, 1, 2))
+    )
+    names = [item.name for item in few.items("train", "s")]
+    assert names[-2:] == ["s/room000-00-0", "s/room000-01-0"]
+    assert set(few.items("train", "s")) < set(more.items("train", "s"))
+    assert few.items("test", "s") == more.items("test", "s")
+    room = few.items("test", "s")[-1]
+    room.check()
+    low, high = room.read()
+    assert (room.scene, low.shape, high.shape) == ("room2001", (192, 256, 3), (192, 256, 3))
+    assert low.mean() < 0.6 * high.mean()
+
+
+def test_a_photograph_that_is_not_installed_is_named() -> None:
+    assert installed("skimage/data/coffee.png").is_file()
+    for file in ("skimage/data/no.png", "nopackage/no.png"):
+        with pytest.raises(ValueError, match=rf"{file} is not installed: reinstall"):
+            installed(file)
 
 
 def test_items_are_reproducible_distinct_and_named_once() -> None:
@@ -108,6 +141,9 @@ def test_wrong_descriptions_are_refused(tmp_path: Path, write: Write) -> None:
         DarkenedPhotographs(size=None)
     with pytest.raises(ValueError, match="must ascend"):
         DarkenedPhotographs(exposure_range=(0.5, 0.1))
+    for rooms in ((1, 2), (1, 2, -1)):
+        with pytest.raises(ValueError, match="three counts, of training, validation and testing"):
+            DarkenedPhotographs(rooms=rooms)
     with pytest.raises(ValueError, match="no such folder"):
         DarkenedPhotographs(tmp_path / "nowhere").items("train", "mine")
     write(tmp_path / "a.png", 0)
