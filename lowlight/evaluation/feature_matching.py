@@ -87,12 +87,12 @@ def match_features(
     for batch in pairs:
         (name,) = batch["name"]
         low, high = batch["low"], batch["high"]
-        reference = _grey(high)
+        reference = grey(high)
         perspective = known_perspective(*reference.shape)
         across, down = reference.shape[::-1]
         warped = cv2.warpPerspective(reference, perspective, (across, down))
         for detector in ("sift", "orb"):
-            known, seen = (_detect(cv2, image, detector) for image in (reference, warped))
+            known, seen = (detect(cv2, image, detector) for image in (reference, warped))
             for sigma in sigmas:
                 noise = _noise(low, seed, name, sigma)
                 noisy = round_to_8_bits(low + noise)
@@ -100,7 +100,7 @@ def match_features(
                     "low": noisy, "enhanced": enhance(noisy, name), "reference": round_to_8_bits(high + noise)
                 }  # fmt: skip
                 for role, image in images.items():
-                    found = _detect(cv2, _grey(image), detector)
+                    found = detect(cv2, grey(image), detector)
                     counts = compare(cv2, found, known, detector)
                     counts |= _register(cv2, found, seen, detector, perspective, (across, down))
                     rows.append({"name": name, "detector": detector, "sigma": sigma, "image": role} | counts)
@@ -222,15 +222,15 @@ def _register(
     return {"inliers": int((true & (mask.ravel() > 0)).sum()), "corner_error": error}
 
 
-def _detect(cv2: ModuleType, grey: NDArray[np.uint8], detector: str) -> Features:
-    """Detect and describe the features of an 8-bit grey image of shape (H, W)."""
+def detect(cv2: ModuleType, grey: NDArray[np.uint8], detector: str, most: int = MOST_KEYPOINTS) -> Features:
+    """Detect and describe the strongest features of an 8-bit grey image of shape (H, W)."""
     create = cv2.SIFT_create if detector == "sift" else cv2.ORB_create
-    keypoints, descriptors = create(nfeatures=MOST_KEYPOINTS).detectAndCompute(grey, None)
+    keypoints, descriptors = create(nfeatures=most).detectAndCompute(grey, None)
     positions = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
     return Features(positions, np.zeros((0, 1)) if descriptors is None else descriptors)
 
 
-def _grey(image: Tensor) -> NDArray[np.uint8]:
+def grey(image: Tensor) -> NDArray[np.uint8]:
     """Return the 8-bit BT.601 grey, shape (H, W), of a batch of one image."""
     red, green, blue = to_uint8(image)[0].cpu().numpy().astype(np.float64)  # float32 breaks ties otherwise
     return np.asarray((LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).round(), dtype=np.uint8)

@@ -10,8 +10,9 @@ class SmoothTransposed(nn.ConvTranspose2d):
 
     A transposed convolution of stride 2 computes the four pixels of each 2x2 block by four filters, one per
     position. If these differ in their sums, a flat input becomes a checkerboard. Here the filters are shifted
-    to equal sums, whatever the weights are; where the kernel's side is even, each has as many taps. The
-    weights, their number and their names are those of :class:`torch.nn.ConvTranspose2d`.
+    to equal sums, whatever the weights are; where the kernel's side is even, each has as many taps. The edge
+    is repeated beyond the borders, where zeros would leave a frame. The weights, their number and their names
+    are those of :class:`torch.nn.ConvTranspose2d`.
 
     Args:
         inputs: Input channels.
@@ -51,5 +52,7 @@ class SmoothTransposed(nn.ConvTranspose2d):
     def forward(self, features: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map features of shape (B, inputs, H, W) to (B, outputs, 2H, 2W)."""
         del output_size
+        side, border = self.kernel_size[0], self.kernel_size[0] // 4
         even = (self.weight.flatten(2) @ self.levelled).reshape(self.weight.shape)
-        return F.conv_transpose2d(features, even, self.bias, stride=2, padding=self.kernel_size[0] // 2 - 1)
+        padded = F.pad(features, [border] * 4, "replicate")
+        return F.conv_transpose2d(padded, even, self.bias, stride=2, padding=side // 2 - 1 + 2 * border)
