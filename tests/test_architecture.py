@@ -16,6 +16,7 @@ ORDER = [
         "images",
         "decoding",
         "colour",
+        "flicker",
         "adjustments",
         "files",
         "memory",

@@ -27,8 +27,10 @@ def _evaluate(config: DictConfig) -> float:
     for key, value in metrics.items():
         if key.startswith("test/"):
             print(f"{key:<28}{float(value):<12.4f}{_bounds(metrics['intervals'], key)}")
+    videos = f"{metrics['videos']} videos, " if "videos" in metrics else ""
     print(
-        f"{metrics['images']} images of {metrics['scenes']} scenes, {metrics['split']} split "
+        f"{videos}{metrics['images']} images of {metrics['scenes']} scenes"
+        f"{'' if metrics.get('references', True) else ' without references'}, {metrics['split']} split "
         f"({metrics['protocol']}), {metrics['size']} size; {config.output_dir}"
     )
     print(f"In brackets: {metrics['intervals_are']}.")

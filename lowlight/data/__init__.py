@@ -12,6 +12,7 @@ from lowlight.data.photographs import Photograph, Photographs
 from lowlight.data.plates import DrawnPlates
 from lowlight.data.scenes import hold_out, scene_groups, thumbnail
 from lowlight.data.synthetic import DarkenedPhotographs, DarkenedView, darken
+from lowlight.data.videos import VideoFolders
 
 __all__ = [
     "ArrayCache",
@@ -30,6 +31,7 @@ __all__ = [
     "PairedFolder",
     "Photograph",
     "Photographs",
+    "VideoFolders",
     "darken",
     "default_cache_dir",
     "hold_out",

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, NoReturn, Protocol, Self
 
@@ -22,13 +22,14 @@ Split = Literal["train", "val", "test"]
 class PairItem(Protocol):
     """A readable pair; small, immutable and picklable, for loader processes.
 
-    Two attributes may be missing: ``label``, the number of the pair's class, and ``is_alone``, whether no
-    other pair shows its scene, however similar it looks.
+    Three attributes may be missing: ``label``, the number of the pair's class; ``is_alone``, whether no
+    other pair shows its scene, however similar it looks; and ``video``, the :class:`Video` that it is a frame
+    of, whose frames a set lists in their order.
     """
 
     @property
     def name(self) -> str:
-        """``<set>/<stem>``, unique in its split."""
+        """``<set>/<stem>``, or ``<set>/<video>/<stem>`` for a frame of a video; unique in its split."""
 
     @property
     def scene(self) -> str | None:
@@ -52,6 +53,21 @@ class PairItem(Protocol):
 
     def sample(self, pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
         """Return a training sample of a crop of shape (2, H, W, 3) of :meth:`source`."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video of a set.
+
+    Attributes:
+        name: ``<set>/<video>``, unique in its split.
+        scene: What the video shows; videos of one scene are never divided between splits.
+        facts: What the set says of the video, such as its camera, keyed by column.
+    """
+
+    name: str
+    scene: str
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Fixed:

@@ -75,14 +75,14 @@ def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path
         raise ValueError(
             f"predictions={root} lies in output_dir={config.output_dir}; choose another output_dir"
         )
-    found: dict[str, list[Path]] = {}
-    for place in [root] if len(data.sets) == 1 else [root / name for name in data.sets]:
-        for path in list_images(place) if place.is_dir() else []:
-            found.setdefault(_normal(str(path.relative_to(root).with_suffix(""))), []).append(path)
     wanted = {
         item.name: _normal(data.image_file(item.name).removesuffix(".png"))
         for item in data.datasets["test"].items
     }
+    found: dict[str, list[Path]] = {}
+    for place in dict.fromkeys((root / data.image_file(name)).parent for name in wanted):
+        for path in list_images(place) if place.is_dir() else []:
+            found.setdefault(_normal(str(path.relative_to(root).with_suffix(""))), []).append(path)
     problems = [f"{stem} is missing" for stem in wanted.values() if stem not in found]
     problems += [
         f"{found[stem][0].name} and {found[stem][1].name} have the same stem"

@@ -1,7 +1,9 @@
 """Scoring a method on the test split."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,6 +12,8 @@ from pytorch_lightning.utilities import rank_zero_only
 from lowlight.data import PairDataModule
 from lowlight.data.pairs import set_of
 from lowlight.evaluation.statistics import bootstrap_interval
+from lowlight.evaluation.videos import DEFINITIONS as VIDEO_DEFINITIONS
+from lowlight.evaluation.videos import score_videos
 from lowlight.files import write_table
 from lowlight.methods import Method
 from lowlight.metrics import DEFINITIONS
@@ -36,7 +40,11 @@ def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Pat
 
 
 def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder: Path) -> dict[str, Any]:
-    """Write ``per_image.csv``; return the means with their intervals and what they were measured on."""
+    """Write ``per_image.csv`` and, of videos, ``per_video.csv``.
+
+    Returns:
+        The means with their intervals, and what they were measured on.
+    """
     scenes = data.scene_labels("test")
     rows = [{"name": name, "scene": scenes[name], **values} for name, values in table.items()]
     rank_zero_only(write_table)(folder / "per_image.csv", rows)
@@ -47,17 +55,28 @@ def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder:
         for one in data.sets:
             own = {name: row for name, row in table.items() if set_of(name) == one}
             intervals |= {f"{one}/": _intervals(own, scenes)} if own else {}
+    videos = score_videos(table, data.datasets["test"])
+    if videos:
+        columns = dict.fromkeys(key for row in videos for key in row)
+        rank_zero_only(write_table)(folder / "per_video.csv", videos, [*columns])
+        for key in [key for key in VIDEO_DEFINITIONS if key in columns]:
+            known = [row for row in videos if not math.isnan(row[key])]
+            values = [row[key] for row in known]
+            means[f"test/{key}"] = fmean(values) if values else math.nan
+            intervals[""][key] = list(bootstrap_interval(values, [row["scene"] for row in known]))
     return {
         **means,
         "split": "test",
         "protocol": described["split"],
         "images": len(table),
+        **({} if data.datasets["test"].has_references else {"references": False}),
+        **({"videos": len(videos)} if videos else {}),
         "scenes": len({scenes[name] for name in table}),
         "size": f"{size}x{size}" if size else "native",
         "rounding": "8-bit",
         "intervals": {one + key: ends for one, own in intervals.items() for key, ends in own.items()},
         "intervals_are": "95 % bootstrap over scenes of the mean over images",
-        "definitions": DEFINITIONS,
+        "definitions": DEFINITIONS | (VIDEO_DEFINITIONS if videos else {}),
     }
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lowlight.evaluation.statistics import bootstrap_interval
 from lowlight.metrics import APPEARANCE, METRICS, Metric
+from lowlight.metrics.appearance import MEAN_LUMA
 from lowlight.metrics.loe import LOE
 from lowlight.metrics.niqe import NIQE
 from lowlight.report.page_tables import Cell, Table
@@ -19,7 +20,7 @@ from lowlight.report.table import Column, number
 INPUT, REFERENCE = "input", "reference"
 """Labels of the dark photograph and of its reference, which no method may have."""
 
-ALONE = (NIQE, LOE, *APPEARANCE)
+ALONE = (NIQE, LOE, MEAN_LUMA, *APPEARANCE)
 """Scores without a reference."""
 
 AGAINST = tuple(metric for metric in METRICS if metric.against == "high")

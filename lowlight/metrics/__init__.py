@@ -70,13 +70,14 @@ METRICS = (
     DELTA_E,
     LOE,
     NIQE,
+    MEAN_LUMA,
     EXPOSURE,
     CHANNEL,
 )
 """Every metric that a test reports, in the order of result files."""
 
-APPEARANCE = (MEAN_LUMA, CLIPPED, COLOUR_CAST, NOISE)
-"""Properties of an image alone, which ``lowlight gallery`` shows beside the metrics; no test reports them."""
+APPEARANCE = (CLIPPED, COLOUR_CAST, NOISE)
+"""Other properties of an image alone, which ``lowlight gallery`` shows, too; no test reports them."""
 
 DEFINITIONS = {metric.key: metric.definition for metric in METRICS}
 """Definition of each metric by its key, written beside every result."""

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.files import whole
+from lowlight.flicker import Flicker, SceneCuts, SteadyExposure, mean_luminance
 from lowlight.inference.settings import SMOOTHING, VideoSummary
-from lowlight.inference.video.flicker import Flicker, SceneCuts, SteadyExposure, mean_luminance
 from lowlight.inference.video.reading import Look, look_at, main_video, open_footage, read, reason, to_image
 from lowlight.inference.video.suffixes import CONTAINERS
 from lowlight.inference.video.writing import Writer

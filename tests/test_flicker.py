@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from lowlight.inference.video.flicker import LIMIT, Flicker, SceneCuts, SteadyExposure
+from lowlight.flicker import LIMIT, Flicker, SceneCuts, SteadyExposure
 
 
 def flicker_of(means: list[float]) -> float:
