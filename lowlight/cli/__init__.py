@@ -14,6 +14,7 @@ VERBS = {
     "export": "export a method's network to ONNX, OpenVINO or torch.export, and check it",
     "push": "share a trained model on the Hugging Face hub, with a model card",
     "sweep": "list the jobs of a sweep, the best first",
+    "detect": "detect faces or other objects before and after enhancement",
     "enhance": "enhance dark photographs and videos",
     "gallery": "compare methods over photographs on one page, and rank them by blind votes",
     "models": "list the models that enhance without training",

@@ -93,6 +93,7 @@ def test_a_bug_and_debug_keep_the_traceback(error: Exception, debug: bool) -> No
         ["data", "download", "other", "--root", "set"],
         ["data", "retrieve", "nowhere", "--out", "answers"],
         ["demo", "--runs", "nowhere"],
+        ["detect", "nowhere"],
         ["enhance", "a.png", "--out", "bright", "--max-memory", "much"],
         ["export", "nowhere", "--out", "a.onnx"],
         ["gallery", "nowhere", "--methods", "gama", "--out", "page"],
