@@ -14,7 +14,7 @@ class ColourNorm(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.color = nn.Parameter(torch.eye(channels))
+        self.color = nn.Parameter(torch.ones(channels).diag())
         self.alpha = nn.Parameter(torch.ones(1, 1, channels))
         self.beta = nn.Parameter(torch.zeros(1, 1, channels))
 
@@ -157,7 +157,7 @@ class GlobalBranch(Summary):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.gamma_base = nn.Parameter(torch.ones(1))
-        self.color_base = nn.Parameter(torch.eye(3))
+        self.color_base = nn.Parameter(torch.ones(3).diag())
         self.conv_large = Embedding(channels)
         self.generator = Generator(channels, heads)
         self.gamma_linear = nn.Linear(channels, 1)

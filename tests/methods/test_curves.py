@@ -68,8 +68,13 @@ def test_the_validation_loss_takes_images_of_any_size() -> None:
 def test_trains_on_photographs_and_is_scored_without_references(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     metrics = train(on(photos, out))
-    assert {key for key in metrics if key.startswith("test/")} == {"test/niqe", "test/loe", "test/loss"}
-    assert set(metrics["intervals"]) == {"niqe", "loe"}
+    assert {key for key in metrics if key.startswith("test/")} == {
+        "test/niqe",
+        "test/loe",
+        "test/mean_luma",
+        "test/loss",
+    }
+    assert set(metrics["intervals"]) == {"niqe", "loe", "mean_luma"}
     assert load(out / "last.ckpt").enhance(torch.rand(1, 3, 5, 7)).shape == (1, 3, 5, 7)
     pictures = sorted(path.name for path in (out / "pictures").rglob("*.png"))
     assert pictures == ["enhanced.png", "low.png"]
@@ -83,7 +88,7 @@ def test_trains_on_photographs_and_is_scored_without_references(photos: Path, tm
         "trainer=cpu",
     ]
     other = evaluate(load_config(overrides, "evaluate"))
-    assert {key for key in other if key.startswith("test/")} == {"test/niqe", "test/loe"}
+    assert {key for key in other if key.startswith("test/")} == {"test/niqe", "test/loe", "test/mean_luma"}
     page = compare([out, scored], tmp_path / "report").read_text()
     assert "has the lowest NIQE" in page
 

@@ -28,26 +28,25 @@ from tests.tiny_runs import (
     run_in_two,
 )
 
-SGD = ["method.optimizer._target_=torch.optim.SGD", "method.optimizer.lr=1"]
-BOTH_SGD = ["~method.optimizer.betas", "~method.discriminator_optimizer.betas"] + [
-    setting.replace("optimizer", optimizer)
-    for setting in ("method.optimizer._target_=torch.optim.SGD", "method.optimizer.lr=1")
-    for optimizer in ("optimizer", "discriminator_optimizer")
-]
+
+def plain_descent(name: str) -> list[str]:
+    """Return overrides by which a method descends at a rate of 1, with no momentum, decay or schedule."""
+    settings = load_config([f"method={name}"]).method
+    optimizers = [key for key in settings if key.endswith("optimizer")]
+    return [
+        *(f"~method.{key}" for key in optimizers),
+        *(f"+method.{key}={{_target_: torch.optim.SGD, _partial_: true, lr: 1}}" for key in optimizers),
+        *(["method.scheduler=null"] if "scheduler" in settings else []),
+        *(["method.coarse_decay=0"] if "coarse_decay" in settings else []),
+    ]
 
 
 @pytest.mark.parametrize("name", LEARNT)
 def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: Path, tmp_path: Path) -> None:
-    more = [*BOTH_SGD] if name == "gan" else [*SGD]
-    more += {
-        "coarse_to_fine": ["method.coarse_decay=0"],
-        "llcnn": ["method.optimizer.weight_decay=0", "method.optimizer.momentum=0"],
-        "tpet": ["method.optimizer.weight_decay=0"],
-    }.get(name, [])
-    more += ["trainer.gradient_clip_val=1e-3", "trainer.max_epochs=1"]
+    more = [*plain_descent(name), "trainer.gradient_clip_val=1e-3", "trainer.max_epochs=1"]
     switches = ["data.batch_size=1", "data.patch_size=64", "trainer.accumulate_grad_batches=3", *more]
     run(name, lol, tmp_path, *switches)
-    networks = ["net", "discriminator"] if name == "gan" else ["net"]
+    networks = ["net", "discriminator"] if "gan" in name else ["net"]
     saved = checkpoint(tmp_path)
     assert saved["global_step"] == 2 * len(networks)  # four batches: three, then one
 
