@@ -7,27 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.channel_norm import ChannelNorm
 from lowlight.networks.global_pooling import GlobalPooling
 
 
 def _depthwise(channels: int) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-
-
-class ChannelNorm(nn.Module):
-    """Layer normalisation over the channels of each pixel.
-
-    Args:
-        channels: Input and output channels.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(channels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape (B, C, H, W)."""
-        return cast(Tensor, self.norm(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
 
 
 class ChannelAttention(GlobalPooling):
