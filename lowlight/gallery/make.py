@@ -17,7 +17,7 @@ from lowlight.gallery.scores import (
     INPUT,
     REFERENCE,
     Item,
-    Picture,
+    Version,
     interval_of,
     score_columns,
     scores_of,
@@ -205,7 +205,7 @@ def _item(subject: Subject, enhancers: Mapping[str, Enhancer], folder: Path) -> 
         # Named by its content, so that the name does not give the method away.
         file = f"{hashlib.sha256(content).hexdigest()[:16]}.jpg"
         (folder / file).write_bytes(content)
-        pictures.append(Picture(file, label, width, height))
+        pictures.append(Version(file, label, width, height))
     height, width = subject.low.shape[-2:]
     return Item(subject.name, subject.scene, width, height, pictures, scores, seconds)
 

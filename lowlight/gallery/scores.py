@@ -26,13 +26,13 @@ ALONE = (NIQE, LOE, MEAN_LUMA, *APPEARANCE)
 AGAINST = tuple(metric for metric in METRICS if metric.against == "high")
 """Scores against a reference."""
 
-Scores = Mapping[str, float]
+Scores = dict[str, float]
 """Values by the metrics' keys."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of the page: its file, the label below it, its size in pixels."""
+class Version:
+    """A version of a photograph on the page: its file, the label below it, its size in pixels."""
 
     file: str
     label: str
@@ -58,8 +58,8 @@ class Item:
     scene: str
     width: int
     height: int
-    pictures: Sequence[Picture]
-    scores: Mapping[str, Scores]
+    pictures: Sequence[Version]
+    scores: Mapping[str, dict[str, float]]
     seconds: Mapping[str, float]
 
 

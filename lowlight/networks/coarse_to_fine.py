@@ -172,7 +172,7 @@ class CoarseToFine(nn.Module):
         The predictions of :meth:`decide` for all eight flips and rotations are averaged.
         """
         views = torch.cat([turned(averages, way) for way in range(WAYS)])
-        decided = self.decide(views).reshape(WAYS, len(averages), 3, self.cells, self.cells)
+        decided = self.decide(views).reshape(WAYS, -1, 3, self.cells, self.cells)
         bright = torch.stack([turned(decided[way], way, back=True) for way in range(WAYS)])
         return Scene(self.pool(averages), bright.mean(dim=0))
 

@@ -190,6 +190,9 @@ class IAT(Original):
         As in the authors' code, the normalisation of the local branch does not depend on the image. Their
         stochastic depth in training, with rates up to a tenth, is left out.
 
+    It is exported to ONNX and torch.export. OpenVINO 2026.4 computes other exponents for some sizes, so its
+    export is refused.
+
     Tiles share the exponent and the matrix, which are taken from a small copy of the image.
     """
 

@@ -72,6 +72,8 @@ def test_an_export_gives_what_torch_gives_at_any_size(kind: str, tmp_path: Path)
 @pytest.mark.parametrize("kind", [runtime.name for runtime in RUNTIMES])
 @pytest.mark.parametrize("name", [*LEARNT, "histogram"])
 def test_every_learned_method_can_be_exported(name: str, kind: str, tmp_path: Path) -> None:
+    if (name, kind) == ("iat", "openvino"):
+        pytest.skip("OpenVINO computes other exponents for some sizes: see the next test")
     out = tmp_path / f"net{runtime_named(kind).suffix}"
     export(tiny(name).eval(), out, kind)
     assert_same(tiny(name).eval(), out)
@@ -80,7 +82,13 @@ def test_every_learned_method_can_be_exported(name: str, kind: str, tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("bilateral", "onnx"), ("clahe", "torch_export"), ("lime", "openvino"), ("msrcr", "onnx")],
+    [
+        ("bilateral", "onnx"),
+        ("clahe", "torch_export"),
+        ("lime", "openvino"),
+        ("msrcr", "onnx"),
+        ("iat", "openvino"),
+    ],
 )
 def test_what_cannot_be_exported_for_any_size_is_said_in_one_line(
     name: str, kind: str, tmp_path: Path
