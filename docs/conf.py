@@ -38,6 +38,7 @@ nitpick_ignore_regex = [
         r"py:class",
         r"DictConfig|ExportedProgram|FFmpegError|(In|Out)putContainer|NDArray|Packet|Stream|Tensor|Video(Frame|Stream)",
     ),
+    (r"py:class", r"collections\.abc\.Mapping\[str"),  # an annotation split at its comma
     (r"py:.*", r"lowlight\..*\._\w+"),  # private
     (r"py:class", r"lowlight\..*\.[A-Z]\w*T"),  # type variables
 ]

@@ -18,8 +18,7 @@ from lowlight.files import write_table
 from lowlight.methods import Method
 from lowlight.metrics import DEFINITIONS
 
-Table = Mapping[str, Mapping[str, float]]
-"""Score by image name and metric key."""
+_Table = Mapping[str, Mapping[str, float]]  # score by image name and metric key
 
 
 def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Path) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Pat
     return summarise(dict(means), method.test_table, data, folder) | dict(method.test_details)
 
 
-def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder: Path) -> dict[str, Any]:
+def summarise(means: dict[str, Any], table: _Table, data: PairDataModule, folder: Path) -> dict[str, Any]:
     """Write ``per_image.csv`` and, of videos, ``per_video.csv``.
 
     Returns:
@@ -80,7 +79,7 @@ def summarise(means: dict[str, Any], table: Table, data: PairDataModule, folder:
     }
 
 
-def _intervals(table: Table, scenes: Mapping[str, str]) -> dict[str, list[float]]:
+def _intervals(table: _Table, scenes: Mapping[str, str]) -> dict[str, list[float]]:
     """Return the bootstrap interval over scenes of each score's mean over images."""
     labels, keys = [scenes[name] for name in table], next(iter(table.values()))
     return {key: list(bootstrap_interval([row[key] for row in table.values()], labels)) for key in keys}
