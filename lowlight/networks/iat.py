@@ -9,12 +9,17 @@ from lowlight.networks.original import Original
 from lowlight.networks.summary import Summary
 
 
+def _identity(size: int) -> Tensor:
+    """Return an identity matrix; ``torch.eye`` imports torch's compiler where weights are built unfilled."""
+    return torch.tensor([[float(row == column) for column in range(size)] for row in range(size)])
+
+
 class ColourNorm(nn.Module):
     """Mix the channels by a matrix, then scale and shift them; the paper's light normalisation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.color = nn.Parameter(torch.ones(channels).diag())
+        self.color = nn.Parameter(_identity(channels))
         self.alpha = nn.Parameter(torch.ones(1, 1, channels))
         self.beta = nn.Parameter(torch.zeros(1, 1, channels))
 
@@ -157,7 +162,7 @@ class GlobalBranch(Summary):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.gamma_base = nn.Parameter(torch.ones(1))
-        self.color_base = nn.Parameter(torch.ones(3).diag())
+        self.color_base = nn.Parameter(_identity(3))
         self.conv_large = Embedding(channels)
         self.generator = Generator(channels, heads)
         self.gamma_linear = nn.Linear(channels, 1)
