@@ -34,9 +34,9 @@ LARGEST_STRIDE = 4096
 class Pair(TypedDict):
     """A dark image and its reference, as datasets yield them.
 
-    ``low`` and ``high`` are (3, H, W), float32 in [0, 1]; ``name``, ``<set>/<stem>``, is unique. Without
-    ``has_reference``, ``high`` is the dark image again. Where pairs of a data set have classes, ``label`` is
-    the number of this one's, or -1 for a pair without.
+    ``low`` and ``high`` are (3, H, W), float32 in [0, 1]; ``name``, ``<set>/<stem>``, is unique. Where
+    ``has_reference`` is False, ``high`` is the dark image again. Where pairs of a data set have classes,
+    ``label`` is the number of this one's, or -1 for a pair without.
     """
 
     low: "Tensor"
@@ -49,20 +49,20 @@ class Pair(TypedDict):
 class Batch(TypedDict):
     """Pairs of one size, as data loaders yield them: images of shape (B, 3, H, W), B names and any labels.
 
-    ``has_reference``, shape (B,), may be missing if all have one; it is the same for all images of a split.
+    ``has_reference`` may be missing if all have one; it is the same for all images of a split, and no tensor,
+    which a GPU would have to be waited for in every step.
     """
 
     low: "Tensor"
     high: "Tensor"
     name: list[str]
-    has_reference: NotRequired["Tensor"]
+    has_reference: NotRequired[bool]
     label: NotRequired["Tensor"]
 
 
 def has_references(batch: Batch) -> bool:
     """Return whether the images of a batch have references."""
-    given = batch.get("has_reference")
-    return given is None or bool(given.all())
+    return batch.get("has_reference", True)
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:

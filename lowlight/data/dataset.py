@@ -281,7 +281,9 @@ def collate(pairs: Sequence[Pair]) -> Batch:
         ValueError: If their sizes differ.
     """
     check_alike({pair["name"]: cast("tuple[int, int]", pair["low"].shape[:0:-1]) for pair in pairs})
-    return cast("Batch", default_collate(list(pairs)))
+    has_reference = pairs[0].get("has_reference", True)
+    columns = [{key: value for key, value in pair.items() if key != "has_reference"} for pair in pairs]
+    return cast("Batch", default_collate(columns) | {"has_reference": has_reference})
 
 
 def check_alike(sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -293,7 +293,7 @@ class PairDataModule(pl.LightningDataModule):
         return self._one_by_one("test")
 
     def _one_by_one(self, split: Split) -> DataLoader[Pair]:
-        return DataLoader(self.datasets[split], batch_size=1, **self._workers())
+        return DataLoader(self.datasets[split], batch_size=1, collate_fn=collate, **self._workers())
 
     def _workers(self) -> dict[str, Any]:
         """Return the arguments that all loaders share.

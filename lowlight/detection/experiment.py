@@ -19,13 +19,13 @@ from lowlight.detection.annotations import read_annotations
 from lowlight.detection.boxes import OVERLAP, Objects, objects
 from lowlight.detection.detectors import FACES, Detector, load_detector, run
 from lowlight.detection.precision import (
-    LEVEL,
     RESAMPLES,
     Matches,
     average_precision,
     draw,
     interval,
 )
+from lowlight.evaluation.statistics import LEVEL
 from lowlight.images import read_rgb
 from lowlight.inference.library import load
 from lowlight.inference.photos.enhance import enhance_pixels

@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.detection.boxes import OVERLAP, Objects, assign
+from lowlight.evaluation.statistics import LEVEL, draw_clusters, percentile_interval
 
 RESAMPLES = 1000
 """Bootstrap resamples."""
-
-LEVEL = 0.95
-"""Confidence level of the intervals."""
 
 Floats = NDArray[np.float64]
 
@@ -121,19 +119,15 @@ def average_precision(matches: Matches) -> float:
 
 def draw(images: int, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.int64]:
     """Draw sets of images with replacement; return how often each is drawn, shape (resamples, images)."""
-    return np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), resamples)
+    return draw_clusters(images, resamples, np.random.default_rng(seed))
 
 
 def interval(values: Floats, level: float = LEVEL) -> tuple[float, float]:
-    """Return the percentile interval of resampled values; NaN for fewer than two known values.
-
-    Reference:
-        Efron and Tibshirani, 1993, "An introduction to the bootstrap", section 13.3.
-    """
+    """Return the percentile interval of the known ones of resampled values; NaN for fewer than two."""
     known = values[~np.isnan(values)]
     if len(known) < 2:
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(known, level)
     return float(low), float(high)
 
 

@@ -79,8 +79,22 @@ def bootstrap_interval(
         return float("nan"), float("nan")
     drawn = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(means, level)
     return float(low), float(high)
+
+
+def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.float64]:
+    """Return the bounds of resampled values, along the first axis: shape (2, ...).
+
+    Reference:
+        Efron and Tibshirani, 1993, "An introduction to the bootstrap", section 13.3.
+    """
+    return np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+
+
+def draw_clusters(count: int, resamples: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw clusters with replacement; return how often each is drawn, shape (resamples, count)."""
+    return generator.multinomial(count, np.full(count, 1 / count), size=resamples)
 
 
 def compare_paired(

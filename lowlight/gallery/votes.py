@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lowlight.evaluation.statistics import LEVEL, draw_clusters, percentile_interval
 from lowlight.files import read_table, write_table
 
 COLUMNS = ("voter", "picture", "first", "second", "choice")
@@ -14,9 +15,6 @@ COLUMNS = ("voter", "picture", "first", "second", "choice")
 
 RESAMPLES = 2000
 """Bootstrap resamples of the ranking."""
-
-LEVEL = 0.95
-"""Confidence level of its intervals."""
 
 PRIOR = 0.5
 """Wins, and losses, of every method against an imagined one of average strength: a method that won all its
@@ -152,11 +150,11 @@ def rank(votes: Sequence[Vote], *, resamples: int = RESAMPLES, seed: int = 0) ->
     if max(people, shown) > 1:
         generator = np.random.default_rng(seed)
         weights = (
-            _drawn(people, resamples, generator)[:, voters] * _drawn(shown, resamples, generator)[:, pictures]
+            draw_clusters(people, resamples, generator)[:, voters]
+            * draw_clusters(shown, resamples, generator)[:, pictures]
         )
         drawn = bradley_terry((weights @ points).reshape(resamples, size, size))
-        ends = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-        bounds = [(float(low), float(high)) for low, high in ends.T]
+        bounds = [(float(low), float(high)) for low, high in percentile_interval(drawn).T]
     odds = 1 / (1 + np.exp(scores[None] - scores[:, None]))  # of the row's method against the column's
     preferred = (odds.sum(1) - 0.5) / (size - 1)
     ranked = [
@@ -171,11 +169,6 @@ def _numbered(labels: Sequence[str]) -> tuple[NDArray[np.intp], int]:
     """Return each label's number, and how many there are."""
     known, numbers = np.unique(np.array(labels, dtype=object), return_inverse=True)
     return numbers, len(known)
-
-
-def _drawn(size: int, resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Return how often each of ``size`` clusters is drawn, shape (resamples, size); once if it is alone."""
-    return generator.multinomial(size, np.full(size, 1 / size), size=resamples).astype(float)
 
 
 def bradley_terry(wins: NDArray[np.float64], prior: float = PRIOR) -> NDArray[np.float64]:
