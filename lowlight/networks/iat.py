@@ -193,7 +193,8 @@ class IAT(Original):
 
     Differs from the paper:
         As in the authors' code, the normalisation of the local branch does not depend on the image. Their
-        stochastic depth in training, with rates up to a tenth, is left out.
+        stochastic depth in training, with rates up to a tenth, is left out. Weights begin as
+        torch's layers do.
 
     It is exported to ONNX and torch.export. OpenVINO 2026.4 computes other exponents for some sizes, so its
     export is refused.

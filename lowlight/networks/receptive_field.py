@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lowlight.networks.global_pooling import GlobalPooling
 from lowlight.networks.summary import Summary
 
 LONGEST_PROBE = 2048
@@ -25,7 +24,7 @@ def poolings(net: nn.Module) -> list[nn.Module]:
     return [
         module
         for module in net.modules()
-        if isinstance(module, nn.InstanceNorm2d | GlobalPooling | Summary)
+        if isinstance(module, nn.InstanceNorm2d | Summary)
         or (isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)))
     ]
 
@@ -72,9 +71,7 @@ def _hooked(net: nn.Module, hook: object) -> Iterator[None]:
 
 
 def _summary(module: nn.Module, features: Tensor, output: Tensor) -> tuple[Tensor, ...]:
-    """Return the mean per channel, for a norm also the variance; a layer's own statistics by its method."""
-    if isinstance(module, GlobalPooling):
-        return tuple(one.mean(0, keepdim=True) for one in module.statistics(features))
+    """Return the mean per channel, for a norm also the variance; the output of a :class:`Summary`."""
     if isinstance(module, Summary):
         return (output.mean(dim=0, keepdim=True),)
     if isinstance(module, nn.InstanceNorm2d):
@@ -85,8 +82,6 @@ def _summary(module: nn.Module, features: Tensor, output: Tensor) -> tuple[Tenso
 
 def _apply(module: nn.Module, features: Tensor, summary: tuple[Tensor, ...]) -> Tensor:
     """Compute the module's output under given statistics."""
-    if isinstance(module, GlobalPooling):
-        return module.under(features, summary)
     if isinstance(module, nn.InstanceNorm2d):
         mean, variance = summary
         return F.batch_norm(features, mean, variance, module.weight, module.bias, eps=module.eps)

@@ -187,7 +187,8 @@ class Retinexformer(Original):
 
     Computes differently:
         The weighted sum of the values and its projection are one product, see
-        :func:`lowlight.networks.transposed_attention.attend`.
+        :func:`lowlight.networks.transposed_attention.attend`. Weights begin as torch's layers do, not as the
+        authors' code draws them.
 
     Tiles share the attention between channels, which is taken from a small copy of the image.
     """

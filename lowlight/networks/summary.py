@@ -6,7 +6,6 @@ from torch import nn
 class Summary(nn.Module):
     """Base of modules whose output, shape (B, ...), belongs to the image and not to places in it.
 
-    Unlike :class:`lowlight.networks.global_pooling.GlobalPooling`, it may take several tensors. A large image
-    that is enhanced in tiles is summarised once, on a small copy; see
+    A large image that is enhanced in tiles is summarised once, on a small copy; see
     :func:`lowlight.networks.receptive_field.recorded`.
     """

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.networks.channel_norm import ChannelNorm
-from lowlight.networks.global_pooling import GlobalPooling
+from lowlight.networks.transposed_attention import ChannelWeights
 
 
 def _depthwise(channels: int) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
 
 
-class ChannelAttention(GlobalPooling):
+class ChannelAttention(nn.Module):
     """Self-attention across channels, whose weights are cosines between channels over all pixels.
 
     The cost is linear in the number of pixels.
@@ -30,28 +30,19 @@ class ChannelAttention(GlobalPooling):
 
     def __init__(self, heads: int) -> None:
         super().__init__()
-        self.heads = heads
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+        self.weigh = ChannelWeights()
 
-    def statistics(self, features: Tensor) -> tuple[Tensor, ...]:
-        """Return the attention weights, shape (B, heads, C/heads, C/heads).
+    def forward(self, features: Tensor) -> Tensor:
+        """Return values of shape (B, C, H, W), mixed by the weights.
 
         Args:
             features: Queries, keys and values, concatenated to shape (B, 3C, H, W).
         """
-        query, key = (F.normalize(self._divided(one), dim=-1) for one in features.chunk(3, dim=1)[:2])
-        return ((self.temperature * (query @ key.transpose(-2, -1))).softmax(dim=-1),)
-
-    def under(self, features: Tensor, statistics: tuple[Tensor, ...]) -> Tensor:
-        """Return the values of shape (B, C, H, W), mixed by attention weights."""
-        mixed = statistics[0] @ self._divided(features.chunk(3, dim=1)[2])
-        batch, channels, height, width = features.shape
-        return mixed.reshape(batch, channels // 3, height, width)
-
-    def _divided(self, features: Tensor) -> Tensor:
-        """Divide features into heads and join the pixels: shape (B, heads, C/heads, H * W)."""
-        batch, channels = features.shape[:2]
-        return features.reshape(batch, self.heads, channels // self.heads, -1)
+        query, key, value = features.chunk(3, dim=1)
+        weights = self.weigh(query, key, self.temperature)
+        by_head = value.reshape(*weights.shape[:3], -1)
+        return cast(Tensor, weights @ by_head).reshape(value.shape)
 
 
 class PerceptualEnhancement(nn.Module):

@@ -56,9 +56,11 @@ def test_attention_mixes_channels_by_the_cosines_between_them() -> None:
 
 
 def test_attention_weights_do_not_depend_on_the_size() -> None:
-    attend, features = ChannelAttention(heads=1), torch.rand(1, 6, 8, 8)
-    (weights,), (repeated,) = (attend.statistics(one) for one in (features, features.repeat(1, 1, 3, 2)))
-    torch.testing.assert_close(weights, repeated)
+    attend = ChannelAttention(heads=1)
+    query, key = torch.rand(2, 1, 2, 8, 8)
+    larger = (one.repeat(1, 1, 3, 2) for one in (query, key))
+    weights = attend.weigh(query, key, attend.temperature)
+    torch.testing.assert_close(weights, attend.weigh(*larger, attend.temperature))
 
 
 def test_fusion_stays_between_the_two_levels() -> None:
