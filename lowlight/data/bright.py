@@ -8,7 +8,6 @@ Greg Krathwohl and Daniel Scharstein; no licence stated; only trained on). In Ma
 (official portrait of 1984, US Navy, public domain).
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.data.pairs import Split, file_state, list_images, refuse, stem_of
+from lowlight.data.splits import hold_out_names
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
 
@@ -119,7 +119,6 @@ def photographs_of(root: Path, split: Split, test_fraction: float) -> dict[Path,
         refuse(root, problems, "Replace, rename or remove these files.")
     if len(photos) < 2:
         raise ValueError(f"{root}: {len(photos)} photographs; two or more are needed to split them")
-    shuffled = sorted(photos, key=lambda stem: hashlib.sha256(stem.encode()).digest())
-    tests = min(max(round(test_fraction * len(photos)), 1), len(photos) - 1)
-    chosen = {"train": shuffled[tests:], "val": [], "test": shuffled[:tests]}[split]
+    tests = hold_out_names(photos, test_fraction)
+    chosen = {"train": photos.keys() - tests, "val": set[str](), "test": tests}[split]
     return {photos[stem]: stem for stem in sorted(chosen)}

@@ -1,6 +1,5 @@
 """Photographs without references, for training that needs none."""
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from lowlight.data.layouts import PairedFolder
 from lowlight.data.pairs import Fixed, PairItem, Split, file_state, refuse
+from lowlight.data.splits import hold_out_names
 from lowlight.decoding.formats import SUFFIXES
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
@@ -88,11 +88,7 @@ class Photographs:
         if self.pairs is not None and split != "train":
             return self._scored(self.pairs, split, name)
         photos = self._photographs()
-        tests: set[str] = set()
-        if self.pairs is None:
-            shuffled = sorted(photos, key=lambda stem: hashlib.sha256(stem.encode()).digest())
-            count = min(max(round(self.test_fraction * len(photos)), 1), len(photos) - 1)
-            tests = set(shuffled[:count])
+        tests = hold_out_names(photos, self.test_fraction) if self.pairs is None else set[str]()
         chosen = {"train": photos.keys() - tests, "val": set(), "test": tests}[split]
         return [Photograph(f"{name}/{stem}", photos[stem]) for stem in sorted(chosen)]
 

@@ -1,7 +1,8 @@
 """Protocols that divide pairs into training and test: as published, disjoint by scene, or by file."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -42,6 +43,16 @@ def by_file(train: Sequence[PairItem], test: Sequence[PairItem]) -> tuple[list[P
         [item for index, item in enumerate(pool) if index not in chosen],
         [item for index, item in enumerate(pool) if index in chosen],
     )
+
+
+def by_hash(names: Iterable[str]) -> list[str]:
+    """Sort names by their hashes: an order as if drawn, but the same on every machine."""
+    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+
+
+def hold_out_names(names: Collection[str], fraction: float) -> set[str]:
+    """Choose a share of two names or more by their hashes, at least one and never all."""
+    return set(by_hash(names)[: min(max(round(fraction * len(names)), 1), len(names) - 1)])
 
 
 def hold_out_files(count: int, fraction: float, seed: int) -> list[int]:

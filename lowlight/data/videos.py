@@ -1,6 +1,5 @@
 """Videos as folders of frames, with or without references, split by video."""
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -24,6 +23,7 @@ from lowlight.data.pairs import (
     refuse,
     stem_of,
 )
+from lowlight.data.splits import by_hash
 from lowlight.decoding.reading import read_size
 from lowlight.files import read_table
 from lowlight.images import read_rgb
@@ -228,7 +228,7 @@ class VideoFolders:
                 problem = f"gives video {bad[0].name} the split {stated[bad[0]]!r}"
                 raise ValueError(f"{self.root / METADATA}: {problem}, which is none of {', '.join(names)}")
             return {video: names[stated[video]] for video in found}
-        order = sorted(set(scenes.values()), key=lambda scene: hashlib.sha256(scene.encode()).digest())
+        order = by_hash(set(scenes.values()))
         tests = round(self.test_fraction * len(order))
         if 0 < self.test_fraction < 1:
             tests = max(min(max(tests, 1), len(order) - 1), len(order) == 1)
