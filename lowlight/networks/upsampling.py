@@ -1,4 +1,4 @@
-"""Transposed convolutions that leave no checkerboard."""
+"""Transposed convolutions that leave no checkerboard on flat areas."""
 
 import torch
 from torch import Tensor, nn
