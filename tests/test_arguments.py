@@ -93,6 +93,7 @@ def test_a_setting_of_the_wrong_type_is_named(override: str, told: str) -> None:
     assert "\n" not in str(stop.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "name"),
     [(group, "train") for group in ("method", "data", "trainer", "logger", "schedule", "experiment")]

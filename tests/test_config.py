@@ -52,6 +52,7 @@ def test_every_data_set_is_prepared_as_the_data_module_does_by_default(name: str
     assert set(config) - set(shared) <= {"_target_", "_convert_", "root", "sets", "layout"}
 
 
+@pytest.mark.slow
 def test_a_new_layout_is_one_file_of_a_few_lines(tmp_path: Path) -> None:
     names = "splits: {test: [exam]}, folders: [[night, day]]"
     layout = f"{{_target_: lowlight.data.PairedFolder, _partial_: true, {names}}}"

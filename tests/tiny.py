@@ -1,5 +1,8 @@
 """Each method of conf/method small enough for a test; a new method adds a line."""
 
+from collections.abc import Iterable
+
+import pytest
 import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
@@ -17,13 +20,13 @@ _COARSE_TO_FINE = [
 ]
 
 TINY = {
+    "autoencoder": ["method.net.channels=[8,8,8,8,8]"],
     "mirnet": [
         "method.net.channels=8",
         "method.net.groups=1",
         "method.net.blocks=1",
         "method.net.reduction=2",
     ],
-    "autoencoder": ["method.net.channels=[8,8,8,8,8]"],
     "coarse_to_fine": _COARSE_TO_FINE,
     "coarse_to_fine/small": _COARSE_TO_FINE,
     "coarse_to_fine/large": _COARSE_TO_FINE,
@@ -74,12 +77,19 @@ TINY = {
     "histogram": [],
 }
 
-LEARNT = [
-    name
-    for name in TINY
-    if "/" not in name  # sizes of another
-    and get_class(OmegaConf.load(config_folder() / "method" / f"{name}.yaml")["_target_"]).learns
-]
+
+def target(name: str) -> str:
+    """Return the dotted path of a method's class; sizes are another's."""
+    return str(OmegaConf.load(config_folder() / "method" / f"{name.partition('/')[0]}.yaml")["_target_"])
+
+
+LEARNT = [name for name in TINY if "/" not in name and get_class(target(name)).learns]
+
+
+def by_class(names: Iterable[str]) -> list[object]:
+    """Mark as slow all but the first method of each class: the others differ by their networks only."""
+    first = {target(name): name for name in reversed(TINY)}.values()
+    return [name if name in first else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def tiny(name: str, *overrides: str) -> Method:

@@ -26,6 +26,7 @@ def models(tmp_path: Path) -> list[str]:
     return [str(tmp_path / name) for name in ("coarse_to_fine", "autoencoder")]
 
 
+@pytest.mark.slow
 def test_every_model_is_measured_in_every_engine_at_every_size(models: list[str]) -> None:
     result = benchmark(models, sizes=[(64, 32), (40, 24)], engines=["torch", "bf16"], rounds=3)
     rows = result["rows"]
@@ -42,6 +43,7 @@ def test_every_model_is_measured_in_every_engine_at_every_size(models: list[str]
     assert result["failed"] == result["training"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "told"), [(-1.0, True), (float("inf"), False)])
 def test_a_noisy_machine_is_told_of(limit: float, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "NOISY", limit)
@@ -56,6 +58,7 @@ def test_multiply_accumulates_are_counted_by_hand() -> None:
     assert measuring._gmac(method, torch.rand(1, 3, 10, 20)) == pytest.approx(20 * 10 * 3 * 5 * 9 / 1e9)
 
 
+@pytest.mark.slow
 def test_what_fails_while_it_runs_is_told_of_and_the_rest_measured(
     models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +74,7 @@ def test_what_fails_while_it_runs_is_told_of_and_the_rest_measured(
     assert result["failed"] == [{"model": models[0], "engine": "bf16", "reason": "out of memory"}]
 
 
+@pytest.mark.slow
 def test_too_small_crops_do_not_cost_the_other_measurements(models: list[str]) -> None:
     result = benchmark(models[:1], sizes=[(32, 32)], rounds=2, train=(2, 8))
     assert len(result["rows"]) == 1
@@ -107,6 +111,7 @@ def test_an_engine_that_cannot_run_a_method_is_told_of_and_the_rest_done() -> No
     assert "lime" in result["failed"][0]["reason"]
 
 
+@pytest.mark.slow
 def test_the_verb_prints_a_table_and_writes_json_and_the_plot(models: list[str], tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     arguments = [*models, "gamma", "--size", "32x24", "--rounds", "2", "--out", str(tmp_path / "out")]

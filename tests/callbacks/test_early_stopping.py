@@ -57,6 +57,7 @@ def test_stopping_early_without_validation_images_is_refused(lol: Path, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["autoencoder", "gan"])
 def test_a_cap_on_the_time_ends_and_marks_the_run(name: str, lol: Path, tmp_path: Path) -> None:
     cap = ["trainer.max_epochs=100000", "trainer.max_time=00:00:00:01"]

@@ -13,12 +13,12 @@ from lowlight.losses import charbonnier
 from lowlight.methods import Method
 from lowlight.model import Model
 from lowlight.runtimes.load import load_engine
-from tests.tiny import TINY, tiny
+from tests.tiny import TINY, by_class, tiny
 
 LOW = 0.3 * torch.rand(1, 3, 37, 45, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", by_class(TINY))
 def test_a_model_enhances_as_its_method_does(name: str, tmp_path: Path) -> None:
     method = tiny(name)
     torch.save({"state_dict": method.state_dict(), "recipe": method.recipe}, tmp_path / "best.ckpt")

@@ -86,6 +86,7 @@ def dark(tmp_path: Path) -> Path:
     return tmp_path / "dark.png"
 
 
+@pytest.mark.slow
 def test_enhancing_imports_torch_but_not_what_trains(dark: Path, tmp_path: Path) -> None:
     for name in LEARNT:
         save_pretrained(tiny(name), tmp_path / name)
@@ -97,6 +98,7 @@ def test_enhancing_imports_torch_but_not_what_trains(dark: Path, tmp_path: Path)
     assert all((call[3] / "dark.png").is_file() for call in calls)
 
 
+@pytest.mark.slow
 def test_enhancing_by_a_function_imports_no_more(dark: Path, tmp_path: Path) -> None:
     status, modules = imported_by([dark, "--method", "gamma", "--out", tmp_path / "out"])
     assert status == 0

@@ -8,6 +8,7 @@ import pytest
 from tests.cli.commands import AUTOENCODER, lowlight, on
 
 
+@pytest.mark.slow
 def test_a_failed_start_is_told_in_one_line_and_the_corrected_command_says_what_is_next(
     lol: Path, tmp_path: Path
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_job_of_a_sweep_ends_with_one_line(lol: Path, tmp_path: Path) -> None:
     assert "Next:" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_training_without_test_images_says_what_it_has(lol: Path, tmp_path: Path) -> None:
     shutil.copytree(lol / "our485", tmp_path / "LOL" / "our485")
     command = ["train", *AUTOENCODER, *on(tmp_path / "LOL"), "trainer.max_epochs=1", "output_dir=run"]

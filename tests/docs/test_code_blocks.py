@@ -89,6 +89,7 @@ def test_no_line_of_code_is_wider_than_the_site() -> None:
     assert [line for line in lines if len(line) > 92] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_exists(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PWD", str(tmp_path))

@@ -64,6 +64,7 @@ def test_the_generated_parts_of_the_pages_are_up_to_date(generate: ModuleType) -
         assert page.read_text() == generate.refreshed(page), "run: python docs/generate.py"
 
 
+@pytest.mark.slow
 def test_a_section_is_written_from_a_methods_files(generate: ModuleType) -> None:
     heading = re.compile(r"^## ([\w/]+)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     sections = dict(heading.findall(generate.methods()))
@@ -75,6 +76,7 @@ def test_a_section_is_written_from_a_methods_files(generate: ModuleType) -> None
     assert "| 15.19 | 0.602 |" in sections["gamma"]
 
 
+@pytest.mark.slow
 def test_the_training_commands_of_the_methods_give_no_warning(
     generate: ModuleType, caplog: pytest.LogCaptureFixture
 ) -> None:

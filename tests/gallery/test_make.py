@@ -89,6 +89,7 @@ def test_the_means_have_intervals_times_and_memory(made: Made) -> None:
         assert float(rows["clahe"]["memory_mb"]) < 200
 
 
+@pytest.mark.slow
 def test_pictures_beside_the_page_do_not_name_their_method_and_go_when_they_are_embedded(
     photographs: Path, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def jobs(lol: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [sweep / "autoencoder-0", sweep / "autoencoder-1"]
 
 
+@pytest.mark.slow
 def test_each_job_of_a_sweep_is_a_finished_run_of_its_own(jobs: list[Path]) -> None:
     found = [only(job / "mlruns") for job in jobs]
     assert found[0].info.run_id != found[1].info.run_id
@@ -112,6 +113,7 @@ def test_it_holds_curves_scores_config_and_samples(jobs: list[Path]) -> None:
     assert np.asarray(Image.open(pictures[0])).shape == (48, 3 * 64, 3)
 
 
+@pytest.mark.slow
 def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

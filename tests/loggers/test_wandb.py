@@ -110,6 +110,7 @@ def events(run: Path) -> Any:
     return EventAccumulator(str(run / "tensorboard"), {"images": 0, "scalars": 0, "tensors": 0}).Reload()
 
 
+@pytest.mark.slow
 def test_each_job_of_a_sweep_is_a_run_of_its_own_named_after_the_sweep(jobs: list[Path]) -> None:
     runs = [wandb_file.of_kind(of(job), "run")[0] for job in jobs]
     assert runs[0].run_id != runs[1].run_id
@@ -226,6 +227,7 @@ def test_tensorboard_shows_them_side_by_side(jobs: list[Path], lol: Path) -> Non
         assert np.array_equal(np.asarray(picture), torch.cat(images, dim=-1).movedim(0, -1).numpy())
 
 
+@pytest.mark.slow
 def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,7 @@ def test_tiles_are_the_whole_where_both_networks_are_local(chained: bool) -> Non
     assert_tiles(method, low, atol=1)
 
 
+@pytest.mark.slow
 def test_tiles_share_what_each_network_shares(tmp_path: Path) -> None:
     """Both see the whole image first: one an exposure, the other the means of an overview."""
     low = photograph(1, 328, 336) // 4  # needs no padding, which differs between tiles and the whole

@@ -17,7 +17,7 @@ from lowlight.callbacks.resuming import EpochSeed
 from lowlight.checkpoints import build
 from lowlight.data import PairDataModule
 from lowlight.methods import GAN, Method, Supervised
-from tests.tiny import LEARNT, tiny
+from tests.tiny import LEARNT, by_class, tiny
 
 
 def pairs(lol: Path, **options: Any) -> PairDataModule:
@@ -76,7 +76,7 @@ def half() -> MixedPrecision:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LEARNT)
+@pytest.mark.parametrize("name", by_class(LEARNT))
 def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
     rate = "method.optimizer.lr=3e-3"
     exposure = [
@@ -100,7 +100,7 @@ def test_a_method_overfits_one_pair(name: str, lol: Path) -> None:
     assert losses.l1(method.enhance(low), high).item() < before / 3
 
 
-@pytest.mark.parametrize("name", LEARNT)
+@pytest.mark.parametrize("name", by_class(LEARNT))
 @pytest.mark.parametrize(
     "options",
     [

@@ -38,6 +38,7 @@ def test_a_step_trains_the_stage_whose_turn_it_is(coarse_epochs: int) -> None:
     assert all(weight.grad is None for weight in resting.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coarse_epochs", [0, 1])
 def test_what_a_step_runs_is_compiled(coarse_epochs: int) -> None:
     compiled: list[torch.fx.GraphModule] = []

@@ -95,6 +95,7 @@ def test_restormer_starts_at_its_input_without_its_output_layer(shift: bool) -> 
     assert torch.equal(net(low), low)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*PUBLISHED, "restormer", "mirnet", "zero_dce", "zero_dce_pp"])
 def test_published_weights_are_written_and_read(name: str) -> None:
     net, other = tiny(name).net, tiny(name).net

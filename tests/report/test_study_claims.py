@@ -120,6 +120,7 @@ def test_the_epochs_are_judged_by_the_rank_correlation(
     assert f"Rank correlation of validation PSNR with the epoch {correlation}; best 12.00 dB" in judged.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "shown"), [("mirnet", True), ("coarse_to_fine", False)])
 def test_only_a_report_with_a_method_of_the_study_shows_its_claims(
     tmp_path: Path, method: str, shown: bool

@@ -59,6 +59,7 @@ def test_a_finished_run_is_loaded_and_enhances(lol: Path, tmp_path: Path) -> Non
     assert torch.allclose(lowlight.enhance(low, lowlight.load(folder)), enhanced, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_scores_what_it_scored_then(lol: Path, tmp_path: Path) -> None:
     folder = run_folder("finished", lol, tmp_path)
     data = [

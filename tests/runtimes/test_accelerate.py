@@ -39,6 +39,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["openvino", "onnx"])
 def test_a_network_of_parts_runs_as_in_torch_and_in_tiles(runtime: str) -> None:
     method = tiny("coarse_to_fine").eval()
@@ -63,6 +64,7 @@ def test_another_network_is_exported_whole() -> None:
     )
 
 
+@pytest.mark.slow
 def test_integers_are_near_and_the_note_says_how_near(photographs: Path) -> None:
     method = lowlight.from_pretrained("coarse_to_fine")
     calibrate = calibration_photographs([photographs])

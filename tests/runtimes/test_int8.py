@@ -38,6 +38,7 @@ def test_a_tensor_that_is_always_zero_has_a_range() -> None:
     assert low == 0 < high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layer",
     [

@@ -169,6 +169,7 @@ def test_a_stalled_client_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert server.ask(LOCAL, ("content-length", str(2 * MAX_BODY)), chunks=[None, None]) == 413
 
 
+@pytest.mark.slow
 def test_a_client_that_sends_a_byte_now_and_then_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "STALLED", 0.5)
     monkeypatch.setattr(guard, "SLOWEST", 10**9)

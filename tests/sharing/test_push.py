@@ -48,6 +48,7 @@ def push(folder: Path, address: str, *arguments: str, token: str = "hf_ours") ->
         return CliRunner().invoke(app, list(arguments))
 
 
+@pytest.mark.slow
 def test_the_hub_gets_one_commit_that_loads_as_the_same_model(
     trained: Path, hub: Hub, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from lowlight.training.trainer import code_generator_errors_in_one_line
 from tests.tiny_runs import checkpoint, manifest, run
 
 
+@pytest.mark.slow
 def test_a_learning_rate_is_found_and_nothing_is_trained(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -66,6 +67,7 @@ def test_losses_that_show_no_rate_are_told(lol: Path, tmp_path: Path) -> None:
         run("autoencoder", lol, tmp_path, "find_lr=true")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profiler", ["simple", "advanced"])
 def test_a_profile_is_left_in_the_run_folder(profiler: str, lol: Path, tmp_path: Path) -> None:
     run("autoencoder", lol, tmp_path, f"trainer.profiler={profiler}")
@@ -81,6 +83,7 @@ def test_an_evaluation_is_profiled_too(lol: Path, tmp_path: Path) -> None:
     assert "test_step" in (tmp_path / "test-profile.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_missing_compiler_is_told_before_anything_is_written(lol: Path, tmp_path: Path) -> None:
     # By torch's own means: monkeypatch would take the setting away afterwards instead of restoring it.
     missing = inductor.patch({"cpp.cxx": (None, "no-such-compiler")})

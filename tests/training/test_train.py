@@ -16,7 +16,7 @@ from lowlight.config import load_config
 from lowlight.images import round_to_8_bits
 from lowlight.metrics import psnr
 from lowlight.training.checks import check_validation
-from tests.tiny import LEARNT
+from tests.tiny import LEARNT, by_class
 from tests.tiny_runs import (
     Kept,
     KeptBatches,
@@ -41,7 +41,7 @@ def plain_descent(name: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", LEARNT)
+@pytest.mark.parametrize("name", by_class(LEARNT))
 def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: Path, tmp_path: Path) -> None:
     more = [*plain_descent(name), "trainer.gradient_clip_val=1e-3", "trainer.max_epochs=1"]
     switches = ["data.batch_size=1", "data.patch_size=64", "trainer.accumulate_grad_batches=3", *more]
@@ -62,7 +62,7 @@ def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: P
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("name", LEARNT)
+@pytest.mark.parametrize("name", by_class(LEARNT))
 def test_values_that_are_not_finite_stop_training_and_reach_no_checkpoint(
     name: str, after: bool, lol: Path, tmp_path: Path
 ) -> None:
@@ -165,7 +165,7 @@ def test_a_run_resumed_in_a_renamed_folder_keeps_its_best_epoch(lol: Path, tmp_p
     assert {state["dirpath"] for state in states if "dirpath" in state} == {str(tmp_path / "after")}
 
 
-@pytest.mark.parametrize("name", LEARNT)
+@pytest.mark.parametrize("name", by_class(LEARNT))
 def test_a_checkpoint_holds_the_average_and_the_weights_and_the_average_is_scored(
     name: str, lol: Path, tmp_path: Path
 ) -> None:

@@ -108,6 +108,7 @@ def test_streams_that_are_neither_picture_nor_sound_are_noted(tmp_path: Path) ->
     assert warnings[:2] == ("left out: another video, h264", "left out: attachment")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec"), KINDS)
 def test_a_late_start_is_no_truncation_and_a_truncation_is_noted(
     tmp_path: Path, suffix: str, codec: str
