@@ -13,6 +13,7 @@ from PIL import Image
 
 from lowlight.colour import linear_to_srgb, luma, srgb_to_linear
 from lowlight.data.bright import photographs_of
+from lowlight.data.night import at_night
 from lowlight.data.pairs import Fixed, PairItem, Split, file_state
 from lowlight.decoding.formats import open_picture
 from lowlight.decoding.reading import read_size
@@ -42,6 +43,8 @@ class LowLight:
         contrast: Share of the smoothstep curve in the camera's tone curve.
         jpeg: Probability that the photograph is stored as JPEG.
         quality: Quality of that JPEG.
+        night: Probability that a training sample's photograph is turned into night first, reference and all;
+            see :mod:`lowlight.data.night`. Evaluation has none.
 
     References:
         Brooks et al., 2019, "Unprocessing Images for Learned Raw Denoising", section 3: linear light, shot
@@ -61,6 +64,7 @@ class LowLight:
     contrast: Range = (0.0, 0.6)
     jpeg: float = 0.5
     quality: Range = (75.0, 98.0)
+    night: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -250,8 +254,11 @@ class LowLightPhoto:
         return BrightPhoto(self.name, self.scene, self.photo)
 
     def sample(self, pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
-        """Darken the reference of a crop of shape (2, H, W, 3) anew."""
-        return np.stack([darken_scene(pixels[1], self.ranges, generator), pixels[1]])
+        """Darken the reference of a crop of shape (2, H, W, 3) anew, maybe at night."""
+        high = pixels[1]
+        if self.ranges.night and generator.random() < self.ranges.night:
+            high = at_night(high, generator)
+        return np.stack([darken_scene(high, self.ranges, generator), high])
 
 
 class LowLightPhotographs:
