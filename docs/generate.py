@@ -204,6 +204,7 @@ _ROOTS = {
     "plates": "",
     "plates_gpu": "",
     "lol_cpu": " data.root=/data/LOL",
+    "lol_standard": " data.root=/data/LOL",
     "published": " data.root=/data/LOL",
     "mixed": " data.sets.lol.root=LOL \\\n"
     "    data.sets.exposures.root=exposures data.sets.bright.root=photographs",
