@@ -1,6 +1,6 @@
 """Training in two stages, one after the other: exposure, then restoration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, final
 
@@ -8,12 +8,12 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
 from lowlight.adjustments import adjust_exposure, mean_luma, stops_to_mean
 from lowlight.images import Batch, pad_to_stride
 from lowlight.losses import Loss, apply_loss, charbonnier, exposure_matched
-from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
+from lowlight.methods.base import MakeOptimizer, MakeScheduler
+from lowlight.methods.in_stages import InStages
 from lowlight.model import evaluating
 from lowlight.networks.coarse_to_fine import DARK, WAYS, CoarseToFine, turned
 from lowlight.networks.two_pass import Window
@@ -23,7 +23,7 @@ _SHOWING = 256
 
 
 @final
-class TwoStages(Method):
+class TwoStages(InStages):
     """Train a :class:`lowlight.networks.CoarseToFine`: its coarse stage first, then its fine stage.
 
     Batches are whole images of one size. In the first ``coarse_epochs`` the coarse stage learns the local
@@ -63,6 +63,7 @@ class TwoStages(Method):
             the network's stride, or ``brighten`` is outside [0, 1].
     """
 
+    FIRST_EPOCHS = "coarse_epochs"
     net: CoarseToFine
 
     def __init__(
@@ -82,18 +83,15 @@ class TwoStages(Method):
         coarse_decay: float = 0.05,
         scheduler: MakeScheduler | None = None,
     ) -> None:
-        super().__init__(net)
-        if coarse_epochs < 0 or patches < 1:
-            raise ValueError(
-                f"coarse_epochs={coarse_epochs} must be at least 0 and patches={patches} at least 1"
-            )
+        super().__init__(net, coarse_epochs, optimizer, scheduler)
+        if patches < 1:
+            raise ValueError(f"patches={patches} must be at least 1")
         if not 0 <= brighten <= 1:
             raise ValueError(f"brighten={brighten} must be in [0, 1]")
         if patch_size < 1 or patch_size % self.stride:
             raise ValueError(
                 f"patch_size={patch_size} must be a multiple of the network's stride, {self.stride}"
             )
-        self.coarse_epochs = coarse_epochs
         self.loss_function = loss
         self.log_weight = log_weight
         self.matched_weight = matched_weight
@@ -103,43 +101,25 @@ class TwoStages(Method):
         self.reference_stops = reference_stops
         self.patch_size = patch_size
         self.patches = patches
-        self.make_optimizer = optimizer
         self.coarse_decay = coarse_decay
-        self.make_scheduler = scheduler
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the loss of the raw output, shape (B, 3, H, W)."""
         return apply_loss(self.loss_function, restored, batch["high"], batch["low"], self.net)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of the stage being trained, on a batch of whole images."""
-        way = int(torch.randint(WAYS, ()))
-        batch = _like(batch, turned(batch["low"], way), turned(batch["high"], way))
-        is_coarse = self.current_epoch < self.coarse_epochs
-        return self._expose(batch) if is_coarse else self._restore(batch)
-
     def training_problems(self, config: DictConfig) -> Iterator[str]:
         """Yield a warning per setting under which the first stage sees too little or the second none."""
-        if "early_stopping" in (config.callbacks or {}):
-            yield (
-                "callbacks=[...,early_stopping] counts validations of the first stage, too, whose scores "
-                f"mean little: its patience must outlast method.coarse_epochs={self.coarse_epochs}"
-            )
-        patch, epochs = config.data.get("patch_size"), config.trainer.get("max_epochs")
+        yield from super().training_problems(config)
+        patch = config.data.get("patch_size")
         if patch is not None and patch < _SHOWING:
             yield (
                 f"crops of {patch} pixels do not show the exposure of the whole, which "
                 f"method={config.method.name} learns: set data.patch_size=null, or {_SHOWING} or more"
             )
-        if epochs is not None and 0 <= epochs <= self.coarse_epochs:
-            yield (
-                f"all of trainer.max_epochs={epochs} train the first stage, none the second: lower "
-                f"method.coarse_epochs={self.coarse_epochs}"
-            )
 
     def prepare_benchmark(self, side: int) -> None:
         """Train the fine stage only, which takes most of the time, on one crop per image."""
-        self.coarse_epochs, self.patches, self.patch_size = 0, 1, side + -side % self.stride
+        self.first_epochs, self.patches, self.patch_size = 0, 1, side + -side % self.stride
 
     def _brightened(self, batch: Batch) -> Batch:
         """Blend some dark images with their references, by weights that vary smoothly over the image."""
@@ -154,8 +134,9 @@ class TwoStages(Method):
         weights = torch.lerp(0.3 * least, torch.ones_like(least), weights) * (chosen < self.brighten)
         return _like(batch, torch.lerp(low, high, weights), high)
 
-    def _expose(self, batch: Batch) -> Tensor:
-        """Return the coarse stage's loss, on averages."""
+    def first_step(self, batch: Batch) -> Tensor:
+        """Return the coarse stage's loss on a batch of whole images, on averages."""
+        batch = _turned(batch)
         low, high = self.net.average(batch["low"]), self.net.average(batch["high"])
         # Before brightening: bright parts are to stay as they are.
         factor = (self.exposure * torch.randn(len(low), 1, 1, 1, device=low.device)).exp()
@@ -171,9 +152,9 @@ class TwoStages(Method):
         self.record(bright, _like(batch, low, high), {"loss": loss})
         return loss
 
-    def _restore(self, batch: Batch) -> Tensor:
+    def second_step(self, batch: Batch) -> Tensor:
         """Return the fine stage's loss on crops, at the same places in all images of the batch."""
-        batch = self._brightened(batch)
+        batch = self._brightened(_turned(batch))
         if self.reference_stops:
             stops = self.reference_stops * torch.randn(len(batch["high"]), 1, 1, 1, device=self.device)
             batch = _like(batch, batch["low"], adjust_exposure(batch["high"], stops))
@@ -201,17 +182,18 @@ class TwoStages(Method):
         start = int(torch.randint(length - side + 1, ()))
         return Window(start, start + side, length)
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the network's gradient, before any clipping."""
-        self.log_gradient_norm(self.net, "gradient_norm")
-
-    def configure_optimizers(self) -> Any:
-        """Make the optimizer of both stages and its schedule, if any."""
-        groups: list[dict[str, Any]] = [
+    def parameter_groups(self) -> Iterable[dict[str, Any]]:
+        """Return the parameters of both stages; the coarse one has its own weight decay."""
+        return [
             {"params": list(self.net.coarse.parameters()), "weight_decay": self.coarse_decay},
             {"params": list(self.net.fine.parameters())},
         ]
-        return scheduled(self.make_optimizer(groups), self.make_scheduler)
+
+
+def _turned(batch: Batch) -> Batch:
+    """Flip and turn a batch at random."""
+    way = int(torch.randint(WAYS, ()))
+    return _like(batch, turned(batch["low"], way), turned(batch["high"], way))
 
 
 def _like(batch: Batch, low: Tensor, high: Tensor) -> Batch:
