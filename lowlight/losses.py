@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.colour import luminance
+from lowlight.illumination import decomposition_loss
 from lowlight.reference_free import colour_constancy, exposure_control, spatial_consistency
 from lowlight.similarity import ssim, windowed_ssim
 
@@ -23,6 +24,7 @@ __all__ = [
     "charbonnier",
     "chroma_loss",
     "colour_constancy",
+    "decomposition_loss",
     "edge_loss",
     "exposure_control",
     "exposure_matched",

@@ -59,3 +59,31 @@ class WarmupCosine(LRScheduler):
         floor = min(self.floor, rate)
         progress = min((epoch - self.warmup) / max(epochs - self.warmup, 1), 1.0)
         return floor + (rate - floor) * (1 + math.cos(math.pi * progress)) / 2
+
+
+class StepDecay(LRScheduler):
+    """Constant learning rate that drops once.
+
+    Args:
+        optimizer: The optimizer; the rate of each parameter group is its peak.
+        epochs: Epochs at the peak.
+        factor: Share of the peak afterwards.
+        restart: Epoch at which the schedule begins again, for a training in two stages; 0 is none.
+
+    Raises:
+        ValueError: If ``epochs`` or ``factor`` is negative.
+    """
+
+    def __init__(self, optimizer: Optimizer, epochs: int, factor: float = 0.1, restart: int = 0) -> None:
+        if epochs < 0 or factor < 0:
+            raise ValueError(f"a schedule's epochs={epochs} and factor={factor} cannot be negative")
+        self.epochs = epochs
+        self.factor = factor
+        self.restart = restart
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | Tensor]:
+        """Return the rate of each parameter group in epoch ``last_epoch``, counted from 0."""
+        started = self.restart if self.last_epoch >= self.restart else 0
+        factor = 1.0 if self.last_epoch - started < self.epochs else self.factor
+        return [rate * factor for rate in self.base_lrs]

@@ -26,6 +26,7 @@ ORDER = [
         "perceptual",
         "similarity",
         "reference_free",
+        "illumination",
         "schedules",
         "renamed",
         "arguments",
@@ -145,7 +146,17 @@ def test_networks_import_torch_only() -> None:
                 )
 
 
-METHODS = {"Classical", "Curves", "DeeplySupervised", "Fusion", "GAN", "Supervised", "TwoStages"}
+METHODS = {
+    "Classical",
+    "Curves",
+    "DecomposeAndRelight",
+    "DeeplySupervised",
+    "Fusion",
+    "GAN",
+    "SelfCalibrated",
+    "Supervised",
+    "TwoStages",
+}
 
 
 def asks_what_a_method_is(node: ast.AST) -> bool:

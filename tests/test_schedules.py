@@ -5,7 +5,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from lowlight.checkpoints.recipe import build, check_recipe
 from lowlight.config import available, load_config
-from lowlight.schedules import WarmupCosine
+from lowlight.schedules import StepDecay, WarmupCosine
 from tests.tiny import LEARNT, TINY, by_class
 
 
@@ -60,6 +60,14 @@ def test_a_schedule_taken_up_from_its_state_goes_on_alike() -> None:
     curve(first, 4)
     second.load_state_dict(first.state_dict())
     assert curve(second, 6)[1:] == curve(first, 6)[1:]
+
+
+def test_a_rate_drops_once_and_again_after_a_restart() -> None:
+    rates = curve(StepDecay(optimizer(2.0), epochs=2, factor=0.5, restart=4), 8)
+    assert rates == pytest.approx([2, 2, 1, 1, 2, 2, 1, 1])
+    assert curve(StepDecay(optimizer(2.0), epochs=2), 4) == pytest.approx([2, 2, 0.2, 0.2])
+    with pytest.raises(ValueError, match="factor=-1 cannot be negative"):
+        StepDecay(optimizer(1.0), epochs=2, factor=-1)
 
 
 @pytest.mark.parametrize("bad", [{"epochs": -1}, {"epochs": 5, "warmup": -1}, {"epochs": 5, "floor": -1e-6}])

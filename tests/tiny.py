@@ -60,6 +60,14 @@ TINY = {
     ],
     "zero_dce": ["method.net.channels=4"],
     "zero_dce_pp": ["method.net.channels=4", "method.net.scale=4"],
+    "sci": ["method.calibration.channels=4", "method.calibration.layers=1", "method.stages=2"],
+    "retinexnet": [
+        "method.net.decomposition.channels=8",
+        "method.net.decomposition.layers=1",
+        "method.net.relighting.channels=8",
+        "method.net.relighting.levels=2",
+        "method.decomposition_epochs=1",
+    ],
     "fusion": ["method.first=gamma", "method.second=bilateral", "method.net.levels=2"],
     "plate_gan": [
         "method.net.channels=[8,16]",

@@ -11,10 +11,12 @@ from lowlight.lazy import importer
 if TYPE_CHECKING:
     from lowlight.methods.base import Method as Method
     from lowlight.methods.curves import Curves as Curves
+    from lowlight.methods.decompose_and_relight import DecomposeAndRelight as DecomposeAndRelight
     from lowlight.methods.deeply_supervised import DeeplySupervised as DeeplySupervised
     from lowlight.methods.fusion import Fusion as Fusion
     from lowlight.methods.gan import GAN as GAN
     from lowlight.methods.plate_gan import PlateGAN as PlateGAN
+    from lowlight.methods.self_calibrated import SelfCalibrated as SelfCalibrated
     from lowlight.methods.supervised import Supervised as Supervised
     from lowlight.methods.two_stages import TwoStages as TwoStages
     from lowlight.methods.unlearnt import Classical as Classical
@@ -23,10 +25,12 @@ __all__ = [
     "GAN",
     "Classical",
     "Curves",
+    "DecomposeAndRelight",
     "DeeplySupervised",
     "Fusion",
     "Method",
     "PlateGAN",
+    "SelfCalibrated",
     "Supervised",
     "TwoStages",
 ]
@@ -37,9 +41,11 @@ __getattr__ = importer(
         "Method": "lowlight.methods.base",
         "DeeplySupervised": "lowlight.methods.deeply_supervised",
         "Curves": "lowlight.methods.curves",
+        "DecomposeAndRelight": "lowlight.methods.decompose_and_relight",
         "Fusion": "lowlight.methods.fusion",
         "GAN": "lowlight.methods.gan",
         "PlateGAN": "lowlight.methods.plate_gan",
+        "SelfCalibrated": "lowlight.methods.self_calibrated",
         "Supervised": "lowlight.methods.supervised",
         "TwoStages": "lowlight.methods.two_stages",
         "Classical": "lowlight.methods.unlearnt",

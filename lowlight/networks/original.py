@@ -41,10 +41,12 @@ class Original(nn.Module):
         RENAMED: Mapping of our names in a state dict to the published ones: regular expressions and their
             replacements, applied in turn; empty where the names are the same.
         WRAPPER: Key under which the published files hold the state dict; empty where they hold it alone.
+        TRAINING_ONLY: Prefixes of published names that are needed in training only, and are not read.
     """
 
     RENAMED: ClassVar[tuple[tuple[str, str], ...]] = ()
     WRAPPER: ClassVar[str] = ""
+    TRAINING_ONLY: ClassVar[tuple[str, ...]] = ()
 
     def original_names(self, name: str) -> list[str]:
         """Return the published name of one of our entries; several where it is stored more than once."""
@@ -71,7 +73,8 @@ class Original(nn.Module):
 
     def from_original(self, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return published weights under our names; see :meth:`load_original`."""
-        given = unwrapped(state_dict)
+        held = unwrapped(state_dict).items()
+        given = {name: value for name, value in held if not name.startswith(self.TRAINING_ONLY)}
         self._check(given, self._entries())
         ours = self.state_dict().items()
         return {name: given.get(self.original_names(name)[0], value) for name, value in ours}

@@ -94,7 +94,7 @@ def check_references(config: DictConfig, method: Method, has_references: bool) -
     if method.needs_references and not has_references:
         raise ValueError(
             f"method={config.method.name} learns from references, which the training images do not have: "
-            "set method=zero_dce or zero_dce_pp, or data=pairs"
+            "set method=zero_dce, zero_dce_pp or sci, or data=pairs"
         )
 
 

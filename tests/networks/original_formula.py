@@ -33,8 +33,12 @@ def weight(key: str, shape: torch.Size) -> Tensor:
 
 
 def published_state(net: Original) -> dict[str, Tensor]:
-    """Make the published state dict of a network."""
-    return {key: weight(key, value.shape) for key, value in net.original_state_dict().items()}
+    """Make the published state dict of a network; what it shares under several keys is made once."""
+    made: dict[int, Tensor] = {}
+    return {
+        key: made.setdefault(value.data_ptr(), weight(key, value.shape))
+        for key, value in net.original_state_dict().items()
+    }
 
 
 def keys_of(net: Original) -> int:

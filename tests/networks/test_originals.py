@@ -20,6 +20,7 @@ from lowlight.networks.original import Original, unwrapped
 from lowlight.networks.receptive_field import recorded, replayed
 from lowlight.networks.restormer import Restormer
 from lowlight.networks.retinexformer import Retinexformer
+from lowlight.networks.sci import SCI
 from lowlight.networks.transposed_attention import ChannelWeights, attend
 from tests.networks.original_formula import dark_image, keys_of, published_state
 from tests.tiny import tiny
@@ -34,6 +35,7 @@ PUBLISHED: dict[str, Callable[[], Original]] = {
     "retinexformer": Retinexformer,
     "hvi_cidnet": HVICIDNet,
     "iat": IAT,
+    "sci": SCI,
 }
 
 
@@ -57,6 +59,7 @@ def test_computes_what_the_published_code_computes(name: str) -> None:
         (Retinexformer, 1_605_701, 2301488813),
         (HVICIDNet, 1_975_569, 1939669488),
         (IAT, 91_154, 2837565744),
+        (SCI, 258, 2184289405),
         (NAFNet, 29_159_715, None),
         (Restormer, 26_126_644, None),
     ],

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from hydra.utils import instantiate
 
 from lowlight.config import load_config
 from lowlight.training import train
 from tests.tiny import TINY
 
-NAMES = ["nafnet", "retinexformer", "hvi_cidnet", "iat", "restormer"]
+NAMES = ["nafnet", "retinexformer", "hvi_cidnet", "iat", "restormer", "retinexnet", "sci"]
 
 SHORT = ["trainer=cpu", "trainer.max_epochs=2", "trainer.check_val_every_n_epoch=1", "data.batch_size=2"]
 SHORT += ["data.epoch_size=4", "data.patch_size=16", "data.num_workers=0", "data.val_fraction=0.3"]
@@ -40,10 +42,24 @@ def test_the_number_of_iterations_and_the_rates_are_the_papers(
     assert (recipe.method.optimizer.lr, recipe.method.scheduler.floor) == (peak, floor)
 
 
+def test_retinexnets_rates_drop_in_either_stage() -> None:
+    recipe = config("retinexnet")
+    optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=recipe.method.optimizer.lr)
+    schedule = instantiate(recipe.method.scheduler)(optimizer)
+    rates = []
+    for _ in range(recipe.trainer.max_epochs):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx(2 * (20 * [1e-3] + 80 * [1e-4]))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_published_recipe_trains(name: str, lol: Path, tmp_path: Path) -> None:
     stage = "data.progressive=[{epochs: 1, patch_size: 8, batch_size: 4}]"
     overrides = [*SHORT, *TINY[name], f"data.root='{lol}'", f"output_dir='{tmp_path / 'run'}'"]
-    metrics = train(config(name, *overrides, *([stage] if name == "restormer" else [])))
+    photographs = [f"data.layout.pairs='{lol}'", "data.layout.val_pairs=2", "data.resize=16"]
+    more = {"restormer": [stage], "sci": photographs}
+    metrics = train(config(name, *overrides, *more.get(name, [])))
     assert metrics["val/psnr"] > 0
