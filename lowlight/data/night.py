@@ -83,8 +83,9 @@ def sky_of(high: NDArray[np.uint8]) -> Floats:
     around = np.pad(found, 1, mode="edge")
     near = found | around[:-2, 1:-1] | around[2:, 1:-1] | around[1:-1, :-2] | around[1:-1, 2:]
     smooth = Image.fromarray(near.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
-    inside = np.asarray(smooth)
-    return _smoothstep(inside * 2 - 0.5) * _smoothstep((grey / level - 0.55) / 0.3)
+    inside: Floats = np.asarray(smooth)
+    share: Floats = (grey / level - 0.55) / 0.3
+    return _smoothstep(inside * 2 - 0.5) * _smoothstep(share)
 
 
 def lamplight(shape: tuple[int, ...], generator: np.random.Generator) -> Floats:
