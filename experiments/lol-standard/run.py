@@ -1,10 +1,12 @@
-"""Make folders like LOL's official split: test images whose scenes stand in training, too.
+"""Train and test the recipe for LOL's official split on its like: test images whose scenes stand in training.
 
 14 of the 15 images of LOL's ``eval15`` have a sibling in ``our485``: the same scene in another exposure. A
-recipe for that split is therefore tuned on images that are held out while their siblings train.
+recipe for that split is therefore tuned on images that are held out while their siblings train. Interrupted,
+the same command continues.
 """
 
 import argparse
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ IMAGES = 15
 
 
 def main() -> None:
-    """Write ``OUT/draw-0``, ``draw-1``, ... with links to the images of ``LOL/train`` or ``LOL/our485``."""
+    """Link the images of each draw into a folder of LOL's official layout, train there, and test."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -34,14 +36,18 @@ def main() -> None:
     scenes = [[names[index] for index in group] for group in scene_groups(greys, [None] * len(names))]
     chosen = by_hash(by_hash(scene)[0] for scene in scenes if len(scene) > 1)
     for draw in range(arguments.draws):
+        data, run = (arguments.out / kind / f"draw-{draw}" for kind in ("data", "runs"))
         test = set(chosen[draw * IMAGES : (draw + 1) * IMAGES])
         for side, paths in files.items():
             for name, path in paths.items():
                 split = "eval15" if name in test else "our485"
-                link = arguments.out / f"draw-{draw}" / split / side / path.name
+                link = data / split / side / path.name
                 link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(path.resolve())
-        print(f"draw-{draw}: {len(names) - len(test)} training pairs, test pairs {' '.join(sorted(test))}")
+                if not link.exists():
+                    link.symlink_to(path.resolve())
+        print(f"draw {draw}: {len(names) - len(test)} training pairs, test pairs {' '.join(sorted(test))}")
+        settings = ["experiment=lol_standard/coarse_to_fine", f"data.root='{data}'", f"output_dir='{run}'"]
+        subprocess.run(["lowlight", "train", *settings, "resume=auto"], check=True)
 
 
 if __name__ == "__main__":
