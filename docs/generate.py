@@ -134,6 +134,8 @@ def _commands(name: str, method: Method, config: DictConfig) -> Iterator[str]:
         yield f"lowlight train method={name} data=lol data.root=/data/LOL{crops} trainer=gpu"
     for preset in presets:
         root = _ROOTS[preset.partition("/")[0]]
+        if method.unpaired and preset.startswith("published/"):
+            root = " \\\n    data.root=dark data.bright=bright"
         chosen = f" \\\n    method={name}" if size else ""
         yield f"lowlight train experiment={preset}{chosen}{root}"
 

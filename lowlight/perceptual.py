@@ -16,7 +16,14 @@ from lowlight.colour import luminance
 from lowlight.files import first_line
 from lowlight.losses import ssim_loss
 
-__all__ = ["block_ssim_loss", "gradient_loss", "multi_scale_ssim_loss", "vgg_loss"]
+__all__ = [
+    "block_ssim_loss",
+    "gradient_loss",
+    "multi_scale_ssim_loss",
+    "self_feature_loss",
+    "structure_loss",
+    "vgg_loss",
+]
 
 
 def block_ssim_loss(
@@ -136,13 +143,94 @@ def vgg_loss(enhanced: Tensor, high: Tensor, weights: str, blocks: int = 4) -> T
     if min(enhanced.shape[-2:]) < 2 ** (blocks - 1):
         sides = "x".join(map(str, enhanced.shape[-2:]))
         raise ValueError(f"{blocks} blocks of VGG need sides of {2 ** (blocks - 1)} pixels, got {sides}")
-    mean, deviation = (torch.tensor(one, device=high.device).view(3, 1, 1) for one in (_MEAN, _DEVIATION))
-    features = (torch.cat([enhanced.float(), high.float()]) - mean) / deviation
+    features = _for_vgg(enhanced, high)
     losses = []
     for block in _vgg(weights, blocks, str(high.device)):
         features = block(features)
         losses.append(F.l1_loss(*features.float().chunk(2)))
     return torch.stack(losses).mean()
+
+
+def structure_loss(enhanced: Tensor, high: Tensor, scales: int = 3, size: int = 7, c: float = 1e-5) -> Tensor:
+    """Return one minus the mean correlation of the images in local windows: gain and offset do not count.
+
+    It is the structure term of SSIM, by windows of equal weights, per channel and at several scales. With the
+    dark images as ``high`` it keeps their structure under any smooth change of exposure.
+
+    Args:
+        enhanced: Raw output of a network, shape (B, 3, H, W).
+        high: References, or the dark images, of the same shape in [0, 1].
+        scales: Number of scales, each half the size of the one before by 2x2 averages; those that would be
+            shorter than a window are left out.
+        size: Side of the windows in pixels, at most that of the images.
+        c: Variance below which structure counts as noise: 1e-5 is nearly that of rounding to 8 bits.
+
+    Returns:
+        The loss in [0, 2], a scalar.
+
+    Raises:
+        ValueError: If ``scales`` or ``size`` is below 1.
+
+    Reference:
+        Wang et al., 2004, "Image quality assessment: from error visibility to structural similarity",
+        Equation 10, with each variance plus ``c`` in place of ``c`` added to the product's root.
+    """
+    if scales < 1 or size < 1:
+        raise ValueError(f"scales and size must be at least 1, got {scales} and {size}")
+    size = min(size, *enhanced.shape[-2:])
+    x, y = enhanced.float(), high.float()
+    losses: list[Tensor] = []
+    while len(losses) < scales and (not losses or min(x.shape[-2:]) >= size):
+        with torch.autocast(x.device.type, enabled=False):
+            means = F.avg_pool2d(torch.cat((x, y, x * x, y * y, x * y), dim=1), size, stride=1)
+            mean_x, mean_y, square_x, square_y, product = means.chunk(5, dim=1)
+            variance_x = (square_x - mean_x.square()).clamp(min=0)
+            variance_y = (square_y - mean_y.square()).clamp(min=0)
+            covariance = product - mean_x * mean_y
+            correlation = (covariance + c) / ((variance_x + c) * (variance_y + c)).sqrt()
+            losses.append(1 - correlation.mean())
+            x, y = F.avg_pool2d(x, 2, ceil_mode=True), F.avg_pool2d(y, 2, ceil_mode=True)
+    return torch.stack(losses).mean()
+
+
+def self_feature_loss(enhanced: Tensor, high: Tensor, weights: str) -> Tensor:
+    """Return the mean squared difference of VGG features without their means and scales, EnlightenGAN's.
+
+    The features are those of ``relu5_1``, each channel of an image normalised, so that exposure hardly
+    counts; with the dark images as ``high``, their content is preserved. As in the authors' code the fourth
+    pooling is left out.
+
+    Args:
+        enhanced: Raw output of a network, shape (B, 3, H, W).
+        high: References, or the dark images, of the same shape in [0, 1].
+        weights: File of VGG-16 or VGG-19 weights; see :func:`vgg_loss`.
+
+    Returns:
+        The loss, a scalar.
+
+    Raises:
+        ValueError: If the file is missing or holds no such weights, or a side is shorter than 16 pixels.
+
+    Reference:
+        Jiang et al., 2021, "EnlightenGAN: Deep Light Enhancement Without Paired Supervision", Equation 6.
+
+    Differs from the authors' code: inputs are normalised as torchvision's weights expect; theirs are Caffe's.
+    """
+    if min(enhanced.shape[-2:]) < 16:
+        sides = "x".join(map(str, enhanced.shape[-2:]))
+        raise ValueError(f"normalised VGG features need sides of 16 pixels, got {sides}")
+    features = _for_vgg(enhanced, high)
+    *blocks, last = _vgg(weights, len(_WIDTHS), str(high.device))
+    for block in blocks:
+        features = block(features)
+    ours, theirs = F.instance_norm(last[1:3](features).float()).chunk(2)
+    return F.mse_loss(ours, theirs)
+
+
+def _for_vgg(enhanced: Tensor, high: Tensor) -> Tensor:
+    """Join images to a batch, normalised as VGG expects."""
+    mean, deviation = (torch.tensor(one, device=high.device).view(3, 1, 1) for one in (_MEAN, _DEVIATION))
+    return (torch.cat([enhanced.float(), high.float()]) - mean) / deviation
 
 
 _MEAN = (0.485, 0.456, 0.406)

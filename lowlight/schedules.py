@@ -7,6 +7,38 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 
+class LinearDecay(LRScheduler):
+    """Constant learning rate, then a linear decay that would reach 0 one epoch after the last.
+
+    Args:
+        optimizer: The optimizer; the rate of each parameter group is its first.
+        epochs: Length of the training in epochs.
+        share: Share of the epochs, at the end, over which the rate decays, in (0, 1].
+
+    Raises:
+        ValueError: If ``epochs`` is below 1 or ``share`` not in (0, 1].
+
+    Reference:
+        Zhu et al., 2017, "Unpaired image-to-image translation using cycle-consistent adversarial networks",
+        Section 4: 100 epochs and 100 more of decay.
+    """
+
+    def __init__(self, optimizer: Optimizer, epochs: int, share: float = 0.5) -> None:
+        if epochs < 1 or not 0 < share <= 1:
+            raise ValueError(
+                f"a linear decay over share={share} of epochs={epochs} has no end: share must be in (0, 1]; "
+                "set trainer.max_epochs, or method.scheduler=null"
+            )
+        self.epochs = epochs
+        self.share = share
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | Tensor]:
+        """Return the rate of each parameter group in epoch ``last_epoch``, counted from 0."""
+        left = (self.epochs - self.last_epoch) / (self.share * self.epochs)
+        return [float(rate) * min(max(left, 0.0), 1.0) for rate in self.base_lrs]
+
+
 class WarmupCosine(LRScheduler):
     """Cosine decay of the learning rate after a linear warm-up.
 

@@ -15,7 +15,14 @@ from lowlight.checkpoints import build
 from lowlight.colour import luminance
 from lowlight.config import load_config
 from lowlight.losses import Loss, ssim_loss
-from lowlight.perceptual import block_ssim_loss, gradient_loss, multi_scale_ssim_loss, vgg_loss
+from lowlight.perceptual import (
+    block_ssim_loss,
+    gradient_loss,
+    multi_scale_ssim_loss,
+    self_feature_loss,
+    structure_loss,
+    vgg_loss,
+)
 from tests.tiny import TINY
 
 
@@ -56,7 +63,7 @@ def test_block_ssim_refuses_what_it_cannot_compare() -> None:
         block_ssim_loss(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), channels=2)
 
 
-@pytest.mark.parametrize("loss", [block_ssim_loss, gradient_loss, multi_scale_ssim_loss])
+@pytest.mark.parametrize("loss", [block_ssim_loss, gradient_loss, multi_scale_ssim_loss, structure_loss])
 def test_losses_are_zero_scalars_with_finite_gradients_for_equal_images(loss: Loss) -> None:
     high = torch.rand(2, 3, 48, 48)
     enhanced = high.clone().requires_grad_()
@@ -170,3 +177,64 @@ def test_a_vgg_term_is_added_on_the_command_line_and_needs_its_file_in_training_
     assert method.enhance(low).shape == low.shape
     with pytest.raises(ValueError, match=r"w\.pth: no such file"):
         method.loss(low, {"low": low, "high": low, "name": ["a"]})
+
+
+def test_structure_is_the_correlation_in_windows() -> None:
+    high = torch.rand(1, 3, 8, 9)
+    enhanced = 0.5 * high + 0.3 * torch.rand(1, 3, 8, 9)
+    expected = []
+    for top in (0, 1):
+        for left in (0, 1, 2):
+            windows = (one[..., top : top + 7, left : left + 7].numpy() for one in (enhanced, high))
+            x, y = (window.reshape(3, 49) for window in windows)
+            expected += [np.corrcoef(one, other)[0, 1] for one, other in zip(x, y, strict=True)]
+    loss = structure_loss(enhanced, high, scales=1, c=1e-9)
+    assert loss.item() == pytest.approx(1 - np.mean(expected), abs=1e-4)
+
+
+def test_structure_ignores_exposure_and_noise_of_rounding_but_not_what_is_elsewhere() -> None:
+    high = torch.rand(2, 3, 32, 32)
+    ramp = torch.linspace(1, 1.2, 32)
+    assert structure_loss(0.3 * high + 0.5, high) < 0.01
+    assert structure_loss(0.3 * ramp * high, high) < 0.05
+    flat = torch.full_like(high, 0.1)
+    assert structure_loss(4 * (flat + 1e-4 * high), flat) < 0.01
+    assert structure_loss(high.roll(5, dims=-1), high) > 0.5
+    assert structure_loss(1 - high, high) > 1.9
+    with pytest.raises(ValueError, match="scales and size must be at least 1"):
+        structure_loss(high, high, scales=0)
+
+
+def test_structure_takes_images_of_any_size() -> None:
+    for sides in ((1, 1), (1, 40), (5, 9)):
+        enhanced, high = torch.rand(2, 1, 3, *sides)
+        assert 0 <= structure_loss(enhanced, high) <= 2
+
+
+def test_self_features_are_normalised_per_channel(tmp_path: Path) -> None:
+    """The features after the first convolution of VGG-16's fifth block, without the pooling before it."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    sizes = [(3, 64), (64, 64), None, (64, 128), (128, 128), None, (128, 256), (256, 256), (256, 256), None]
+    sizes += [(256, 512), (512, 512), (512, 512), None, (512, 512), (512, 512), (512, 512)]
+    for one in sizes:
+        layers += [nn.MaxPool2d(2)] if one is None else [nn.Conv2d(*one, 3, padding=1), nn.ReLU()]
+    net = nn.Sequential(*layers)
+    weights = to_torch(
+        {f"features.{key}": value for key, value in net.state_dict().items()}, tmp_path / "w.pth"
+    )
+    enhanced, high = torch.rand(2, 1, 3, 16, 24)
+    enhanced.requires_grad_()
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    normalised = []
+    for image in (enhanced, high):
+        features = net[24:26](net[:23]((image - mean) / deviation))
+        variance, average = torch.var_mean(features, dim=(2, 3), keepdim=True, correction=0)
+        normalised.append((features - average) / (variance + 1e-5).sqrt())
+    loss = self_feature_loss(enhanced, high, weights)
+    torch.testing.assert_close(loss, (normalised[0] - normalised[1]).square().mean())
+    loss.backward()
+    assert enhanced.grad.any()
+    with pytest.raises(ValueError, match="sides of 16 pixels, got 15x40"):
+        self_feature_loss(*torch.rand(2, 1, 3, 15, 40), weights)

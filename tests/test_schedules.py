@@ -5,7 +5,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from lowlight.checkpoints.recipe import build, check_recipe
 from lowlight.config import available, load_config
-from lowlight.schedules import StepDecay, WarmupCosine
+from lowlight.schedules import LinearDecay, StepDecay, WarmupCosine
 from tests.tiny import LEARNT, TINY, by_class
 
 
@@ -95,3 +95,17 @@ def test_an_experiments_schedule_can_be_replaced(name: str) -> None:
     assert (own.method.scheduler.warmup, own.method.scheduler.epochs) == (0, own.trainer.max_epochs)
     assert load_config([f"experiment=study/{name}", "schedule=warmup_cosine"]).method.scheduler.warmup == 5
     assert load_config([f"experiment=study/{name}", "method.scheduler=null"]).method.scheduler is None
+
+
+def test_a_linear_decay_is_constant_for_its_first_half_and_ends_one_step_above_zero() -> None:
+    rates = curve(LinearDecay(optimizer(1e-4), epochs=200), 202)
+    assert rates[:101] == pytest.approx([1e-4] * 101)
+    assert rates[101:200] == pytest.approx([1e-6 * left for left in range(99, 0, -1)])
+    assert rates[200:] == [0, 0]
+    assert curve(LinearDecay(optimizer(1.0), epochs=4, share=1), 4) == pytest.approx([1, 0.75, 0.5, 0.25])
+
+
+@pytest.mark.parametrize("settings", [{"epochs": -1}, {"epochs": 4, "share": 0}, {"epochs": 4, "share": 1.5}])
+def test_a_linear_decay_without_an_end_is_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"has no end: share must be in \(0, 1\]; set trainer.max_epochs"):
+        LinearDecay(optimizer(1.0), **settings)  # type: ignore[arg-type]

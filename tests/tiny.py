@@ -68,6 +68,14 @@ TINY = {
         "method.net.relighting.levels=2",
         "method.decomposition_epochs=1",
     ],
+    "enlighten_gan": [
+        "method.net.channels=4",
+        "method.discriminator.channels=4",
+        "method.discriminator.layers=2",
+        "method.discriminator.patch_layers=2",
+        "method.patch_size=16",
+        "method.patches=2",
+    ],
     "fusion": ["method.first=gamma", "method.second=bilateral", "method.net.levels=2"],
     "plate_gan": [
         "method.net.channels=[8,16]",

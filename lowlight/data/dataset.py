@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, default_collate
 from torch.utils.data.distributed import DistributedSampler
 
 from lowlight.data.cache import ArrayCache
-from lowlight.data.pairs import PairItem, check_sizes, set_of
+from lowlight.data.pairs import PairItem, check_references_alike, check_sizes, refuse, set_of
 from lowlight.data.scenes import THUMBNAIL, thumbnail
 from lowlight.images import Batch, Pair, from_uint8
 
@@ -45,6 +45,8 @@ class PairDataset(Dataset[Pair]):
         augment: Whether training samples are turned and mirrored.
         drawn: Whether only training samples are read, so that a dark image that is drawn anew for each of
             them need not be made; :meth:`pixels` then holds the reference twice.
+        bright: Pairs whose references are bright images for unpaired training: each training sample gets one
+            of them, drawn independently, in place of its own reference.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class PairDataset(Dataset[Pair]):
         patch_size: int | None = None,
         augment: bool = False,
         drawn: bool = False,
+        bright: Sequence[PairItem] = (),
     ) -> None:
         self.items = list(items)
+        self.bright = [(item.source(), item.source().key()) for item in bright]
         self.cache = cache or ArrayCache(None)
         self.resize = resize
         self.patch_size = patch_size
@@ -76,25 +80,34 @@ class PairDataset(Dataset[Pair]):
             index, generator = key[2], np.random.default_rng(key)
         else:
             index, generator = key, None
-        pixels = self.pixels(index)
-        if self.patch_size is not None:
-            pixels = crop(pixels, self.patch_size, generator)
-        if self.augment and generator is not None:
-            pixels = turn(pixels, generator)
+        item, pixels = self.items[index], self._prepared(self.pixels(index), generator)
+        has_reference = item.has_reference
         if generator is not None:
-            pixels = self.items[index].sample(pixels, generator)
+            pixels = item.sample(pixels, generator)
+            if self.bright:
+                other = self.bright[int(generator.integers(len(self.bright)))]
+                bright = self._prepared(self._decoded(*other), generator)
+                pixels, has_reference = np.stack([pixels[0], bright[1]]), False
         low, high = from_uint8(pixels)
-        item = self.items[index]
-        pair: Pair = {"low": low, "high": high, "name": item.name, "has_reference": item.has_reference}
+        pair: Pair = {"low": low, "high": high, "name": item.name, "has_reference": has_reference}
         if self._is_labelled:
             pair["label"] = self.labels[index]
         return pair
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
         """Return the decoded pair, dark image first: 8-bit, shape (2, H, W, 3), memory-mapped if cached."""
-        return self.cache.load(
-            f"{self._keys[index]}|{self.resize}", lambda: decode(self._sources[index], self.resize)
-        )
+        return self._decoded(self._sources[index], self._keys[index])
+
+    def _decoded(self, item: PairItem, key: str) -> NDArray[np.uint8]:
+        return self.cache.load(f"{key}|{self.resize}", lambda: decode(item, self.resize))
+
+    def _prepared(
+        self, pixels: NDArray[np.uint8], generator: np.random.Generator | None
+    ) -> NDArray[np.uint8]:
+        """Crop (2, H, W, 3), if wanted, and turn it, if it is for training."""
+        if self.patch_size is not None:
+            pixels = crop(pixels, self.patch_size, generator)
+        return turn(pixels, generator) if self.augment and generator is not None else pixels
 
     @property
     def has_references(self) -> bool:
@@ -150,6 +163,22 @@ class PairDataset(Dataset[Pair]):
 
         with ThreadPoolExecutor() as pool:
             return [text for text in pool.map(problem, range(len(self))) if text]
+
+
+def checked(
+    items: Sequence[PairItem], cache: ArrayCache, *, resize: int | None, drawn: bool = False
+) -> PairDataset:
+    """Make a dataset of pairs whose files are checked; see :meth:`PairDataset.problems`.
+
+    Raises:
+        ValueError: If files cannot be used, or some of the pairs have references and some have none.
+    """
+    dataset = PairDataset(items, cache, resize=resize, drawn=drawn)
+    if problems := dataset.problems():
+        remedy = "Replace these files or remove them (both of a pair)."
+        refuse(f"{len(problems)} of {len(items)} pairs cannot be used", problems, remedy)
+    check_references_alike(items)
+    return dataset
 
 
 def decode(item: PairItem, resize: int | None) -> NDArray[np.uint8]:

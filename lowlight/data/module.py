@@ -12,10 +12,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
-from lowlight.data.dataset import EpochSampler, PairDataset, check_alike, collate
+from lowlight.data.dataset import EpochSampler, PairDataset, check_alike, checked, collate
 from lowlight.data.layouts import PairedFolder
 from lowlight.data.mixup import mix
-from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, read_weights, refuse, set_of
+from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, read_weights, set_of
+from lowlight.data.photographs import bright_images
 from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.scenes import scene_groups
 from lowlight.data.splits import (
@@ -59,6 +60,7 @@ class PairDataModule(pl.LightningDataModule):
         augment: Whether training samples are mirrored and turned by multiples of 90 degrees.
         mixup: Concentration of the weights by which each training pair is blended with another one of its
             batch; see :func:`lowlight.data.mixup.mix`. ``None`` blends nothing.
+        bright: Folder of bright photographs for unpaired training; ``None`` takes the training references.
         val_fraction: Share of the training images held out for validation; 0 holds out none.
         eval_size: Side in pixels of the squares to which validation and test images are resized; ``None`` is
             native size.
@@ -86,6 +88,7 @@ class PairDataModule(pl.LightningDataModule):
         progressive: Sequence[Mapping[str, Any]] | None = None,
         augment: bool = True,
         mixup: float | None = None,
+        bright: Path | str | None = None,
         val_fraction: float = 0.1,
         eval_size: int | None = None,
         num_workers: int = 0,
@@ -112,6 +115,8 @@ class PairDataModule(pl.LightningDataModule):
         self.stages = read_stages(progressive)
         self.augment = augment
         self.mixup = mixup
+        self.bright = bright
+        self.unpaired = False
         self.val_fraction = val_fraction
         self.eval_size = eval_size
         self.num_workers = usable_workers(num_workers)
@@ -121,6 +126,10 @@ class PairDataModule(pl.LightningDataModule):
         self.datasets: dict[Split, PairDataset] = {}
         self._scenes: dict[Split, int] = {}
         self._leak: dict[str, Any] = {}
+
+    def unpair(self) -> None:
+        """Before set-up, have bright images, drawn independently, replace the training references."""
+        self.unpaired = True
 
     def setup(self, stage: str | None = None) -> None:
         """Find, check and divide the pairs of a stage.
@@ -133,7 +142,7 @@ class PairDataModule(pl.LightningDataModule):
         if "test" not in self.datasets:
             items = self._items("test")
             if items:
-                self.datasets["test"] = self._checked(items, resize=self.eval_size)
+                self.datasets["test"] = checked(items, self.cache, resize=self.eval_size)
             elif stage == "test":
                 self._refuse_missing("test")
         if stage in ("fit", "validate", None) and "train" not in self.datasets:
@@ -144,8 +153,8 @@ class PairDataModule(pl.LightningDataModule):
         if not items:
             self._refuse_missing("train")
         # Checked before it is divided, since the scenes are found by their pixels.
-        everything = self._checked(items, resize=self.resize, drawn=True)
-        val = self._checked(own, resize=self.eval_size)
+        everything = checked(items, self.cache, resize=self.resize, drawn=True)
+        val = checked(own, self.cache, resize=self.eval_size)
         everything, val = self._apart_from_test(everything, val)
         items = everything.items
         groups = scene_groups(everything.thumbnails(), [item.scene for item in items])
@@ -169,6 +178,7 @@ class PairDataModule(pl.LightningDataModule):
             patch_size=self.patch_size,
             augment=self.augment,
             drawn=True,
+            bright=self._bright(items) if self.unpaired else (),
         )
         if self.stages and self.resize is None:
             last = Stage(1, self.patch_size, self.batch_size)
@@ -177,6 +187,12 @@ class PairDataModule(pl.LightningDataModule):
                 # Sizes that differ would otherwise fail only after the earlier stages.
                 check_alike({item.name: train.size(index) for index, item in enumerate(items)})
         self.datasets |= {"train": train, "val": val}
+
+    def _bright(self, items: list[PairItem]) -> Sequence[PairItem]:
+        """Return the pairs whose references are drawn as bright images."""
+        if self.patch_size is None and self.resize is None:
+            raise ValueError("unpaired training needs images of one size: set data.patch_size or data.resize")
+        return checked(bright_images(self.bright, items), self.cache, resize=self.resize).items
 
     def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:
         """Count test images whose scenes occur in training or validation pairs.
@@ -227,20 +243,6 @@ class PairDataModule(pl.LightningDataModule):
 
     def _published(self, split: Split) -> list[PairItem]:
         return [item for name, pairs in self.sets.items() for item in pairs.items(split, name)]
-
-    def _checked(self, items: Sequence[PairItem], *, resize: int | None, drawn: bool = False) -> PairDataset:
-        dataset = PairDataset(items, self.cache, resize=resize, drawn=drawn)
-        if problems := dataset.problems():
-            remedy = "Replace these files or remove them (both of a pair)."
-            refuse(f"{len(problems)} of {len(items)} pairs cannot be used", problems, remedy)
-        if len({item.has_reference for item in items}) > 1:
-            with_, without = (
-                next(item.name for item in items if item.has_reference == wanted) for wanted in (True, False)
-            )
-            raise ValueError(
-                f"{with_} has a reference and {without} has none: join sets of pairs, or sets without any"
-            )
-        return dataset
 
     def _refuse_missing(self, split: Split) -> None:
         places = ", ".join(f"{name} ({pairs})" for name, pairs in self.sets.items())
@@ -329,6 +331,7 @@ class PairDataModule(pl.LightningDataModule):
             "progressive": [asdict(stage) for stage in self.stages],
             "augment": self.augment,
             "mixup": self.mixup,
+            **({"bright": str(self.bright or "references of the training images")} if self.unpaired else {}),
             "val_fraction": self.val_fraction,
             "eval_size": self.eval_size,
             "seed": self.seed,

@@ -217,6 +217,21 @@ def name_sets(
     return named
 
 
+def check_references_alike(items: Sequence[PairItem]) -> None:
+    """Refuse pairs of which some have references and some have none.
+
+    Raises:
+        ValueError: Naming one of each.
+    """
+    if len({item.has_reference for item in items}) > 1:
+        with_, without = (
+            next(item.name for item in items if item.has_reference == wanted) for wanted in (True, False)
+        )
+        raise ValueError(
+            f"{with_} has a reference and {without} has none: join sets of pairs, or sets without any"
+        )
+
+
 def set_of(name: str) -> str:
     """Return the set of a pair called ``<set>/<stem>``."""
     return name.partition("/")[0]

@@ -1,6 +1,7 @@
 """Photographs without references, for training that needs none."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -102,22 +103,60 @@ class Photographs:
 
     def _photographs(self) -> dict[str, Path]:
         """Return all photographs by their path without suffix."""
-        if not self.root.is_dir():
-            raise ValueError(f"{self.root}: no such folder; root must hold photographs")
-        files = {path.relative_to(self.root): path for path in self.root.rglob("*")}
-        photos = {
-            inside: path
-            for inside, path in sorted(files.items())
-            if path.suffix.lower() in SUFFIXES
-            and not any(part.startswith(".") for part in inside.parts)
-            and path.is_file()
-        }
-        stems = [inside.with_suffix("").as_posix() for inside in photos]
-        twice = [stem for stem, count in Counter(stems).items() if count > 1]
-        if twice:
-            refuse(self.root, [f"{stem} is there twice" for stem in twice], "Rename or remove one of each.")
+        photos = find_photographs(self.root, "root")
         least = 2 if self.pairs is None else 1
         if len(photos) < least:
             needed = "two or more are needed to split them" if least > 1 else "one or more are needed"
             raise ValueError(f"{self.root}: {len(photos)} photographs; {needed}")
-        return dict(zip(stems, photos.values(), strict=True))
+        return photos
+
+
+def bright_images(root: Path | str | None, items: Sequence[PairItem]) -> Sequence[PairItem]:
+    """Return pairs whose references are bright images, for unpaired training.
+
+    Args:
+        root: Folder of bright photographs, also below it; None takes the references of ``items``.
+        items: The training pairs.
+
+    Raises:
+        ValueError: If the folder is missing or empty, has two photographs of one name, or there is none and
+            the pairs have no references.
+    """
+    if root is None:
+        if not all(item.has_reference for item in items):
+            raise ValueError(
+                f"{items[0].name} has no bright counterpart to learn from: set data.bright=FOLDER"
+            )
+        return items
+    root = Path(root).expanduser()
+    photos = find_photographs(root, "data.bright")
+    if not photos:
+        raise ValueError(f"{root}: no photographs; data.bright must hold bright ones")
+    return [Photograph(f"bright/{stem}", path) for stem, path in photos.items()]
+
+
+def find_photographs(root: Path, setting: str) -> dict[str, Path]:
+    """Return the photographs of a folder and of those below it, keyed by path without suffix, sorted.
+
+    Args:
+        root: The folder; hidden folders in it are left out.
+        setting: Name of the setting that holds it, for the error message.
+
+    Raises:
+        ValueError: If the folder is missing or has two photographs of one name.
+    """
+    if not root.is_dir():
+        raise ValueError(f"{root}: no such folder; {setting} must hold photographs")
+    files = {path.relative_to(root): path for path in root.rglob("*")}
+    photos = {
+        inside: path
+        for inside, path in sorted(files.items())
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in inside.parts)
+        and path.is_file()
+    }
+    stems = [inside.with_suffix("").as_posix() for inside in photos]
+    twice = [stem for stem, count in Counter(stems).items() if count > 1]
+    if twice:
+        refuse(root, [f"{stem} is there twice" for stem in twice], "Rename or remove one of each.")
+    return dict(zip(stems, photos.values(), strict=True))

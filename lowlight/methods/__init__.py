@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lowlight.methods.curves import Curves as Curves
     from lowlight.methods.decompose_and_relight import DecomposeAndRelight as DecomposeAndRelight
     from lowlight.methods.deeply_supervised import DeeplySupervised as DeeplySupervised
+    from lowlight.methods.enlighten_gan import EnlightenGAN as EnlightenGAN
     from lowlight.methods.fusion import Fusion as Fusion
     from lowlight.methods.gan import GAN as GAN
     from lowlight.methods.plate_gan import PlateGAN as PlateGAN
@@ -27,6 +28,7 @@ __all__ = [
     "Curves",
     "DecomposeAndRelight",
     "DeeplySupervised",
+    "EnlightenGAN",
     "Fusion",
     "Method",
     "PlateGAN",
@@ -42,6 +44,7 @@ __getattr__ = importer(
         "DeeplySupervised": "lowlight.methods.deeply_supervised",
         "Curves": "lowlight.methods.curves",
         "DecomposeAndRelight": "lowlight.methods.decompose_and_relight",
+        "EnlightenGAN": "lowlight.methods.enlighten_gan",
         "Fusion": "lowlight.methods.fusion",
         "GAN": "lowlight.methods.gan",
         "PlateGAN": "lowlight.methods.plate_gan",

@@ -46,6 +46,8 @@ class Method(Model, pl.LightningModule, ABC):
     Attributes:
         learns: Whether there is anything to train; a method that learns nothing needs no checkpoint.
         needs_references: Whether the loss uses references; data without them cannot train the method then.
+        unpaired: Whether training images need bright images of other scenes in place of their references; see
+            :meth:`lowlight.data.PairDataModule.unpair`.
         manual_settings: Which of ``gradient_clip`` and ``accumulate`` a method under manual optimisation
             applies itself, in place of the trainer.
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
@@ -56,6 +58,7 @@ class Method(Model, pl.LightningModule, ABC):
 
     learns: ClassVar[bool] = True
     needs_references: bool = True
+    unpaired: ClassVar[bool] = False
     manual_settings: ClassVar[frozenset[str]] = frozenset()
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
     test_details: Mapping[str, Any] = MappingProxyType({})

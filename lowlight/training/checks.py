@@ -91,10 +91,23 @@ def check_references(config: DictConfig, method: Method, has_references: bool) -
     Raises:
         ValueError: Naming the remedies.
     """
-    if method.needs_references and not has_references:
+    if method.needs_references and not has_references and not method.unpaired:
         raise ValueError(
             f"method={config.method.name} learns from references, which the training images do not have: "
-            "set method=zero_dce, zero_dce_pp or sci, or data=pairs"
+            "set method=zero_dce, zero_dce_pp or sci, method=enlighten_gan data.bright=FOLDER, or data=pairs"
+        )
+
+
+def check_bright(config: DictConfig, method: Method) -> None:
+    """Refuse bright photographs that the method would not see.
+
+    Raises:
+        ValueError: If ``data.bright`` is set for a method that is not trained unpaired.
+    """
+    if config.data.get("bright") is not None and not method.unpaired:
+        raise ValueError(
+            f"data.bright has no effect: method={config.method.name} does not learn from bright images of "
+            "other scenes; set method=enlighten_gan, or remove it"
         )
 
 

@@ -32,6 +32,7 @@ from lowlight.runs.folder import BEST, LAST, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import (
+    check_bright,
     check_fit,
     check_objective,
     check_references,
@@ -73,7 +74,10 @@ def train(config: DictConfig) -> dict[str, Any]:
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     check_fit(config, method)
     check_objective(config, method, data.sets)
+    check_bright(config, method)
     report(precision := training_precision(config.trainer))
+    if method.unpaired:
+        data.unpair()
     data.setup("fit")  # reports bad images before the output folder is touched
     check_references(config, method, data.datasets["train"].has_references)
     check_validation(config, validates=len(data.datasets["val"]) > 0)

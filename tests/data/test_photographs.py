@@ -1,10 +1,12 @@
 """Photographs without references: for training, and scored without them or on pairs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lowlight.data import PairDataModule, PairedFolder, Photographs
 from tests.data.conftest import Write
@@ -108,3 +110,76 @@ def test_damaged_photographs_are_named(photos: Path) -> None:
     (photos / "night" / "broken.png").write_bytes(np.random.default_rng(0).bytes(100))
     with pytest.raises(ValueError, match=r"pairs cannot be used: .*broken\.png"):
         module(photos).setup()
+
+
+def levels(folder: Path, values: list[int], size: tuple[int, int]) -> Path:
+    """Write uniform images, named by their level."""
+    folder.mkdir(parents=True)
+    for value in values:
+        Image.new("RGB", size, (value, value, value)).save(folder / f"{value}.png")
+    return folder
+
+
+def drawn(data: PairDataModule) -> list[tuple[int, int]]:
+    """Return the levels of the dark and the bright image of each training sample of an epoch."""
+    batches = list(data.train_dataloader())
+    assert all(batch["has_reference"] is False for batch in batches)
+    images = [pair for batch in batches for pair in zip(batch["low"], batch["high"], strict=True)]
+    assert all(image.min() == image.max() for pair in images for image in pair)
+    return [(round(float(low.mean() * 255)), round(float(high.mean() * 255))) for low, high in images]
+
+
+def test_bright_photographs_are_drawn_independently(tmp_path: Path, lol: Path) -> None:
+    dark = levels(tmp_path / "dark", [10, 11, 12, 13], (40, 24))
+    bright = levels(tmp_path / "bright" / "below", [200, 210, 220], (20, 32)).parent
+    options: dict[str, Any] = {"patch_size": 16, "batch_size": 8, "epoch_size": 96, "cache": False}
+    layout = partial(Photographs, pairs=lol)
+
+    def samples(seed: int) -> list[tuple[int, int]]:
+        data = PairDataModule(dark, layout=layout, bright=bright, seed=seed, **options)
+        data.unpair()
+        data.setup()
+        assert data.datasets["val"].has_references
+        assert next(iter(data.test_dataloader()))["has_reference"] is True
+        return drawn(data)
+
+    found = samples(0)
+    assert set(found) == {(low, high) for low in (10, 11, 12, 13) for high in (200, 210, 220)}
+    assert found == samples(0)
+    assert found != samples(1)
+
+
+def test_references_of_the_training_images_serve_as_bright_ones(tmp_path: Path) -> None:
+    for split, values in {"train": [10, 20, 30], "test": [40]}.items():
+        levels(tmp_path / "set" / split / "low", values, (20, 20))
+        for value in values:
+            high = tmp_path / "set" / split / "high" / f"{value}.png"
+            high.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20, 20), (value + 200,) * 3).save(high)
+    options: dict[str, Any] = {"patch_size": 16, "batch_size": 4, "epoch_size": 60, "cache": False}
+    data = PairDataModule(tmp_path / "set", val_fraction=0, **options)
+    data.unpair()
+    data.setup()
+    assert set(drawn(data)) == {(low, high) for low in (10, 20, 30) for high in (210, 220, 230)}
+    assert data.datasets["train"][0]["high"].mean() * 255 == pytest.approx(210)  # not a training sample
+
+
+def test_wrong_bright_photographs_are_refused(photos: Path, tmp_path: Path, write: Write) -> None:
+    def unpaired(bright: Path | None, **more: Any) -> PairDataModule:
+        options = {"patch_size": 16, "cache": False} | more
+        data = PairDataModule(photos, layout=Photographs, bright=bright, **options)
+        data.unpair()
+        return data
+
+    with pytest.raises(ValueError, match=r"photos/\S+ has no bright counterpart to learn from"):
+        unpaired(None).setup("fit")
+    with pytest.raises(ValueError, match=r"nowhere: no such folder; data\.bright must hold photographs"):
+        unpaired(tmp_path / "nowhere").setup("fit")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"empty: no photographs; data\.bright must hold bright ones"):
+        unpaired(tmp_path / "empty").setup("fit")
+    with pytest.raises(ValueError, match=r"images of one size: set data\.patch_size or data\.resize"):
+        unpaired(photos, patch_size=None).setup("fit")
+    (tmp_path / "empty" / "broken.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"1 of 1 pairs cannot be used: .*broken\.png"):
+        unpaired(tmp_path / "empty").setup("fit")

@@ -99,7 +99,9 @@ def test_restormer_starts_at_its_input_without_its_output_layer(shift: bool) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*PUBLISHED, "restormer", "mirnet", "zero_dce", "zero_dce_pp"])
+@pytest.mark.parametrize(
+    "name", [*PUBLISHED, "restormer", "mirnet", "zero_dce", "zero_dce_pp", "enlighten_gan"]
+)
 def test_published_weights_are_written_and_read(name: str) -> None:
     net, other = tiny(name).net, tiny(name).net
     assert isinstance(net, Original)

@@ -4,7 +4,7 @@ import pytest
 
 from lowlight.config import load_config
 from lowlight.methods import GAN
-from lowlight.training.checks import check_fit, check_objective
+from lowlight.training.checks import check_bright, check_fit, check_objective
 from tests.tiny import tiny
 
 
@@ -47,3 +47,11 @@ def test_the_objective_may_be_the_score_of_one_of_several_sets() -> None:
     for sets in (["lol"], ["lsrw", "sice"]):
         with pytest.raises(ValueError, match="is none of val/loss, val/psnr"):
             check_objective(config, method, sets)
+
+
+def test_bright_photographs_that_a_method_would_not_see_are_refused() -> None:
+    folder = "data.bright=bright"
+    check_bright(load_config(["method=enlighten_gan", folder]), tiny("enlighten_gan"))
+    check_bright(load_config(["method=zero_dce"]), tiny("zero_dce"))
+    with pytest.raises(ValueError, match=r"data\.bright has no effect: method=zero_dce does not learn"):
+        check_bright(load_config(["method=zero_dce", folder]), tiny("zero_dce"))
