@@ -26,7 +26,7 @@ from lowlight.decoding.formats import PHOTO_SUFFIXES
 from lowlight.inference.photos.writing import FORMATS
 from lowlight.inference.video.suffixes import CONTAINERS, VIDEO_SUFFIXES
 from lowlight.methods import Method
-from lowlight.metrics import APPEARANCE, DEFINITIONS
+from lowlight.metrics import APPEARANCE, DEFINITIONS, OPTIONAL
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = ROOT / "experiments"
@@ -228,6 +228,14 @@ def metrics() -> str:
     return _table(("key", "definition"), [(f"`{key}`", text) for key, text in DEFINITIONS.items()])
 
 
+def optional_metrics() -> str:
+    """Return a table of the metrics that are measured on demand, with their sources."""
+    return _table(
+        ("key", "definition", "source"),
+        [(f"`{one.key}`", one.definition, one.source) for one in OPTIONAL],
+    )
+
+
 def appearance() -> str:
     """Return a table of the properties of an image alone, with their sources."""
     return _table(
@@ -277,7 +285,8 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
-    make.__name__: make for make in (methods, data, metrics, appearance, formats, videos, experiments)
+    make.__name__: make
+    for make in (methods, data, metrics, optional_metrics, appearance, formats, videos, experiments)
 }
 """Functions that make the text, keyed by the name in a page's marker."""
 

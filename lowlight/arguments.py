@@ -21,6 +21,7 @@ _OWN: Mapping[str, Any] = {
     "pictures": int,
     "save_images": bool,
     "features": bool,
+    "metrics": list[str],
 }
 """Kinds of the settings that are no arguments of a class or function."""
 

@@ -1,4 +1,4 @@
-"""Losses of structure: SSIM in disjoint blocks and at several scales, gradients, and features of VGG.
+"""Losses of structure: SSIM in disjoint blocks and at several scales, gradients, features of VGG, LPIPS.
 
 ``enhanced`` is a network's raw output of shape (B, 3, H, W), any range; ``high`` is its reference, same
 shape, in [0, 1]. See :mod:`lowlight.losses` for the others.
@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.colour import luminance
+from lowlight.deep_features import VGG_WIDTHS, Backbone, lpips, vgg_blocks
 from lowlight.files import first_line
 from lowlight.losses import ssim_loss
+from lowlight.similarity import scales_of
 
 __all__ = [
     "block_ssim_loss",
     "gradient_loss",
+    "lpips_loss",
     "multi_scale_ssim_loss",
     "self_feature_loss",
     "structure_loss",
@@ -98,11 +101,7 @@ def multi_scale_ssim_loss(enhanced: Tensor, high: Tensor, scales: int = 3) -> Te
     """
     if scales < 1:
         raise ValueError(f"scales must be at least 1, got {scales}")
-    losses = [ssim_loss(enhanced, high)]
-    while len(losses) < scales and min(enhanced.shape[-2:]) >= 22:
-        enhanced, high = F.avg_pool2d(enhanced.float(), 2), F.avg_pool2d(high.float(), 2)
-        losses.append(ssim_loss(enhanced, high))
-    return torch.stack(losses).mean()
+    return torch.stack([ssim_loss(*pair) for pair in scales_of(enhanced, high, scales)]).mean()
 
 
 def gradient_loss(enhanced: Tensor, high: Tensor) -> Tensor:
@@ -112,6 +111,19 @@ def gradient_loss(enhanced: Tensor, high: Tensor) -> Tensor:
     """
     difference = enhanced.float() - high.float()
     return difference.diff(dim=-2).abs().mean() + difference.diff(dim=-1).abs().mean()
+
+
+def lpips_loss(enhanced: Tensor, high: Tensor, net: Backbone = "vgg") -> Tensor:
+    """Return the mean of :func:`lowlight.deep_features.lpips`.
+
+    The weights, of ``lowlight[lpips]``, are read when the loss is first computed: a checkpoint works without.
+
+    Args:
+        enhanced: Raw output of a network, shape (B, 3, H, W).
+        high: References of the same shape in [0, 1].
+        net: VGG-16, or AlexNet (``alex``), which takes a twentieth of the time.
+    """
+    return lpips(enhanced, high, net).mean()
 
 
 def vgg_loss(enhanced: Tensor, high: Tensor, weights: str, blocks: int = 4) -> Tensor:
@@ -220,7 +232,7 @@ def self_feature_loss(enhanced: Tensor, high: Tensor, weights: str) -> Tensor:
         sides = "x".join(map(str, enhanced.shape[-2:]))
         raise ValueError(f"normalised VGG features need sides of 16 pixels, got {sides}")
     features = _for_vgg(enhanced, high)
-    *blocks, last = _vgg(weights, len(_WIDTHS), str(high.device))
+    *blocks, last = _vgg(weights, len(VGG_WIDTHS), str(high.device))
     for block in blocks:
         features = block(features)
     ours, theirs = F.instance_norm(last[1:3](features).float()).chunk(2)
@@ -238,36 +250,27 @@ _MEAN = (0.485, 0.456, 0.406)
 
 _DEVIATION = (0.229, 0.224, 0.225)
 
-_WIDTHS = (64, 128, 256, 512, 512)
-"""Channels of VGG's blocks."""
-
 
 @lru_cache(maxsize=2)
+@torch.inference_mode(False)  # a validation may come first; its tensors could not be trained through
 def _vgg(path: str, blocks: int, device: str) -> tuple[nn.Sequential, ...]:
-    """Build VGG's first blocks, each but the first behind its pooling, with the weights of a file."""
-    if not 1 <= blocks <= len(_WIDTHS):
-        raise ValueError(f"VGG has 5 blocks, got blocks={blocks}")
+    """Build VGG's first blocks with the weights of a file."""
+    if not 1 <= blocks <= len(VGG_WIDTHS):
+        raise ValueError(f"VGG has {len(VGG_WIDTHS)} blocks, got blocks={blocks}")
     state = {key.removeprefix("features."): value for key, value in _tensors(path).items()}
     depths = (2, 2, 4, 4, 4) if "16.weight" in state else (2, 2, 3, 3, 3)
-    built: list[nn.Sequential] = []
-    index, inputs = 0, 3
-    for depth, outputs in zip(depths[:blocks], _WIDTHS, strict=False):
-        layers: list[nn.Module] = [nn.MaxPool2d(2)] if built else []
-        for _ in range(depth):
-            conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-            for name, parameter in conv.named_parameters():
-                given = state.get(f"{index}.{name}")
-                if given is None or given.shape != parameter.shape:
-                    raise ValueError(
-                        f"{path}: no VGG-16 or VGG-19 weights as torchvision names them: "
-                        f"features.{index}.{name} of shape {tuple(parameter.shape)} is missing"
-                    )
-                parameter.data.copy_(given)
-            layers += [conv, nn.ReLU()]
-            index, inputs = index + 2, outputs
-        index += 1
-        built.append(nn.Sequential(*layers).requires_grad_(False).to(device))
-    return tuple(built)
+    with torch.device("meta"):
+        built = vgg_blocks(depths[:blocks])
+    for index, layer in enumerate(layer for block in built for layer in block):
+        for name, parameter in list(layer.named_parameters()):
+            given = state.get(f"{index}.{name}")
+            if given is None or given.shape != parameter.shape:
+                raise ValueError(
+                    f"{path}: no VGG-16 or VGG-19 weights as torchvision names them: "
+                    f"features.{index}.{name} of shape {tuple(parameter.shape)} is missing"
+                )
+            setattr(layer, name, nn.Parameter(given.float(), requires_grad=False))
+    return tuple(block.to(device) for block in built)
 
 
 def _tensors(path: str) -> Mapping[str, Tensor]:

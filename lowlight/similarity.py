@@ -1,5 +1,6 @@
 """Structural similarity (SSIM), with a derivative by hand."""
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import torch
@@ -29,9 +30,44 @@ def ssim(enhanced: Tensor, high: Tensor) -> Tensor:
         Wang et al., 2004, "Image quality assessment: from error visibility to structural similarity",
         Equation 13 with K1 = 0.01 and K2 = 0.03.
     """
-    offsets = torch.arange(-5, 6, device=enhanced.device, dtype=torch.float32)
+    return windowed_ssim(enhanced, high, _gaussian(enhanced.device))
+
+
+def ssim_and_contrast(enhanced: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Return :func:`ssim`, and its mean without the luminance term, each of shape (B,).
+
+    Raises:
+        ValueError: If the shapes differ or a side is shorter than 11 pixels.
+    """
+    window = _gaussian(enhanced.device)
+    _check(enhanced, high, window)
+    with torch.autocast(enhanced.device.type, enabled=False):
+        *_, contrast, _, luminance = _terms(enhanced.float(), high.float(), window, 1.0)
+    return (luminance * contrast).flatten(1).mean(1), contrast.flatten(1).mean(1)
+
+
+def scales_of(enhanced: Tensor, high: Tensor, most: int, least: int = 11) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield both images at one scale after the other, each half the size of the one before by 2x2 averages.
+
+    Args:
+        enhanced: Images of shape (B, C, H, W).
+        high: References of the same shape.
+        most: Number of scales.
+        least: Shortest side, in pixels, of every scale but the first.
+    """
+    yield enhanced, high
+    for _ in range(most - 1):
+        if min(enhanced.shape[-2:]) // 2 < least:
+            return
+        enhanced, high = F.avg_pool2d(enhanced.float(), 2), F.avg_pool2d(high.float(), 2)
+        yield enhanced, high
+
+
+def _gaussian(device: torch.device) -> Tensor:
+    """Return SSIM's window along one axis: 11 pixels, sigma 1.5."""
+    offsets = torch.arange(-5, 6, device=device, dtype=torch.float32)
     window = torch.exp(-offsets.square() / (2 * 1.5**2))
-    return windowed_ssim(enhanced, high, window / window.sum())
+    return window / window.sum()
 
 
 def windowed_ssim(enhanced: Tensor, high: Tensor, window: Tensor, correction: float = 1.0) -> Tensor:
@@ -49,6 +85,13 @@ def windowed_ssim(enhanced: Tensor, high: Tensor, window: Tensor, correction: fl
     Raises:
         ValueError: If the shapes differ or a side is shorter than the window.
     """
+    _check(enhanced, high, window)
+    with torch.autocast(enhanced.device.type, enabled=False):
+        similarity = _Similarity.apply(enhanced.float(), high.float(), window, correction)  # type: ignore[no-untyped-call]
+    return cast(Tensor, similarity)
+
+
+def _check(enhanced: Tensor, high: Tensor, window: Tensor) -> None:
     if enhanced.shape != high.shape:
         raise ValueError(f"SSIM compares equal shapes, got {tuple(enhanced.shape)} and {tuple(high.shape)}")
     if min(enhanced.shape[-2:]) < len(window):
@@ -56,9 +99,26 @@ def windowed_ssim(enhanced: Tensor, high: Tensor, window: Tensor, correction: fl
         raise ValueError(
             f"SSIM needs sides of at least {len(window)} pixels, got {size}; leave out smaller images"
         )
-    with torch.autocast(enhanced.device.type, enabled=False):
-        similarity = _Similarity.apply(enhanced.float(), high.float(), window, correction)  # type: ignore[no-untyped-call]
-    return cast(Tensor, similarity)
+
+
+def _terms(x: Tensor, y: Tensor, window: Tensor, correction: float) -> tuple[Tensor, ...]:
+    """Return the centred images, their local means without and with their levels, and the terms of SSIM.
+
+    Returns:
+        Both images, both means, both means with their levels, the variances, the contrast and structure, the
+        brightness (the denominator of the luminance), and the luminance.
+    """
+    # Subtracting the mean changes nothing but rounding: small variances keep ten times the precision.
+    level_x, level_y = (image.mean((-2, -1), keepdim=True) for image in (x, y))
+    x, y = x - level_x, y - level_y
+    means = _filter(torch.cat((x, y, x * x + y * y, x * y), dim=1), window)
+    mean_x, mean_y, squares, products = means.chunk(4, dim=1)
+    variances = correction * (squares - mean_x.square() - mean_y.square()) + 0.03**2
+    contrast = (2 * correction * (products - mean_x * mean_y) + 0.03**2) / variances
+    bright_x, bright_y = mean_x + level_x, mean_y + level_y
+    brightness = bright_x.square() + bright_y.square() + 0.01**2
+    luminance = (2 * bright_x * bright_y + 0.01**2) / brightness
+    return x, y, mean_x, mean_y, bright_x, bright_y, variances, contrast, brightness, luminance
 
 
 class _Similarity(torch.autograd.Function):
@@ -66,19 +126,9 @@ class _Similarity(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, window: Tensor, correction: float) -> Tensor:
-        # Subtracting the mean changes nothing but rounding: small variances keep ten times the precision.
-        level_x, level_y = (image.mean((-2, -1), keepdim=True) for image in (x, y))
-        x, y = x - level_x, y - level_y
-        means = _filter(torch.cat((x, y, x * x + y * y, x * y), dim=1), window)
-        mean_x, mean_y, squares, products = means.chunk(4, dim=1)
-        variances = correction * (squares - mean_x.square() - mean_y.square()) + 0.03**2
-        contrast = (2 * correction * (products - mean_x * mean_y) + 0.03**2) / variances
-        bright_x, bright_y = mean_x + level_x, mean_y + level_y
-        brightness = bright_x.square() + bright_y.square() + 0.01**2
-        luminance = (2 * bright_x * bright_y + 0.01**2) / brightness
-        ctx.save_for_backward(
-            x, y, mean_x, mean_y, bright_x, bright_y, variances, contrast, brightness, luminance, window
-        )
+        terms = _terms(x, y, window, correction)
+        *_, contrast, _, luminance = terms
+        ctx.save_for_backward(*terms, window)
         ctx.correction = correction
         return (luminance * contrast).flatten(1).mean(1)
 

@@ -25,6 +25,8 @@ ORDER = [
         "losses",
         "perceptual",
         "similarity",
+        "deep_features",
+        "packages",
         "reference_free",
         "illumination",
         "schedules",

@@ -26,6 +26,7 @@ from lowlight.evaluation.scoring import score
 from lowlight.files import read_json, read_yaml, write_json, write_table, write_text
 from lowlight.images import read_image
 from lowlight.methods import Method
+from lowlight.metrics import all_scores, optional
 from lowlight.precision import report, resolved, training_precision
 from lowlight.runs.folder import prepare_evaluation
 from lowlight.runs.lock import alone_in
@@ -52,10 +53,12 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
 
     Raises:
         ValueError: If a setting has a value of the wrong type, if not exactly one of ``checkpoint``,
-            ``predictions`` and ``method`` is given, if it is unusable or makes no images, or if
-            ``output_dir`` holds a training run or another process writes there.
+            ``predictions`` and ``method`` is given, if it is unusable or makes no images, if one of
+            ``metrics`` is unknown or its package is missing, or if ``output_dir`` holds a training run or
+            another process writes there.
     """
     check_arguments(config)
+    optional(config.metrics)
     given = [key for key in ("checkpoint", "predictions", "method") if config.get(key) is not None]
     if len(given) != 1:
         raise ValueError(
@@ -84,7 +87,7 @@ def _evaluate_files(config: DictConfig) -> dict[str, Any]:
     data = _test_data(config)
     files = find_predictions(config, data)
     with _prepared(config) as folder:
-        metrics = score_files(files, data, folder, config.pictures)
+        metrics = score_files(files, data, folder, config.pictures, all_scores(further=config.metrics))
         about = {"method": config.name or Path(config.predictions).name, "predictions": config.predictions}
         _finish(config, data, metrics, about, lambda _, name: read_image(files[name])[None], sigmas=(0,))
     return metrics
@@ -93,6 +96,7 @@ def _evaluate_files(config: DictConfig) -> dict[str, Any]:
 def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
     """Score a method; the manifest also gets the facts of its training."""
     data = _test_data(config)
+    method.test_scores = all_scores(further=config.metrics)
     with _prepared(config) as folder:
         callbacks: list[Callback] = [TestPictures(folder, config.pictures), *bar(config.trainer)]
         if config.save_images:
@@ -132,8 +136,10 @@ def alone(trainer: DictConfig) -> list[Any]:
 def _test_data(config: DictConfig) -> PairDataModule:
     data: PairDataModule = make(config.data)
     data.setup("test")
-    if config.features and not data.datasets["test"].has_references:
-        raise ValueError("features=true needs references, which these test images do not have: remove it")
+    needing = [one.key for one in optional(config.metrics) if one.against == "high"]
+    needing += ["features=true"] if config.features else []
+    if needing and not data.datasets["test"].has_references:
+        raise ValueError(f"{needing[0]} needs references, which these test images do not have: remove it")
     return data
 
 

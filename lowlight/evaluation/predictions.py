@@ -13,13 +13,13 @@ from lowlight.data import PairDataModule
 from lowlight.data.pairs import list_images, refuse
 from lowlight.evaluation.scoring import summarise
 from lowlight.images import read_image
-from lowlight.metrics import all_scores
+from lowlight.metrics import ImageScores
 
 log = logging.getLogger(__name__)
 
 
 def score_files(
-    files: Mapping[str, Path], data: PairDataModule, folder: Path, pictures: int
+    files: Mapping[str, Path], data: PairDataModule, folder: Path, pictures: int, scores: ImageScores
 ) -> dict[str, Any]:
     """Score saved images as :func:`lowlight.evaluation.scoring.score` scores a method.
 
@@ -28,6 +28,7 @@ def score_files(
         data: Data module, set up for testing.
         folder: Output folder of the table and the pictures.
         pictures: Number of images written as low, enhanced and reference.
+        scores: Empty score table.
 
     Returns:
         The content of ``metrics.json``.
@@ -35,7 +36,6 @@ def score_files(
     Raises:
         ValueError: If a file cannot be read or its size differs from the reference's.
     """
-    scores = all_scores()
     loader = data.test_dataloader()
     shown = spread(len(files), pictures)
     for index, batch in enumerate(loader):

@@ -16,7 +16,7 @@ from lowlight.evaluation.videos import DEFINITIONS as VIDEO_DEFINITIONS
 from lowlight.evaluation.videos import score_videos
 from lowlight.files import write_table
 from lowlight.methods import Method
-from lowlight.metrics import DEFINITIONS
+from lowlight.metrics import DEFINITIONS, OPTIONAL
 
 _Table = Mapping[str, Mapping[str, float]]  # score by image name and metric key
 
@@ -75,7 +75,9 @@ def summarise(means: dict[str, Any], table: _Table, data: PairDataModule, folder
         "rounding": "8-bit",
         "intervals": {one + key: ends for one, own in intervals.items() for key, ends in own.items()},
         "intervals_are": "95 % bootstrap over scenes of the mean over images",
-        "definitions": DEFINITIONS | (VIDEO_DEFINITIONS if videos else {}),
+        "definitions": DEFINITIONS
+        | {one.key: one.definition for one in OPTIONAL if {*one.keys} & {*next(iter(table.values()))}}
+        | (VIDEO_DEFINITIONS if videos else {}),
     }
 
 

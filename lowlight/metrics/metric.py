@@ -14,7 +14,8 @@ Measure = Callable[..., Tensor | dict[str, Tensor]]
 class Metric:
     """A metric: its function, and everything that is stated beside its values.
 
-    A file of metrics ends with one such constant per metric; :data:`lowlight.metrics.METRICS` lists them.
+    A file of metrics ends with one such constant per metric; :data:`lowlight.metrics.METRICS` lists them, or
+    :data:`lowlight.metrics.OPTIONAL`.
 
     Attributes:
         key: Name in result files.
@@ -30,6 +31,8 @@ class Metric:
         interval: Whether tables show the bootstrap interval.
         main: Whether the first table of the report page shows it.
         parts: Column heading by part, for a measure that returns a mapping.
+        prepare: Reads what ``measure`` needs beside images, such as weights; raises a ValueError if it is not
+            installed. None if there is no such need.
     """
 
     key: str
@@ -45,6 +48,7 @@ class Metric:
     interval: bool = False
     main: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], object] | None = None
 
     @property
     def headings(self) -> dict[str, str]:

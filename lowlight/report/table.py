@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from lowlight.benchmark.timing import Timing
 from lowlight.files import to_csv as as_csv
-from lowlight.metrics import METRICS, Metric
+from lowlight.metrics import METRICS, OPTIONAL, Metric
 from lowlight.metrics.pixel_classes import EXPOSURE
 from lowlight.report.entries import Entry
 
@@ -114,7 +114,7 @@ def make_rows(entries: Sequence[Entry], timing: Timing) -> list[Row]:
 
 
 def metric_columns() -> list[Column]:
-    """Return a column per key of :data:`lowlight.metrics.METRICS`.
+    """Return a column per key of :data:`lowlight.metrics.METRICS` and ``OPTIONAL``.
 
     Those of :data:`CSV_HEAD` come first, then those with an interval, then the others.
     """
@@ -132,7 +132,7 @@ def metric_columns() -> list[Column]:
             metric.lower_is_better,
             metric.main,
         )
-        for metric in sorted(METRICS, key=rank)
+        for metric in sorted((*METRICS, *OPTIONAL), key=rank)
         for key, heading in metric.headings.items()
     ]
 
@@ -171,7 +171,7 @@ def columns_of(rows: Sequence[Row]) -> list[Column]:
 
 
 def _with_interval() -> list[str]:
-    return [key for metric in METRICS if metric.interval for key in metric.keys]
+    return [key for metric in (*METRICS, *OPTIONAL) if metric.interval for key in metric.keys]
 
 
 def best_texts(rows: Sequence[Row], column: Column) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lowlight.checkpoints.pretrained import CONFIG
 from lowlight.files import read_json
-from lowlight.metrics import METRICS
+from lowlight.metrics import METRICS, OPTIONAL
 from lowlight.report.runs import Run, read_run
 from lowlight.runs.folder import BEST
 from lowlight.sharing.licence import RESEARCH_ONLY
@@ -163,7 +163,7 @@ def _test_set(facts: Facts) -> str:
 def _scores(facts: Facts) -> str:
     shown = [
         (heading, metric.decimals, key)
-        for metric in METRICS
+        for metric in (*METRICS, *OPTIONAL)
         if metric.main
         for key, heading in metric.headings.items()
         if key in facts.run.scores

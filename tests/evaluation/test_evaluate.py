@@ -18,6 +18,8 @@ from lowlight.checkpoints.recipe import build
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
 from lowlight.evaluation.evaluate import alone
+from lowlight.metrics import Metric
+from lowlight.metrics.brisque import model
 from tests.conftest import photograph
 
 L1 = {"_target_": "lowlight.losses.l1", "_partial_": True}
@@ -277,3 +279,38 @@ def test_a_checkpoint_whose_network_makes_no_image_is_named(
     with pytest.raises(ValueError, match=rf"odd\.ckpt: {said}") as caught:
         run(lol, tmp_path / "out", f"checkpoint={tmp_path / 'odd.ckpt'}")
     assert "\n" not in str(caught.value)
+
+
+def test_further_metrics_are_scored_and_defined_where_they_are_named(
+    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = Metric(
+        "named", "Named", lambda enhanced, high: (enhanced - high).mean((1, 2, 3)), "a new one", "", 1
+    )
+    monkeypatch.setattr("lowlight.metrics.OPTIONAL", (named,))
+    monkeypatch.setattr("lowlight.evaluation.scoring.OPTIONAL", (named,))
+    method = run(lol, tmp_path / "gamma", "method=gamma", "metrics=[named]", "save_images=true")
+    assert method["definitions"]["named"] == "a new one"
+    assert "named" in method["intervals"]
+    assert [float(row["named"]) for row in rows(tmp_path / "gamma")]
+    saved = [f"predictions='{tmp_path}/gamma/images'", "metrics=[named]"]
+    assert run(lol, tmp_path / "saved", *saved)["test/named"] == method["test/named"]
+
+
+def test_further_metrics_that_cannot_be_measured_are_told_before_anything_is_written(
+    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="no optional metric 'ssimm'"):
+        run(lol, tmp_path / "out", "method=gamma", "metrics=[ssimm]")
+    with pytest.raises(ValueError, match="metrics=lpips must be a list"):
+        run(lol, tmp_path / "out", "method=gamma", "metrics=lpips")
+    photos = lol / "eval15" / "low"
+    with pytest.raises(ValueError, match="ms_ssim needs references"):
+        run(
+            lol, tmp_path / "out", "method=gamma", "metrics=[ms_ssim]", "data=unpaired", f"data.root={photos}"
+        )
+    monkeypatch.setattr("lowlight.packages.find_spec", lambda name: None)
+    model.cache_clear()
+    with pytest.raises(ValueError, match=r"lowlight\[brisque\]"):
+        run(lol, tmp_path / "out", "method=gamma", "metrics=[brisque]")
+    assert not (tmp_path / "out").exists()

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 import lowlight.metrics
-from lowlight.metrics import APPEARANCE, DEFINITIONS, METRICS, Metric, all_scores
+from lowlight.metrics import APPEARANCE, DEFINITIONS, METRICS, OPTIONAL, Metric, all_scores, optional
 from tests.conftest import photograph
 
-SIZE = (100, 200)
-"""Height and width in pixels; NIQE needs two patches of 96 pixels."""
+SIZE = (176, 192)
+"""Height and width in pixels: NIQE needs two patches of 96 pixels, MS-SSIM sides of 176."""
 
 
 MODULES = [
@@ -46,9 +46,20 @@ def values(metric: Metric, enhanced: Tensor, other: Tensor) -> dict[str, Tensor]
     return {metric.key: value}
 
 
-every_metric = pytest.mark.parametrize("metric", [*METRICS, *APPEARANCE], ids=lambda metric: metric.key)
+def prepared(metric: Metric) -> None:
+    """Skip the test if what the metric needs is not installed."""
+    try:
+        if metric.prepare:
+            metric.prepare()
+    except ValueError as error:
+        pytest.skip(str(error))
+
+
+EVERY = (*METRICS, *OPTIONAL, *APPEARANCE)
+
+every_metric = pytest.mark.parametrize("metric", EVERY, ids=lambda metric: metric.key)
 metrics_of_pairs = pytest.mark.parametrize(
-    "metric", [metric for metric in METRICS if metric.against], ids=lambda metric: metric.key
+    "metric", [metric for metric in EVERY if metric.against], ids=lambda metric: metric.key
 )
 
 
@@ -64,15 +75,15 @@ def test_the_facts_are_complete(metric: Metric) -> None:
 
 
 def test_keys_and_headings_are_unique() -> None:
-    metrics = [*METRICS, *APPEARANCE]
-    keys = [key for metric in metrics for key in metric.keys]
+    keys = [key for metric in EVERY for key in metric.keys]
     assert len(set(keys)) == len(keys)
-    assert len({metric.heading for metric in metrics}) == len(metrics)
+    assert len({metric.heading for metric in EVERY}) == len(EVERY)
     assert list(DEFINITIONS) == [metric.key for metric in METRICS]
 
 
 @every_metric
 def test_a_batch_gets_one_value_per_image_and_equals_single_images(metric: Metric) -> None:
+    prepared(metric)
     high = photographs()
     enhanced = disturbed(high, 0.1)
     found = values(metric, enhanced, high)
@@ -87,6 +98,7 @@ def test_a_batch_gets_one_value_per_image_and_equals_single_images(metric: Metri
 
 @metrics_of_pairs
 def test_equal_images_have_the_best_value_and_a_stronger_disturbance_a_worse_one(metric: Metric) -> None:
+    prepared(metric)
     high = photographs()
     sign = -1 if metric.lower_is_better else 1
     equal, slight, strong = (
@@ -107,6 +119,20 @@ def test_a_test_reports_every_metric_against_its_own_image() -> None:
         expected = values(metric, enhanced, low if metric.against == "low" else high)
         for key, value in expected.items():
             assert scores.per_image()["b"][key] == pytest.approx(value[1].item())
+
+
+def test_an_optional_metric_is_measured_where_it_is_named_once() -> None:
+    high = photographs()
+    batch = {"low": high / 4, "high": high, "name": ["a", "b"]}
+    one = next(metric for metric in OPTIONAL if not metric.prepare)
+    scores = all_scores(further=[one.key, one.key])
+    scores.measures = {key: measure for key, measure in scores.measures.items() if key in ("psnr", one.key)}
+    scores.update(disturbed(high, 0.1), batch)  # type: ignore[arg-type]  # a batch
+    assert list(scores.compute()) == ["test/psnr", f"test/{one.key}"]
+    with pytest.raises(
+        ValueError, match=r"no optional metric 'lpip'; did you mean lpips\?; there are lpips, "
+    ):
+        optional(["lpip"])
 
 
 def test_functions_that_share_their_files_name_are_not_hidden_by_it() -> None:

@@ -10,12 +10,15 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
 from lowlight.images import from_uint8
 from lowlight.metrics import (
     all_scores,
     delta_e,
     loe,
+    ms_ssim,
     niqe,
     psnr,
     psnr_gtmean,
@@ -98,6 +101,27 @@ def test_variants_equal_scikit_images_for_one_image_and_for_batches(
     expected = [theirs(*pair) for pair in zip(enhanced, high, strict=True)]
     assert ours(enhanced, high).tolist() == pytest.approx(expected, abs=tolerance)
     assert ours(enhanced[1:2], high[1:2]).tolist() == pytest.approx(expected[1:2], abs=tolerance)
+
+
+def test_ms_ssim_equals_torchmetrics_at_all_scales_but_the_last_and_scikit_image_there() -> None:
+    """At the last scale torchmetrics also counts positions that reflect the image beyond its border."""
+    high = torch.stack([picture(seed, 176, 197) for seed in (1, 2)])
+    enhanced = (0.8 * high + 0.1 * torch.randn(high.shape)).clamp(0, 1)
+    upper = multiscale_structural_similarity_index_measure(
+        enhanced, high, reduction=None, data_range=1.0, betas=(0.0448, 0.2856, 0.3001, 0.2363, 0.0)
+    )
+    last = [
+        scikit_ssim(*pair, **GAUSSIAN)
+        for pair in zip(*(F.avg_pool2d(one, 16) for one in (enhanced, high)), strict=True)
+    ]
+    expected = [float(one) * other**0.1333 for one, other in zip(upper, last, strict=True)]
+    assert ms_ssim(enhanced, high).tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_ms_ssim_of_opposites_is_0_and_of_small_images_undefined() -> None:
+    high = picture(3, 176, 176)[None]
+    assert ms_ssim(1 - high, high).item() == 0
+    assert ms_ssim(high[..., :175], high[..., :175]).isnan().all()
 
 
 def test_a_short_last_batch_weighs_by_its_images() -> None:
