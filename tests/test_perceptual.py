@@ -129,6 +129,10 @@ def test_vgg_features_are_those_of_the_networks_that_the_file_holds(
     deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
     x, y = (enhanced - mean) / deviation, (high - mean) / deviation
     expected = torch.stack([F.l1_loss(net[:end](x), net[:end](y)) for end in ends]).mean()
+    state = torch.get_rng_state()
+    with torch.inference_mode():  # a validation before the first step
+        vgg_loss(high, high, weights, blocks=3)
+    assert torch.equal(state, torch.get_rng_state())
     loss = vgg_loss(enhanced, high, weights, blocks=3)
     torch.testing.assert_close(loss, expected)
     loss.backward()

@@ -109,7 +109,8 @@ def optional(keys: Iterable[str]) -> tuple[Metric, ...]:
     for key in dict.fromkeys(keys):
         if key not in known:
             raise ValueError(
-                f"no optional metric {key!r}{did_you_mean(key, known)}; there are {', '.join(known)}"
+                f"no optional metric {key!r}"
+                + (did_you_mean(key, known) or f"; there are {', '.join(known)}")
             )
         if prepare := known[key].prepare:
             prepare()

@@ -300,7 +300,7 @@ def test_further_metrics_are_scored_and_defined_where_they_are_named(
 def test_further_metrics_that_cannot_be_measured_are_told_before_anything_is_written(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ValueError, match="no optional metric 'ssimm'"):
+    with pytest.raises(ValueError, match="no optional metric 'ssimm'; did you mean ms_ssim"):
         run(lol, tmp_path / "out", "method=gamma", "metrics=[ssimm]")
     with pytest.raises(ValueError, match="metrics=lpips must be a list"):
         run(lol, tmp_path / "out", "method=gamma", "metrics=lpips")
