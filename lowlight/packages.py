@@ -3,7 +3,7 @@
 import pickle
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -48,9 +48,6 @@ def read_arrays(path: Path) -> Any:
 
 class _OnlyArrays(pickle.Unpickler):
     """Unpickles built-in values and NumPy arrays of numbers."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
 
     def find_class(self, module: str, name: str) -> Any:
         """Return one of the three names that a pickled array consists of."""
