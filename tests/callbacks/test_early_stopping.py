@@ -19,6 +19,7 @@ STOPPING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [1, 2])
 @pytest.mark.parametrize("name", ["autoencoder", "gan"])
 def test_training_stops_when_the_objective_no_longer_improves(
@@ -96,6 +97,7 @@ def test_the_overfit_preset_learns_one_batch_by_heart(lol: Path, tmp_path: Path)
     assert float(rows[-1]["train/psnr"]) > float(rows[0]["train/psnr"]) + 5
 
 
+@pytest.mark.slow
 def test_a_run_without_a_last_epoch_is_marked_by_its_cap_on_the_time(lol: Path, tmp_path: Path) -> None:
     run("autoencoder", lol, tmp_path, "trainer.max_epochs=-1", "trainer.max_time=00:00:00:01")
     assert manifest(tmp_path)["stopped"] == "max_time"

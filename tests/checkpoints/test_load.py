@@ -73,6 +73,7 @@ def test_targets_are_found_at_any_depth() -> None:
         check_recipe(recipe, Path("x"))
 
 
+@pytest.mark.slow
 def test_our_own_recipes_are_allowed() -> None:
     for name, overrides in TINY.items():
         check_recipe(build(load_config([f"method={name}", *overrides]).method).recipe, Path("x"))

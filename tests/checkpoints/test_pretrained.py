@@ -13,10 +13,10 @@ from torch import nn
 from lowlight.checkpoints.load import from_pretrained
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.methods import Supervised
-from tests.tiny import LEARNT, tiny
+from tests.tiny import LEARNT, by_class, tiny
 
 
-@pytest.mark.parametrize("name", [*LEARNT, "gamma"])
+@pytest.mark.parametrize("name", by_class([*LEARNT, "gamma"]))
 def test_what_was_saved_enhances_alike(name: str, tmp_path: Path) -> None:
     method = tiny(name).eval()
     for weight in method.net.parameters():

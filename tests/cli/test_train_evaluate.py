@@ -63,6 +63,7 @@ def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
     assert "test/psnr" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

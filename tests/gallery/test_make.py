@@ -203,6 +203,7 @@ def command(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> object:
     return stop.value.code
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_means_and_what_failed(
     photographs: Path,
     tmp_path: Path,

@@ -94,6 +94,7 @@ def test_each_job_of_a_sweep_is_a_finished_run_of_its_own(jobs: list[Path]) -> N
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
+@pytest.mark.slow
 def test_it_holds_curves_scores_config_and_samples(jobs: list[Path]) -> None:
     job = jobs[0]
     run = only(job / "mlruns")
@@ -141,6 +142,7 @@ def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
     assert [one.info.status for one in runs(address)] == ["FINISHED", "FINISHED"]
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_before_its_run_began_is_a_failed_run_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

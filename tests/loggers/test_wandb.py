@@ -122,6 +122,7 @@ def test_each_job_of_a_sweep_is_a_run_of_its_own_named_after_the_sweep(jobs: lis
         assert [record.exit_code for record in wandb_file.of_kind(of(job), "exit")] == [0]
 
 
+@pytest.mark.slow
 def test_wandb_gets_the_curves_value_for_value_and_epoch_for_epoch(jobs: list[Path]) -> None:
     for job in jobs:
         assert len(curves(job)) == 3
@@ -339,6 +340,7 @@ def test_an_agents_run_id_goes_before_the_folders(tmp_path: Path, monkeypatch: p
     assert WandbCurves(tmp_path, offline=True, id="mine")._wandb_init["id"] == "mine"
 
 
+@pytest.mark.slow
 def test_an_agents_command_trains_and_keeps_to_the_agents_run(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from lowlight.checkpoints.load import load
 from lowlight.config import available
 from lowlight.images import Batch
 from lowlight.methods import GAN
-from tests.tiny import LEARNT, TINY, tiny
+from tests.tiny import LEARNT, TINY, by_class, tiny
 
 
 def test_every_method_has_a_tiny_version() -> None:
@@ -17,14 +17,15 @@ def test_every_method_has_a_tiny_version() -> None:
 
 
 @pytest.mark.parametrize("name", available("method"))
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 23), (32, 32)])
-def test_enhance_keeps_any_size_and_stays_in_range(name: str, size: tuple[int, int]) -> None:
-    low = torch.rand(2, 3, *size)
-    enhanced = tiny(name).eval().enhance(low)
-    assert enhanced.shape == low.shape
-    assert enhanced.dtype == torch.float32
-    assert enhanced.min() >= 0
-    assert enhanced.max() <= 1
+def test_enhance_keeps_any_size_and_stays_in_range(name: str) -> None:
+    method = tiny(name).eval()
+    for size in ((1, 1), (1, 40), (17, 23), (32, 32)):
+        low = torch.rand(2, 3, *size)
+        enhanced = method.enhance(low)
+        assert enhanced.shape == low.shape
+        assert enhanced.dtype == torch.float32
+        assert enhanced.min() >= 0
+        assert enhanced.max() <= 1
 
 
 @pytest.mark.parametrize("name", LEARNT)
@@ -80,7 +81,7 @@ def test_a_network_is_built_saved_and_loaded_by_the_file_it_stands_in(tmp_path: 
     assert torch.equal(load(tmp_path).enhance(low), method.enhance(low))
 
 
-@pytest.mark.parametrize("name", LEARNT)
+@pytest.mark.parametrize("name", by_class(LEARNT))
 def test_a_checkpoint_gives_the_same_method_back(name: str, tmp_path: Path) -> None:
     method = tiny(name).eval()
     checkpoint = {"state_dict": method.state_dict()}

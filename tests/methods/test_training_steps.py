@@ -243,6 +243,7 @@ def test_the_gan_refuses_bad_settings(bad: dict[str, Any]) -> None:
         GAN(Brighten(), Judge(), **bad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["autoencoder", "gan"])
 def test_a_resumed_run_ends_with_the_same_weights(name: str, lol: Path, tmp_path: Path) -> None:
     cosine = "{_target_: torch.optim.lr_scheduler.CosineAnnealingLR, _partial_: true, T_max: 4}"

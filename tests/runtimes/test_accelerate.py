@@ -56,6 +56,7 @@ def test_a_network_of_parts_runs_as_in_torch_and_in_tiles(runtime: str) -> None:
     assert abs(whole - enhance_array(slow, pixels, tile=256)).max() <= 1
 
 
+@pytest.mark.slow
 def test_another_network_is_exported_whole() -> None:
     method = Supervised(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1))).eval()
     low = torch.rand(1, 3, 9, 11)

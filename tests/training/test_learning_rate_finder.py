@@ -61,6 +61,7 @@ def test_losses_that_do_not_fall_suggest_nothing(losses: list[float]) -> None:
     assert steepest([10.0**power for power in range(len(losses))], losses) is None
 
 
+@pytest.mark.slow
 def test_losses_that_show_no_rate_are_told(lol: Path, tmp_path: Path) -> None:
     nothing = patch("lowlight.training.learning_rate_finder.steepest", return_value=None)
     with nothing, pytest.raises(ValueError, match=r"lr_find\.csv suggest no learning rate"):

@@ -41,6 +41,7 @@ def plain_descent(name: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", by_class(LEARNT))
 def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: Path, tmp_path: Path) -> None:
     more = [*plain_descent(name), "trainer.gradient_clip_val=1e-3", "trainer.max_epochs=1"]
@@ -154,6 +155,7 @@ def test_a_resumed_run_ends_as_one_never_stopped(name: str, options: str, lol: P
     assert_same_training(tmp_path / "straight", tmp_path / "resumed")
 
 
+@pytest.mark.slow
 def test_a_run_resumed_in_a_renamed_folder_keeps_its_best_epoch(lol: Path, tmp_path: Path) -> None:
     more = ["trainer.max_epochs=4", "objective.mode=min"]  # the first epoch's PSNR is the least
     run("autoencoder", lol, tmp_path / "straight", *more)
