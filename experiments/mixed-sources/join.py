@@ -8,9 +8,8 @@ until the first stage has been over for some epochs.
 import argparse
 from pathlib import Path
 
-import torch
-
 from lowlight.checkpoints import save_pretrained
+from lowlight.checkpoints.checkpoint import read
 from lowlight.checkpoints.load import load_method
 
 
@@ -22,8 +21,7 @@ def main() -> None:
     parser.add_argument("fine", type=Path, help="Run folder or pretrained folder")
     parser.add_argument("out", type=Path, help="Pretrained folder to write")
     arguments = parser.parse_args()
-    saved = torch.load(arguments.coarse / "last.ckpt", map_location="cpu", weights_only=False)
-    weights = saved["current_model_state"]
+    weights = read(arguments.coarse / "last.ckpt")["current_model_state"]
     method = load_method(arguments.fine)
     part = "net.coarse."
     own = {key: weights[key] for key in method.state_dict() if key.startswith(part)}

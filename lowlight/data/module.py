@@ -192,7 +192,8 @@ class PairDataModule(pl.LightningDataModule):
         """Return the pairs whose references are drawn as bright images."""
         if self.patch_size is None and self.resize is None:
             raise ValueError("unpaired training needs images of one size: set data.patch_size or data.resize")
-        return checked(bright_images(self.bright, items), self.cache, resize=self.resize).items
+        found = bright_images(self.bright, items)
+        return found if self.bright is None else checked(found, self.cache, resize=self.resize).items
 
     def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:
         """Count test images whose scenes occur in training or validation pairs.
