@@ -1,5 +1,7 @@
 """Mixup: blending the pairs of a batch."""
 
+from typing import cast
+
 import torch
 from torch.distributions import Beta
 
@@ -23,4 +25,5 @@ def mix(batch: Batch, concentration: float) -> Batch:
     low, high = batch["low"], batch["high"]
     weight = Beta(concentration, concentration).sample((len(low), 1, 1, 1)).to(low)
     low, high = (torch.lerp(images.roll(1, 0), images, weight) for images in (low, high))
-    return {"low": low, "high": high, "name": batch["name"]}  # a blend has no label
+    kept = {key: value for key, value in batch.items() if key != "label"}  # a blend has none
+    return cast(Batch, kept | {"low": low, "high": high})

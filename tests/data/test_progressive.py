@@ -118,3 +118,11 @@ def test_a_trainer_that_asks_for_one_loader_only_is_refused(lol: Path) -> None:
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=1)
     with pytest.raises(ValueError, match="reload_dataloaders_every_n_epochs=1"):
         trainer.fit(Supervised(nn.Conv2d(3, 3, 1)), datamodule=data)
+
+
+def test_a_blend_says_as_its_images_whether_it_has_references_and_has_no_label() -> None:
+    low = torch.rand(2, 3, 4, 4)
+    batch = {"low": low, "high": low, "name": ["a", "b"], "has_reference": False, "label": torch.ones(2)}
+    mixed = mix(batch, 1.2)  # type: ignore[arg-type]
+    assert mixed["has_reference"] is False
+    assert "label" not in mixed
