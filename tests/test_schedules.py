@@ -1,5 +1,6 @@
 import pytest
 import torch
+from hydra.utils import instantiate
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
@@ -89,8 +90,30 @@ def test_every_schedule_works_for_every_method(name: str, schedule: str, tmp_pat
     check_recipe(method.recipe, tmp_path)  # a checkpoint may call it
 
 
+@pytest.mark.parametrize("name", available("experiment"))
+def test_every_experiments_schedule_can_be_replaced(name: str) -> None:
+    scheduler = load_config(
+        [f"experiment={name}", "schedule=warmup_cosine", "trainer.max_epochs=9000"]
+    ).method.scheduler
+    made = instantiate(scheduler)(optimizer(1.0))
+    assert (type(made), made.epochs, made.warmup) == (WarmupCosine, 9000, 5)
+
+
+def test_a_papers_steps_are_its_presets() -> None:
+    def rates(name: str, epochs: int) -> list[float]:
+        return curve(
+            instantiate(load_config([f"experiment=published/{name}"]).method.scheduler)(optimizer(1.0)),
+            epochs,
+        )
+
+    assert rates("llcnn", 502)[498:] == pytest.approx([1, 1, 0.1, 0.1])
+    assert rates("retinexnet", 122)[18:22] == pytest.approx([1, 1, 0.1, 0.1])
+    assert rates("retinexnet", 122)[98:102] == pytest.approx([0.1, 0.1, 1, 1])
+    assert rates("retinexnet", 122)[118:] == pytest.approx([1, 1, 0.1, 0.1])
+
+
 @pytest.mark.parametrize("name", ["mirnet", "autoencoder", "gan"])
-def test_an_experiments_schedule_can_be_replaced(name: str) -> None:
+def test_an_experiments_schedule_can_be_changed_or_left_out(name: str) -> None:
     own = load_config([f"experiment=study/{name}"])
     assert (own.method.scheduler.warmup, own.method.scheduler.epochs) == (0, own.trainer.max_epochs)
     assert load_config([f"experiment=study/{name}", "schedule=warmup_cosine"]).method.scheduler.warmup == 5
