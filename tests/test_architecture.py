@@ -49,6 +49,7 @@ ORDER = [
     {"report", "demo"},
     {"sharing", "gallery"},
     {"cli"},
+    {"__main__"},
 ]
 
 

@@ -29,6 +29,13 @@ def test_the_program_lists_its_verbs_and_refuses_others(tmp_path: Path) -> None:
     assert all(f"\n  {verb} " in helped.stdout for verb in VERBS)
 
 
+def test_the_program_is_also_a_module() -> None:
+    version = subprocess.run(
+        [sys.executable, "-m", "lowlight", "--version"], capture_output=True, text=True, check=True
+    )
+    assert version.stdout == f"lowlight {lowlight.__version__}\n"
+
+
 @pytest.mark.parametrize(
     ("word", "told"),
     [
