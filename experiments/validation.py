@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from lowlight.checkpoints.load import load_run
 from lowlight.checkpoints.recipe import make
 from lowlight.evaluation.scoring import score
+from lowlight.files import write_json
 
 
 def main() -> None:
@@ -24,6 +25,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
         scores = score(load_run(run), data, pl.Trainer(accelerator="cpu", **quiet), folder)
+        write_json(folder / "metrics.json", scores)
         psnr, matched, ssim = (scores[f"test/{name}"] for name in ("psnr", "psnr_gtmean", "ssim"))
         print(f"{run.name}: {psnr:.2f} / {matched:.2f} dB GT-mean / {ssim:.3f}, {len(held_out)} images")
 

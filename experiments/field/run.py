@@ -1,17 +1,20 @@
-"""Train methods for the same time each on pairs, and score them: run.py LOL OUT [--methods NAME ...].
+"""Train every method for the same time on LOL's pairs, and score all of them alike.
 
 Each trains by ``experiment=lol_cpu/NAME``. Schedules need the number of epochs beforehand, so a few epochs of
-each stage are timed first. Interrupted, the same command continues. Without ``--methods``, every preset is
-trained, and the methods that learn nothing are scored beside them.
+each stage are timed first. Interrupted, the same command continues; what is finished is not done again, so
+methods may also be given one by one. Those that learn nothing are scored beside those that are trained.
 """
 
 import argparse
 import json
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lowlight.config import available, load_config
+
+HERE = Path(__file__).parent
 
 UNLEARNT = ("identity", "gamma", "histogram", "clahe", "bilateral", "lime", "msrcr")
 
@@ -19,9 +22,14 @@ TIMED = 3
 """Epochs that are timed."""
 
 
-def lowlight(verb: str, *settings: str) -> None:
+def lowlight(verb: str, *arguments: object) -> None:
     """Run a command of lowlight."""
-    subprocess.run(["lowlight", verb, *settings], check=True)
+    subprocess.run([sys.executable, "-m", "lowlight", verb, *map(str, arguments)], check=True)
+
+
+def script(path: str, *arguments: object) -> None:
+    """Run a script of another experiment."""
+    subprocess.run([sys.executable, HERE.parent / path, *map(str, arguments)], check=True)
 
 
 def seconds_per_epoch(settings: Sequence[str], folder: Path) -> float:
@@ -47,6 +55,19 @@ def epochs_within(seconds: float, settings: Sequence[str], folder: Path) -> list
     return [f"method.{first}={round(share * epochs)}", f"trainer.max_epochs={round(epochs)}"]
 
 
+def train(method: str, seed: int, minutes: float, data: Sequence[str], out: Path) -> Path:
+    """Train a method for some minutes, with two validations; return its run folder."""
+    run = out / "runs" / f"{method}-{seed}"
+    if not (run / "manifest.json").exists():
+        settings = [f"experiment=lol_cpu/{method}", *data, f"seed={seed}"]
+        settings += ["trainer.max_time=null", "trainer.enable_progress_bar=false"]
+        epochs = epochs_within(60 * minutes, settings, out / "timed" / method)
+        half = -(-int(epochs[-1].partition("=")[2]) // 2)
+        epochs += [f"trainer.check_val_every_n_epoch={half}"]
+        lowlight("train", *settings, *epochs, f"output_dir='{run}'", "resume=auto")
+    return run
+
+
 def main() -> None:
     presets = [
         name.removeprefix("lol_cpu/") for name in available("experiment") if name.startswith("lol_cpu/")
@@ -54,22 +75,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("lol", help="folder of LOL's pairs")
-    parser.add_argument("out", type=Path)
+    for name in ("lol", "exposures", "bright", "dark"):
+        parser.add_argument(f"--{name}", required=True, help="folder as in ../mixed-sources")
     parser.add_argument("--methods", nargs="+", default=[*presets, *UNLEARNT])
     parser.add_argument("--minutes", type=float, default=15, help="of training per method")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    out: Path = arguments.out
     data = ["data=lol", f"data.root='{arguments.lol}'"]
+    roots = [f"--{name}={getattr(arguments, name)}" for name in ("lol", "exposures", "bright", "dark")]
     for method in arguments.methods:
-        run, scores = (arguments.out / kind / f"{method}-{arguments.seed}" for kind in ("runs", "scores"))
-        if method in presets:
-            settings = [f"experiment=lol_cpu/{method}", *data, f"seed={arguments.seed}"]
-            settings += ["trainer.max_time=null", "trainer.enable_progress_bar=false"]
-            epochs = epochs_within(60 * arguments.minutes, settings, arguments.out / "timed" / method)
-            lowlight("train", *settings, *epochs, f"output_dir='{run}'", "resume=auto")
-        of = f"checkpoint='{run}'" if method in presets else f"method={method}"
-        lowlight("evaluate", of, *data, "trainer=cpu", f"output_dir='{scores}'", "resume=auto")
+        for seed in arguments.seeds if method in presets else [0]:
+            name = f"{method}-{seed}" if method in presets else method
+            of, model = f"method={method}", method
+            if method in presets:
+                model = str(train(method, seed, arguments.minutes, data, out))
+                of = f"checkpoint='{model}'"
+                if not (out / "validation" / name / "metrics.json").exists():
+                    script("validation.py", model, "--out", out / "validation")
+            scores = f"output_dir='{out / 'test' / name}'"
+            lowlight("evaluate", of, *data, "metrics=[lpips,ms_ssim]", "trainer=cpu", scores, "resume=auto")
+            if not (out / "sources" / name / "scores.json").exists():
+                models = ["--model", name, model]
+                script("mixed-sources/run.py", *roots, *models, "--out", out / "sources" / name)
+    scored = sorted(path.parent for path in out.glob("test/*/manifest.json"))
+    runs = sorted(path.parent for path in out.glob("runs/*-0/manifest.json"))
+    lowlight("benchmark", *runs, *UNLEARNT, "--size", "600x400", "--threads", 2, "--out", out / "speed")
+    lowlight("compare", *scored, "--out", out / "report")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the same command continues.
 
 import argparse
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def main() -> None:
                     link.symlink_to(path.resolve())
         print(f"draw {draw}: {len(names) - len(test)} training pairs, test pairs {' '.join(sorted(test))}")
         settings = ["experiment=lol_standard/coarse_to_fine", f"data.root='{data}'", f"output_dir='{run}'"]
-        subprocess.run(["lowlight", "train", *settings, "resume=auto"], check=True)
+        subprocess.run([sys.executable, "-m", "lowlight", "train", *settings, "resume=auto"], check=True)
 
 
 if __name__ == "__main__":
