@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,12 @@ def _versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:
             continue
 
 
+@cache
 def _commit() -> tuple[str | None, bool]:
-    """Return the commit of the checkout that this package runs from, and whether files have changed since."""
+    """Return the commit of the checkout that this package runs from, and whether files have changed since.
+
+    It is that of the first call in a process: a training asks before it starts, and commits may follow.
+    """
 
     def git(*arguments: str) -> str:
         here = Path(__file__).parent

@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lowlight.files import read_json, write_json
 from lowlight.runs.folder import finished, prepare, prepare_evaluation, resumable
-from lowlight.runs.provenance import provenance
+from lowlight.runs.provenance import _commit, provenance
 from lowlight.runs.recipe import differing_keys
 
 
@@ -202,6 +203,18 @@ def test_provenance_names_versions_and_machine() -> None:
     known = provenance()
     assert known["versions"]["torch"]
     assert known["machine"]["cores"] >= 1
+
+
+def test_a_commit_made_during_a_training_is_not_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = iter(["first", "second"])
+
+    def git(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 0, next(heads) if "rev-parse" in command else "tracked")
+
+    monkeypatch.setattr("lowlight.runs.provenance.subprocess.run", git)
+    _commit.cache_clear()
+    assert [provenance()["commit"], provenance()["commit"]] == ["first", "first"]
+    _commit.cache_clear()
 
 
 def test_what_is_scored_may_be_spelt_relatively(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
