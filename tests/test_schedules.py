@@ -90,7 +90,13 @@ def test_every_schedule_works_for_every_method(name: str, schedule: str, tmp_pat
     check_recipe(method.recipe, tmp_path)  # a checkpoint may call it
 
 
-@pytest.mark.parametrize("name", available("experiment"))
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name.startswith("published/") else pytest.param(name, marks=pytest.mark.slow)
+        for name in available("experiment")
+    ],
+)
 def test_every_experiments_schedule_can_be_replaced(name: str) -> None:
     scheduler = load_config(
         [f"experiment={name}", "schedule=warmup_cosine", "trainer.max_epochs=9000"]

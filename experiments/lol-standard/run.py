@@ -6,9 +6,11 @@ the same command continues.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -36,6 +38,7 @@ def main() -> None:
     greys = [thumbnail(np.asarray(Image.open(files["high"][name]).convert("RGB"))) for name in names]
     scenes = [[names[index] for index in group] for group in scene_groups(greys, [None] * len(names))]
     chosen = by_hash(by_hash(scene)[0] for scene in scenes if len(scene) > 1)
+    rows = []
     for draw in range(arguments.draws):
         data, run = (arguments.out / kind / f"draw-{draw}" for kind in ("data", "runs"))
         test = set(chosen[draw * IMAGES : (draw + 1) * IMAGES])
@@ -49,6 +52,22 @@ def main() -> None:
         print(f"draw {draw}: {len(names) - len(test)} training pairs, test pairs {' '.join(sorted(test))}")
         settings = ["experiment=lol_standard/coarse_to_fine", f"data.root='{data}'", f"output_dir='{run}'"]
         subprocess.run([sys.executable, "-m", "lowlight", "train", *settings, "resume=auto"], check=True)
+        rows.append(
+            {"draw": draw, "training_pairs": len(names) - len(test), "test_pairs": sorted(test)} | scored(run)
+        )
+        (arguments.out / "draws.json").write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def scored(run: Path) -> dict[str, Any]:
+    """Return the scores of a finished run, their intervals, its minutes and its commit."""
+    metrics, manifest = (json.loads((run / name).read_text()) for name in ("metrics.json", "manifest.json"))
+    keys = ("psnr", "psnr_gtmean", "ssim", "delta_e")
+    about = {key: manifest[key] for key in ("train_minutes", "commit", "seed")}
+    return (
+        {key: metrics[f"test/{key}"] for key in keys}
+        | {"intervals": {key: metrics["intervals"][key] for key in keys}}
+        | about
+    )
 
 
 if __name__ == "__main__":
