@@ -33,7 +33,7 @@ measure() { # measure NAME LIMIT: a part of measure.py, which writes OUT/NAME.js
 measure machine 60
 if [ "$device" = cpu ]; then
     tests=(--collect-only)
-    mirnet=(--channels 8 --side 32 --crop 32 --rounds 1)
+    mirnet=(--network retinexformer --side 32 --crop 32 --rounds 1)
 else
     tests=()
     mirnet=(--rounds 5)
@@ -41,6 +41,6 @@ fi
 part tests 100 "$python" -m pytest -q -p no:cacheprovider -m gpu "${tests[@]}" tests
 measure latency 60
 measure tiles 60
-part mirnet 80 "$python" experiments/mirnet-speed/run.py --device "$device" "${mirnet[@]}" --out "$out/mirnet.json"
+part mirnet 80 "$python" experiments/network-speed/run.py --device "$device" "${mirnet[@]}" --out "$out/mirnet.json"
 measure training 300
 exit $failed

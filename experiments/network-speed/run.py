@@ -1,12 +1,15 @@
-"""Compare MIRNet's outputs, time and memory with a plain transcription of its paper.
+"""Compare the outputs, time and memory of networks with plain transcriptions of their papers.
 
-The transcription has the same weights. As in the paper's figures, it interpolates before the 1x1 convolutions
-and concatenates branches and attended features; it uses torch's own PReLU and torch's default memory format.
+The transcriptions have the same weights and torch's default memory format. MIRNet's interpolates before its
+1x1 convolutions, concatenates branches and attended features, as in the paper, and has torch's PReLU.
+The transformers' weigh the values' channels and then project them, and normalise channels by their formula;
+HVI-CIDNet's converts colours by masks and reads its density from the device.
 """
 
 import argparse
 import copy
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -19,8 +22,13 @@ from torch.nn import functional as F
 
 from lowlight.losses import charbonnier
 from lowlight.memory import taken_by
+from lowlight.networks.channel_norm import ChannelNorm
+from lowlight.networks.hvi import EPSILON, HVI
+from lowlight.networks.hvi_cidnet import CrossAttention, HVICIDNet
 from lowlight.networks.mirnet import DAU, SKFF, MIRNet, Up
 from lowlight.networks.prelu import PReLU
+from lowlight.networks.restormer import Restormer, TransposedAttention
+from lowlight.networks.retinexformer import GuidedAttention, Retinexformer
 from lowlight.runs.provenance import provenance
 
 
@@ -46,15 +54,113 @@ def plain_dau(self: DAU, features: Tensor) -> Tensor:
     return features + self.merge(torch.cat([spatial, channel], dim=1))
 
 
-PLAIN = {Up: plain_up, SKFF: plain_skff, DAU: plain_dau, PReLU: nn.PReLU.forward}
+def weighted(weights: Tensor, value: Tensor) -> Tensor:
+    """Weigh the channels of a value, (B, C, H, W), by attention weights of each head."""
+    by_head = value.flatten(2).reshape(value.shape[0], weights.shape[1], weights.shape[-1], -1)
+    return (weights @ by_head).reshape(value.shape)
 
 
-def plainly(net: MIRNet) -> MIRNet:
+def plain_transposed(self: TransposedAttention, features: Tensor) -> Tensor:
+    query, key, value = self.qkv_dwconv(self.qkv(features)).chunk(3, dim=1)
+    return self.project_out(weighted(self.weigh(query, key, self.temperature), value))
+
+
+def plain_guided(self: GuidedAttention, features: Tensor, illumination: Tensor) -> Tensor:
+    last = features.permute(0, 2, 3, 1)
+    query, key, value = (to(last).permute(0, 3, 1, 2) for to in (self.to_q, self.to_k, self.to_v))
+    attended = weighted(self.weigh(key, query, self.rescale), value * illumination)
+    return self.proj(attended.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) + self.pos_emb(value)
+
+
+def plain_cross(self: CrossAttention, features: Tensor, other: Tensor) -> Tensor:
+    query = self.q_dwconv(self.q(features))
+    key, value = self.kv_dwconv(self.kv(other)).chunk(2, dim=1)
+    return self.project_out(weighted(self.weigh(query, key, self.temperature), value))
+
+
+def plain_norm(self: ChannelNorm, features: Tensor) -> Tensor:
+    centred = features - features.mean(dim=1, keepdim=True)
+    scaled = centred / (centred.square().mean(dim=1, keepdim=True) + self.eps).sqrt()
+    return scaled * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+class PlainHVI(HVI):
+    """The same conversions by masks, one for each case of the formula."""
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        red, green, blue = rgb.unbind(1)
+        value, least = rgb.max(1)[0], rgb.min(1)[0]
+        span = value - least + EPSILON
+        hue = torch.zeros_like(value)
+        for at, sixths in (
+            (blue == value, 4 + (red - green) / span),
+            (green == value, 2 + (blue - red) / span),
+            (red == value, ((green - blue) / span) % 6),
+        ):
+            hue[at] = sixths[at]
+        hue[least == value] = 0
+        radius = (
+            ((value * math.pi / 2).sin() + EPSILON).pow(self.density_k) * (value - least) / (value + EPSILON)
+        )
+        angle = hue * math.pi / 3
+        return torch.stack([radius * angle.cos(), radius * angle.sin(), value], dim=1)
+
+    def to_rgb(self, hvi: Tensor) -> Tensor:
+        horizontal, vertical, value = hvi.unbind(1)
+        value = value.clamp(0, 1)
+        scale = ((value * math.pi / 2).sin() + EPSILON).pow(self.density_k.item()) + EPSILON
+        horizontal, vertical = ((axis.clamp(-1, 1) / scale).clamp(-1, 1) for axis in (horizontal, vertical))
+        hue = (torch.atan2(vertical + EPSILON, horizontal + EPSILON) / (2 * math.pi)) % 1
+        saturation = (horizontal**2 + vertical**2 + EPSILON).sqrt().clamp(0, 1)
+        sixth = (hue * 6).floor()
+        part = hue * 6 - sixth
+        none, falling, rising = (
+            value * (1 - saturation * share) for share in (torch.ones_like(part), part, 1 - part)
+        )
+        cases = (
+            (value, rising, none),
+            (falling, value, none),
+            (none, value, rising),
+            (none, falling, value),
+            (rising, none, value),
+            (value, none, falling),
+        )
+        rgb = torch.zeros_like(hvi)
+        for number, colours in enumerate(cases):
+            at = sixth == number
+            for channel, colour in enumerate(colours):
+                rgb[:, channel][at] = colour[at]
+        return rgb
+
+
+PLAIN = {
+    Up: plain_up,
+    SKFF: plain_skff,
+    DAU: plain_dau,
+    PReLU: nn.PReLU.forward,
+    TransposedAttention: plain_transposed,
+    GuidedAttention: plain_guided,
+    CrossAttention: plain_cross,
+    ChannelNorm: plain_norm,
+}
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "mirnet": MIRNet,
+    "retinexformer": Retinexformer,
+    "hvi_cidnet": HVICIDNet,
+    "restormer": Restormer,
+}
+"""Of their published sizes."""
+
+
+def plainly(net: nn.Module) -> nn.Module:
     """Return a copy with the plain forward functions."""
     net = copy.deepcopy(net)
     for module in net.modules():
         if type(module) in PLAIN:
             module.forward = partial(PLAIN[type(module)], module)
+        if type(module) is HVI:
+            module.__class__ = PlainHVI
     return net
 
 
@@ -130,18 +236,20 @@ def measure(variants: dict[str, Callable[[], object]], rounds: int) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--network", default="mirnet", choices=NETWORKS)
     parser.add_argument("--side", type=int, default=256, help="side of the image in pixels")
     parser.add_argument("--crop", type=int, default=128, help="side of the two training crops in pixels")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--channels", type=int, default=64, help="network width; 64 as published")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--compile", action="store_true", help="also measure torch.compile")
     parser.add_argument("--training-only", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    net = MIRNet(arguments.channels).to(arguments.device)
+    net = NETWORKS[arguments.network]().to(arguments.device)
     plain, fast = plainly(net), channels_last(net)
     low = torch.rand(1, 3, arguments.side, arguments.side, device=arguments.device)
     last = low.contiguous(memory_format=torch.channels_last)
@@ -157,11 +265,9 @@ def main() -> None:
         variants["ours, compiled, bf16"] = forward(compiled, last, bf16=True)
     crops = torch.rand(2, 3, arguments.crop, arguments.crop, device=arguments.device)
     crops_last = crops.contiguous(memory_format=torch.channels_last)
-    training = {
-        "plain": step(plain, crops),
-        "ours": step(fast, crops_last),
-        "ours, checkpointing": step(recomputing(fast), crops_last),
-    }
+    training = {"plain": step(plain, crops), "ours": step(fast, crops_last)}
+    if isinstance(net, MIRNet):
+        training["ours, checkpointing"] = step(recomputing(fast), crops_last)
     result = {
         "greatest_difference": difference,
         "inference": {} if arguments.training_only else measure(variants, arguments.rounds),
