@@ -80,6 +80,7 @@ def test_the_debug_preset_leaves_a_whole_run(lol: Path, tmp_path: Path) -> None:
     assert read_json(tmp_path / "metrics.json")["images"] == 1
 
 
+@pytest.mark.slow
 def test_the_overfit_preset_learns_one_batch_by_heart(lol: Path, tmp_path: Path) -> None:
     KeptBatches.batches = []
     kept = ["+callbacks.kept._target_=tests.tiny_runs.KeptBatches", "trainer.check_val_every_n_epoch=20"]

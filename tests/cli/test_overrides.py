@@ -12,9 +12,17 @@ from tests.cli.commands import lowlight
     ("command", "told"),
     [
         ("data=lol data.rot=/x", "no setting 'data.rot'; did you mean data.root=/x?"),
-        ("data.rot=/x", "no setting 'data.rot'; did you mean data.root=/x, with data=darkened|fivek|lol|"),
+        pytest.param(
+            "data.rot=/x",
+            "no setting 'data.rot'; did you mean data.root=/x, with data=darkened|fivek|lol|",
+            marks=pytest.mark.slow,
+        ),
         ("data.root=/x", "no setting 'data.root' here; it goes with data=darkened|fivek|lol|"),
-        ("method.net.slope=0.1", "no setting 'method.net.slope' here; it goes with method=autoencoder"),
+        pytest.param(
+            "method.net.slope=0.1",
+            "no setting 'method.net.slope' here; it goes with method=autoencoder",
+            marks=pytest.mark.slow,
+        ),
         ("methd=mirnet", "no setting 'methd'; did you mean method=mirnet?"),
         ("schedul=cosine", "no setting 'schedul'; did you mean schedule=cosine?"),
         ("lr=1e-3", "no setting 'lr'; did you mean method.optimizer.lr=1e-3?"),
@@ -37,7 +45,7 @@ from tests.cli.commands import lowlight
         ),
         ("hydra/launcher=slrm", "hydra/launcher has no choice 'slrm'; did you mean hydra/launcher=slurm?"),
         ("-m method=mirnet,gann", "method has no choice 'gann'; did you mean method=gan?"),
-        ("-m method=mirnet,gan data.rot=1,2", "no setting 'data.rot'; "),
+        pytest.param("-m method=mirnet,gan data.rot=1,2", "no setting 'data.rot'; ", marks=pytest.mark.slow),
         ("--method mirnet", "--method is no option: settings are written without dashes, method=mirnet"),
         ("--method=gan", "--method=gan is no option: settings are written without dashes, method=gan"),
         ("-method gan", "-method is no option: settings are written without dashes, method=gan"),

@@ -142,8 +142,8 @@ RESUMABLE = {
     ("name", "options"),
     [
         pytest.param("autoencoder", "progressive, in loader processes", marks=pytest.mark.slow),
-        ("autoencoder", "everything"),
-        ("gan", "averaged"),
+        pytest.param("autoencoder", "everything", marks=pytest.mark.slow),
+        pytest.param("gan", "averaged", marks=pytest.mark.slow),
         ("gan", "mixed up, with dropout"),
         ("gan", "everything"),
     ],
