@@ -30,6 +30,7 @@ from lowlight.runtimes.accelerate import accelerate
 from lowlight.runtimes.runtime import torch_device
 from lowlight.runtimes.table import RUNTIMES
 from lowlight.runtimes.torch_enhancer import TorchEnhancer, to_device
+from lowlight.shipped import locate
 
 ENGINES = ("torch", "bf16", "fp16", "compile", *(runtime.name for runtime in RUNTIMES), "int8")
 """Engines: torch in float32, in autocast, compiled; the runtimes; and OpenVINO in 8-bit integers."""
@@ -117,13 +118,13 @@ def _psnr(model: str) -> float | None:
 
 
 def _method(model: str, trust: Sequence[str]) -> Method:
-    if Path(model).exists():
-        return load_method(model, trust)
-    if model not in available("method"):
+    if model in available("method") and not Path(model).exists():
+        return build(load_config([f"method={model}"]).method)
+    if not (found := locate(model)).exists():
         raise ValueError(
             f"{model} is no method, no run and no checkpoint; methods: {', '.join(available('method'))}"
         )
-    return build(load_config([f"method={model}"]).method)
+    return load_method(found, trust)
 
 
 def _image(width: int, height: int, device: str) -> Tensor:
