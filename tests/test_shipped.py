@@ -94,7 +94,7 @@ def test_the_command_lists_what_the_function_returns() -> None:
     first = lowlight.models()[0]
     assert f"{first.milliseconds:.0f} ms per 600x400 image on {first.machine}" in plain
     for score in first.scores:
-        (line,) = (line for line in plain.splitlines() if line.split()[1:2] == [score.source])
+        (line,) = (line for line in plain.splitlines() if line.split()[:2] == [first.name, score.source])
         for key in SCORES:
             assert score.cell(key) in line
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lowlight.images import read_image
+from lowlight.shipped import shipped
 from tests.tiny import TINY
 
 ROOT = Path(__file__).parent.parent
@@ -27,10 +28,11 @@ def test_the_wheel_carries_everything_a_run_needs(lol: Path, tmp_path: Path) -> 
     templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lowlight/report/templates").iterdir()}
     assert len(templates) == 9
     assert templates <= set(names)
-    shipped = "lowlight/weights/coarse_to_fine"
-    for needed in ("card.json", "config.json", "model.safetensors", "README.md"):
-        assert f"{shipped}/{needed}" in names
-    assert zipfile.ZipFile(wheel).getinfo(f"{shipped}/model.safetensors").file_size <= 8e6
+    for name in shipped():
+        for needed in ("card.json", "config.json", "model.safetensors", "README.md"):
+            assert f"lowlight/weights/{name}/{needed}" in names
+    files = zipfile.ZipFile(wheel).infolist()
+    assert sum(file.file_size for file in files if file.filename.startswith("lowlight/weights/")) <= 12e6
     assert not [name for name in names if name.startswith(("tests/", "experiments/", "conf/"))]
 
     site = tmp_path / "site"

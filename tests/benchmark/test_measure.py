@@ -111,6 +111,11 @@ def test_an_engine_that_cannot_run_a_method_is_told_of_and_the_rest_done() -> No
     assert "lime" in result["failed"][0]["reason"]
 
 
+def test_weights_that_come_along_are_timed_by_their_name() -> None:
+    result = benchmark(["coarse_to_fine_small"], sizes=[(32, 32)], rounds=2)
+    assert [row["model"] for row in result["rows"]] == ["coarse_to_fine_small"]
+
+
 @pytest.mark.slow
 def test_the_verb_prints_a_table_and_writes_json_and_the_plot(models: list[str], tmp_path: Path) -> None:
     threads = torch.get_num_threads()
