@@ -1,7 +1,7 @@
 """Paired data: sets of pairs, their cache, their splits by scene, and loaders for Lightning."""
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
-from lowlight.data.dataset import EpochSampler, PairDataset
+from lowlight.data.dataset import PairDataset
 from lowlight.data.exposures import ExposureFolders
 from lowlight.data.layouts import PairedFolder
 from lowlight.data.listed import ListedPairs
@@ -10,6 +10,7 @@ from lowlight.data.module import PairDataModule
 from lowlight.data.pairs import FilePair, PairItem, PairSet
 from lowlight.data.photographs import Photograph, Photographs
 from lowlight.data.plates import DrawnPlates
+from lowlight.data.sampling import EpochSampler
 from lowlight.data.scenes import hold_out, scene_groups, thumbnail
 from lowlight.data.synthetic import DarkenedPhotographs, DarkenedView, darken
 from lowlight.data.videos import VideoFolders

@@ -12,20 +12,21 @@ import torch
 from torch.utils.data import DataLoader
 
 from lowlight.data.cache import ArrayCache, default_cache_dir
-from lowlight.data.dataset import EpochSampler, PairDataset, check_alike, checked, collate
+from lowlight.data.dataset import PairDataset, check_alike, checked, collate
 from lowlight.data.layouts import PairedFolder
 from lowlight.data.mixup import mix
 from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, read_weights, set_of
 from lowlight.data.photographs import bright_images
 from lowlight.data.progressive import Stage, read_stages, stage_of
+from lowlight.data.sampling import EpochSampler
 from lowlight.data.scenes import scene_groups
 from lowlight.data.splits import (
     PROTOCOLS,
     Protocol,
+    apart_from_test,
     by_file,
     hold_out_files,
     hold_out_scenes,
-    scenes_on_both_sides,
 )
 from lowlight.data.synthetic import embedded
 from lowlight.data.workers import usable_workers
@@ -155,7 +156,8 @@ class PairDataModule(pl.LightningDataModule):
         # Checked before it is divided, since the scenes are found by their pixels.
         everything = checked(items, self.cache, resize=self.resize, drawn=True)
         val = checked(own, self.cache, resize=self.eval_size)
-        everything, val = self._apart_from_test(everything, val)
+        if test := self.datasets.get("test"):
+            everything, val, self._leak = apart_from_test(everything, val, test, self.split)
         items = everything.items
         groups = scene_groups(everything.thumbnails(), [item.scene for item in items])
         self._scenes["train"] = len(groups)
@@ -194,30 +196,6 @@ class PairDataModule(pl.LightningDataModule):
             raise ValueError("unpaired training needs images of one size: set data.patch_size or data.resize")
         found = bright_images(self.bright, items)
         return found if self.bright is None else checked(found, self.cache, resize=self.resize).items
-
-    def _apart_from_test(self, train: PairDataset, val: PairDataset) -> tuple[PairDataset, PairDataset]:
-        """Count test images whose scenes occur in training or validation pairs.
-
-        Returns:
-            Training and validation pairs, without those pairs if the split is disjoint by scene.
-        """
-        test = self.datasets.get("test")
-        if test is None:
-            return train, val
-        count = len(train)
-        ours, theirs = scenes_on_both_sides([*train.clues(), *val.clues()], test.clues())
-        self._leak = {"test_images": len(test), "in_training_scenes": len(theirs), "left_out": 0}
-        if self.split != "scene_disjoint" or not ours:
-            return train, val
-        self._leak |= {"in_training_scenes": 0, "left_out": len(ours)}
-        if len([index for index in ours if index < count]) == count:
-            raise ValueError(
-                "data.split=scene_disjoint leaves no training pair: the test split shows every scene"
-            )
-        return (
-            train.without({index for index in ours if index < count}),
-            val.without({index - count for index in ours if index >= count}),
-        )
 
     def scene_labels(self, split: Split) -> dict[str, str]:
         """Return the scene of each image of a split that is set up, keyed by image name.

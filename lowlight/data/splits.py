@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from lowlight.data.dataset import PairDataset
 from lowlight.data.pairs import PairItem
 from lowlight.data.scenes import hold_out, scene_groups
 
@@ -82,6 +83,33 @@ def hold_out_scenes(
         by_set.setdefault(sets[group[0]], []).append(group)
     divided = [one for one in by_set.values() if len(one) > 1] or [list(groups)]
     return [index for one in divided for index in hold_out(one, fraction, seed)]
+
+
+def apart_from_test(
+    train: PairDataset, val: PairDataset, test: PairDataset, protocol: Protocol
+) -> tuple[PairDataset, PairDataset, dict[str, int]]:
+    """Count test images whose scenes occur in training or validation pairs.
+
+    Returns:
+        Training and validation pairs, without those pairs if the protocol is disjoint by scene, and counts:
+        ``test_images``, ``in_training_scenes`` and ``left_out``.
+
+    Raises:
+        ValueError: If no training pair is left.
+    """
+    count = len(train)
+    ours, theirs = scenes_on_both_sides([*train.clues(), *val.clues()], test.clues())
+    counts = {"test_images": len(test), "in_training_scenes": len(theirs), "left_out": 0}
+    if protocol != "scene_disjoint" or not ours:
+        return train, val, counts
+    of_train = {index for index in ours if index < count}
+    of_val = {index - count for index in ours if index >= count}
+    if len(of_train) == count:
+        raise ValueError(
+            "data.split=scene_disjoint leaves no training pair: the test split shows every scene"
+        )
+    counts |= {"in_training_scenes": 0, "left_out": len(ours)}
+    return train.without(of_train), val.without(of_val), counts
 
 
 def scenes_on_both_sides(
