@@ -15,13 +15,14 @@ class PlateRestorer(nn.Module):
     """Restore pictures of licence plates, and find out their problem and whether they are readable.
 
     The restorer is an encoder-decoder of depthwise separable convolutions with skip connections, which adds a
-    correction to its input. Its blocks are depthwise 5x5, normalisation over channels, and two 1x1
+    correction to its input; it works at half the resolution, with 2x2 pixels unshuffled into channels, which
+    trains four times as fast. Its blocks are depthwise 5x5, normalisation over channels, and two 1x1
     convolutions with a GELU, with identity; levels are linked by 2x2 convolutions of stride 2 and by
     nearest-neighbour upsampling, which leaves no checkerboard. Two classifiers, each with weights of its own,
     see the input: one names the problem, one tells whether the plate can be read at all.
 
     Args:
-        channels: Channels per level, from full to lowest resolution.
+        channels: Channels per level, from half to the lowest resolution.
         blocks: Blocks per level, in the encoder as in the decoder.
         classifier_channels: Channels of the classifiers' stages, each of half the resolution before.
         problems: Names of the classes of problems; the first is none.
@@ -58,7 +59,7 @@ class PlateRestorer(nn.Module):
             )
         if len(problems) < 2:
             raise ValueError(f"problems={list(problems)} must be two or more, the first of them none")
-        self.stride = 2 ** (len(channels) - 1)
+        self.stride = 2 ** len(channels)
         self.problems = tuple(problems)
         self.thresholds = (undamaged, readable)
         self.generator = SeparableUNet(channels, blocks)
@@ -117,8 +118,8 @@ class SeparableUNet(nn.Module):
     """An encoder-decoder of :class:`Block` with skip connections, which adds a correction to its input.
 
     Args:
-        channels: Channels per level, from full to lowest resolution.
-        blocks: Blocks per level, in the encoder as in the decoder; at full resolution one.
+        channels: Channels per level, from half to the lowest resolution.
+        blocks: Blocks per level, in the encoder as in the decoder; at half the resolution one.
     """
 
     def __init__(self, channels: Sequence[int], blocks: int) -> None:
@@ -129,7 +130,7 @@ class SeparableUNet(nn.Module):
             )
         counts = [1, *[blocks] * (len(channels) - 1)]
         pairs = list(pairwise(channels))
-        self.first = nn.Conv2d(3, channels[0], 3, padding=1)
+        self.first = nn.Conv2d(3 * 4, channels[0], 3, padding=1)
         self.encoder = nn.ModuleList(
             _blocks(one, number) for one, number in zip(channels, counts, strict=True)
         )
@@ -138,18 +139,21 @@ class SeparableUNet(nn.Module):
         self.decoder = nn.ModuleList(
             _blocks(one, number) for one, number in zip(channels[:-1], counts[:-1], strict=True)
         )
-        self.last = nn.Conv2d(channels[0], 3, 3, padding=1)
+        self.last = nn.Conv2d(channels[0], 3 * 4, 3, padding=1)
+        with torch.no_grad():  # begins near the identity
+            self.last.weight *= 0.05
+            cast(Tensor, self.last.bias).zero_()
 
     def forward(self, low: Tensor) -> Tensor:
-        """Restore pictures of shape (B, 3, H, W), sides multiples of ``2 ** (levels - 1)``."""
-        features = self.encoder[0](self.first(low))
+        """Restore pictures of shape (B, 3, H, W), sides multiples of ``2 ** levels``."""
+        features = self.encoder[0](self.first(F.pixel_unshuffle(low, 2)))
         kept = []
         for down, encode in zip(self.down, list(self.encoder)[1:], strict=True):
             kept.append(features)
             features = encode(down(features))
         for up, decode in zip(reversed(self.up), reversed(self.decoder), strict=True):
             features = decode(F.interpolate(up(features), scale_factor=2.0, mode="nearest") + kept.pop())
-        return cast(Tensor, low + self.last(features))
+        return low + F.pixel_shuffle(self.last(features), 2)
 
 
 def _blocks(channels: int, number: int) -> nn.Sequential:
