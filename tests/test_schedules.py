@@ -98,11 +98,11 @@ def test_every_schedule_works_for_every_method(name: str, schedule: str, tmp_pat
     ],
 )
 def test_every_experiments_schedule_can_be_replaced(name: str) -> None:
-    scheduler = load_config(
-        [f"experiment={name}", "schedule=warmup_cosine", "trainer.max_epochs=9000"]
-    ).method.scheduler
-    made = instantiate(scheduler)(optimizer(1.0))
+    config = load_config([f"experiment={name}", "schedule=warmup_cosine", "trainer.max_epochs=9000"])
+    made = instantiate(config.method.scheduler)(optimizer(1.0))
     assert (type(made), made.epochs, made.warmup) == (WarmupCosine, 9000, 5)
+    stages = [value for key, value in config.method.items() if key.endswith("_epochs")]
+    assert made.restart == (stages[0] if stages else 0)
 
 
 def test_a_papers_steps_are_its_presets() -> None:

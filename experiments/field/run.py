@@ -1,8 +1,9 @@
 """Train every method for the same time on LOL's pairs, and score all of them alike.
 
 Each trains by ``experiment=lol_cpu/NAME``. Schedules need the number of epochs beforehand, so a few epochs of
-each stage are timed first. Interrupted, the same command continues; what is finished is not done again, so
-methods may also be given one by one. Those that learn nothing are scored beside those that are trained.
+each stage are timed first. Interrupted, the same command continues; what is trained and scored is not done
+again, so methods may be given one by one. Those that learn nothing are scored beside those that are trained.
+At the end of each call, all that are there are timed in one run and compared.
 """
 
 import argparse
@@ -46,13 +47,18 @@ def epochs_within(seconds: float, settings: Sequence[str], folder: Path) -> list
     config = load_config(settings)
     first = next((key for key in config.method if key.endswith("_epochs")), None)
     if first is None:
-        return [f"trainer.max_epochs={round(seconds / seconds_per_epoch(settings, folder))}"]
+        return [f"trainer.max_epochs={even(seconds / seconds_per_epoch(settings, folder))}"]
     share = config.method[first] / config.trainer.max_epochs
     of_first, of_second = (
         seconds_per_epoch([*settings, f"method.{first}={count}"], folder / str(count)) for count in (TIMED, 0)
     )
     epochs = seconds / (share * of_first + (1 - share) * of_second)
-    return [f"method.{first}={round(share * epochs)}", f"trainer.max_epochs={round(epochs)}"]
+    return [f"method.{first}={round(share * epochs)}", f"trainer.max_epochs={even(epochs)}"]
+
+
+def even(epochs: float) -> int:
+    """Round to an even number, so that the last epoch is validated as that at half is."""
+    return 2 * max(1, round(epochs / 2))
 
 
 def train(method: str, seed: int, minutes: float, data: Sequence[str], out: Path) -> Path:
@@ -62,7 +68,7 @@ def train(method: str, seed: int, minutes: float, data: Sequence[str], out: Path
         settings = [f"experiment=lol_cpu/{method}", *data, f"seed={seed}"]
         settings += ["trainer.max_time=null", "trainer.enable_progress_bar=false"]
         epochs = epochs_within(60 * minutes, settings, out / "timed" / method)
-        half = -(-int(epochs[-1].partition("=")[2]) // 2)
+        half = int(epochs[-1].partition("=")[2]) // 2
         epochs += [f"trainer.check_val_every_n_epoch={half}"]
         lowlight("train", *settings, *epochs, f"output_dir='{run}'", "resume=auto")
     return run
@@ -100,7 +106,10 @@ def main() -> None:
                 models = ["--model", name, model]
                 script("mixed-sources/run.py", *roots, *models, "--out", out / "sources" / name)
     scored = sorted(path.parent for path in out.glob("test/*/manifest.json"))
-    runs = sorted(path.parent for path in out.glob("runs/*-0/manifest.json"))
+    of_methods = {
+        path.parent.name.rpartition("-")[0]: path.parent for path in out.glob("runs/*/manifest.json")
+    }
+    runs = [of_methods[name] for name in sorted(of_methods)]
     lowlight("benchmark", *runs, *UNLEARNT, "--size", "600x400", "--threads", 2, "--out", out / "speed")
     lowlight("compare", *scored, "--out", out / "report")
 

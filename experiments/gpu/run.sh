@@ -33,7 +33,7 @@ measure() { # measure NAME LIMIT: a part of measure.py, which writes OUT/NAME.js
 measure machine 60
 if [ "$device" = cpu ]; then
     tests=(--collect-only)
-    mirnet=(--network retinexformer --side 32 --crop 32 --rounds 1)
+    mirnet=(--channels 8 --side 32 --crop 32 --rounds 1)
 else
     tests=()
     mirnet=(--rounds 5)

@@ -16,11 +16,14 @@ from lowlight.colour import luma
 from lowlight.config import load_config
 from lowlight.data.pairs import set_of
 from lowlight.decoding.reading import read_photo
-from lowlight.evaluation.statistics import bootstrap_interval
+from lowlight.evaluation.statistics import bootstrap_interval, compare_paired
 from lowlight.images import round_to_8_bits
 from lowlight.metrics import psnr, psnr_gtmean, ssim
 from lowlight.metrics.delta_e import delta_e, lab
 from lowlight.runtimes.enhancer import Enhancer
+
+PAIRED = ("psnr", "psnr_gtmean", "ssim", "delta_e")
+"""Scores whose differences from the first model's are tested."""
 
 SIDE = 480
 """Longer side of a photograph on the contact sheets, in pixels."""
@@ -32,13 +35,14 @@ def chroma(image: Tensor) -> Tensor:
 
 
 def score(models: dict[str, Enhancer], roots: dict[str, str], limit: int | None) -> list[dict[str, object]]:
-    """Return one row per model and source: means with 95 % intervals over scenes."""
+    """Return one row per model and source: means with 95 % intervals, and differences from the first."""
     config = load_config(["data=mixed", *(f"data.sets.{name}.root='{root}'" for name, root in roots.items())])
     data = make(config.data)
     data.setup("fit")
     splits = {"lol": "test", "bright": "test", "exposures": "val"}
     rows: list[dict[str, object]] = []
     for source, split in splits.items():
+        first: dict[str, list[float]] = {}
         dataset = data.datasets[split]
         indices = [i for i, item in enumerate(dataset.items) if set_of(item.name) == source][:limit]
         labels = data.scene_labels(split)
@@ -68,10 +72,19 @@ def score(models: dict[str, Enhancer], roots: dict[str, str], limit: int | None)
                     key: float(np.mean(column)),
                     f"{key}_interval": list(bootstrap_interval(column, scenes)),
                 }
+            first = first or table
+            if table is not first:
+                row["minus_first"] = {key: paired(table[key], first[key], scenes) for key in PAIRED}
             row["chroma_share"] = float(np.mean(table["chroma"]) / np.mean(table["reference_chroma"]))
             rows.append(row)
             print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
     return rows
+
+
+def paired(values: list[float], others: list[float], scenes: list[str]) -> dict[str, object]:
+    """Return the mean difference on the same images, its 95 % interval over scenes, and Wilcoxon's p."""
+    found = compare_paired(values, others, scenes)
+    return {"mean": found.difference, "interval": [found.low, found.high], "p": found.p_value}
 
 
 def sheets(models: dict[str, Enhancer], photographs: Sequence[Path], out: Path) -> list[dict[str, object]]:

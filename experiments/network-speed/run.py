@@ -144,7 +144,7 @@ PLAIN = {
     ChannelNorm: plain_norm,
 }
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mirnet": MIRNet,
     "retinexformer": Retinexformer,
     "hvi_cidnet": HVICIDNet,
@@ -243,13 +243,15 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256, help="side of the image in pixels")
     parser.add_argument("--crop", type=int, default=128, help="side of the two training crops in pixels")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--channels", type=int, default=64, help="MIRNet's width; 64 as published")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--compile", action="store_true", help="also measure torch.compile")
     parser.add_argument("--training-only", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    net = NETWORKS[arguments.network]().to(arguments.device)
+    sizes = {"channels": arguments.channels} if arguments.network == "mirnet" else {}
+    net = NETWORKS[arguments.network](**sizes).to(arguments.device)
     plain, fast = plainly(net), channels_last(net)
     low = torch.rand(1, 3, arguments.side, arguments.side, device=arguments.device)
     last = low.contiguous(memory_format=torch.channels_last)

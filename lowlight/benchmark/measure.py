@@ -63,7 +63,8 @@ def benchmark(
     """Measure methods in engines at sizes, in turn within each round, so that other load affects all alike.
 
     Args:
-        models: Names of methods, which get random weights; or runs, checkpoints and pretrained folders.
+        models: Names of methods, which get random weights; or runs, checkpoints, pretrained folders and
+            names of other weights that come with lowlight.
         sizes: Width and height of the images in pixels.
         engines: Some of :data:`ENGINES`; reasons of those that cannot run a method are in the result.
         rounds: Timed calls of each, after a warm-up.

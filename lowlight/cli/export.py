@@ -35,7 +35,7 @@ def export(
         Path,
         typer.Argument(
             metavar="CKPT_OR_RUN",
-            help="Checkpoint, run folder or pretrained folder; or coarse_to_fine, which comes with lowlight.",
+            help="Checkpoint, run folder or pretrained folder; or a name of weights that come with lowlight.",
             show_default=False,
         ),
     ],

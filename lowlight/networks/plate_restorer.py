@@ -15,11 +15,11 @@ class PlateRestorer(nn.Module):
     """Restore pictures of licence plates, and find out their problem and whether they are readable.
 
     The restorer is an encoder-decoder of depthwise separable convolutions with skip connections, which adds a
-    correction to its input; it works at half the resolution, with 2x2 pixels unshuffled into channels, which
-    trains four times as fast. Its blocks are depthwise 5x5, normalisation over channels, and two 1x1
-    convolutions with a GELU, with identity; levels are linked by 2x2 convolutions of stride 2 and by
-    nearest-neighbour upsampling, which leaves no checkerboard. Two classifiers, each with weights of its own,
-    see the input: one names the problem, one tells whether the plate can be read at all.
+    correction to its input; it works at half the resolution, with 2x2 pixels unshuffled into channels. Its
+    blocks are depthwise 5x5, normalisation over channels, and two 1x1 convolutions with a GELU, with
+    identity; levels are linked by 2x2 convolutions of stride 2 and by nearest-neighbour upsampling, which
+    leaves no checkerboard. Two classifiers, each with weights of its own, see the input: one names the
+    problem, one tells whether the plate can be read at all.
 
     Args:
         channels: Channels per level, from half to the lowest resolution.

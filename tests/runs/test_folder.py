@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -212,9 +213,8 @@ def test_a_commit_made_during_a_training_is_not_that_of_the_run(monkeypatch: pyt
         return subprocess.CompletedProcess(command, 0, next(heads) if "rev-parse" in command else "tracked")
 
     monkeypatch.setattr("lowlight.runs.provenance.subprocess.run", git)
-    _commit.cache_clear()
+    monkeypatch.setattr("lowlight.runs.provenance._commit", cache(_commit.__wrapped__))
     assert [provenance()["commit"], provenance()["commit"]] == ["first", "first"]
-    _commit.cache_clear()
 
 
 def test_what_is_scored_may_be_spelt_relatively(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
