@@ -131,6 +131,7 @@ def test_wandb_gets_the_curves_value_for_value_and_epoch_for_epoch(jobs: list[Pa
     assert steps["*"] == "epoch"
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_the_same_curves_and_the_scores_of(jobs: list[Path]) -> None:
     seen: dict[int, dict[str, float]] = {}
     scores: dict[str, float] = {}
@@ -150,11 +151,13 @@ def test_tensorboard_gets_the_same_curves_and_the_scores_of(jobs: list[Path]) ->
     assert b"patch_size: 32" in text.tensor_proto.string_val[0]
 
 
+@pytest.mark.slow
 def test_the_learning_rate_of_each_network_is_a_curve(jobs: list[Path]) -> None:
     for key in ("train/lr", "train/discriminator_lr"):
         assert [row[key] for row in curves(jobs[0]).values()] == [2e-4, 1e-4, 5e-5]
 
 
+@pytest.mark.slow
 def test_the_summary_holds_the_test_scores_and_the_best_epoch(jobs: list[Path]) -> None:
     metrics, manifest = results(jobs[0])
     summary = wandb_file.summary(of(jobs[0]))
@@ -167,6 +170,7 @@ def test_the_summary_holds_the_test_scores_and_the_best_epoch(jobs: list[Path]) 
     assert summary["best_epoch"] == manifest["best_epoch"]
 
 
+@pytest.mark.slow
 def test_the_config_says_what_was_run_and_where(jobs: list[Path]) -> None:
     config = wandb_file.config(of(jobs[1]))
     manifest = json.loads((jobs[1] / "manifest.json").read_text())
@@ -175,6 +179,7 @@ def test_the_config_says_what_was_run_and_where(jobs: list[Path]) -> None:
         assert config[key] == manifest[key]
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_the_one_model_kept(jobs: list[Path]) -> None:
     metrics, manifest = results(jobs[0])
     (model,) = (one for one in wandb_file.of_kind(of(jobs[0]), "artifact") if one.type == "model")
@@ -203,6 +208,7 @@ def shown(job: Path, lol: Path) -> dict[str, list[Tensor]]:
     }
 
 
+@pytest.mark.slow
 def test_wandb_shows_low_enhanced_and_reference_in_a_table(jobs: list[Path], lol: Path) -> None:
     tables = [one for one in wandb_file.of_kind(of(jobs[0]), "artifact") if one.type == "run_table"]
     epochs = [row["epoch"] for row in wandb_file.history(of(jobs[0])) if "samples" in row]
@@ -217,6 +223,7 @@ def test_wandb_shows_low_enhanced_and_reference_in_a_table(jobs: list[Path], lol
             assert np.array_equal(np.asarray(Image.open(files[cell["path"]])), image.movedim(0, -1).numpy())
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_them_side_by_side(jobs: list[Path], lol: Path) -> None:
     accumulator = events(jobs[0])
     expected = shown(jobs[0], lol)

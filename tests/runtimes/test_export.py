@@ -99,6 +99,7 @@ def test_what_cannot_be_exported_for_any_size_is_said_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_all_openvino_files_share_one_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr(openvino, "Core", lambda core=openvino.Core: made.append(core()) or made[-1])

@@ -11,10 +11,12 @@ from lowlight.serving import models
 from lowlight.serving.messages import without_folders
 from lowlight.serving.models import find_models, loader, size_of
 from lowlight.serving.pictures import RefusedError, answer
+from lowlight.shipped import shipped
 
 
 def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "ready_made", lambda: ["coarse_to_fine", "gamma", "lime"])
+    monkeypatch.setattr(models, "shipped", lambda: ["coarse_to_fine"])
     for name in ("a/best.ckpt", "a/epoch=3.ckpt", "b/c/last.ckpt", "loose/net.ckpt", ".hidden/best.ckpt"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +34,13 @@ def test_a_run_does_not_hide_a_ready_model_of_its_name(tmp_path: Path) -> None:
         (tmp_path / "outputs" / name).mkdir(parents=True)
         (tmp_path / "outputs" / name / "best.ckpt").touch()
     found = find_models(tmp_path / "outputs")
-    assert list(found)[:4] == ["coarse_to_fine", "outputs/coarse_to_fine", "deep/lime", "outputs/lime"]
+    come_along = shipped()
+    assert list(found)[: len(come_along) + 3] == [
+        *come_along,
+        "outputs/coarse_to_fine",
+        "deep/lime",
+        "outputs/lime",
+    ]
     assert found["coarse_to_fine"] is found["lime"] is None
     assert found["outputs/coarse_to_fine"] == tmp_path / "outputs" / "coarse_to_fine"
     alone = find_models(tmp_path / "outputs" / "lime")

@@ -29,6 +29,7 @@ def start(config: DictConfig) -> int:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_a_study_goes_on_to_its_number_of_trials_and_repeats_those_without_a_result(tmp_path: Path) -> None:
     optuna = pytest.importorskip("optuna")
     assert start(study_config(tmp_path, 5)) == 5  # nothing there yet

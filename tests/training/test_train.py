@@ -144,7 +144,7 @@ RESUMABLE = {
         pytest.param("autoencoder", "progressive, in loader processes", marks=pytest.mark.slow),
         pytest.param("autoencoder", "everything", marks=pytest.mark.slow),
         pytest.param("gan", "averaged", marks=pytest.mark.slow),
-        ("gan", "mixed up, with dropout"),
+        pytest.param("gan", "mixed up, with dropout", marks=pytest.mark.slow),
         ("gan", "everything"),
     ],
 )

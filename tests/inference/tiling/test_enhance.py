@@ -331,6 +331,7 @@ class TestMemory:
     def test_what_takes_next_to_nothing_is_not_planned_as_unknown(self) -> None:
         assert TorchEnhancer(Classical(identity)).bytes_per_pixel < UNKNOWN / 4
 
+    @pytest.mark.slow
     def test_less_memory_means_smaller_tiles(self) -> None:
         pixels, sizes = noisy(800, 800), []
         enhancer = Blur()
