@@ -178,9 +178,11 @@ def test_a_slider_answers_at_once_and_the_files_follow_on_demand(
         page.wait("document.querySelector('#gallery img') === null")
         page.run(MOVE.replace("NAME", "saturation").replace("VALUE", "0"))
         page.run(MOVE.replace("NAME", "brightness").replace("VALUE", "0.2"))
-        page.wait(f"(() => {{ const now = {SHOWN}; return now && now < {brighter} - 10; }})()", 10)
+        darker = page.wait(f"(() => {{ const now = {SHOWN}; return now < {brighter} - 10 && now; }})()", 10)
         assert {path: path.stat().st_mtime_ns for path in kept} == kept
         page.run(MOVE.replace("NAME", "brightness").replace("VALUE", "0"))
+        # The button is there already: pressed too early, it would write files that this move then hides.
+        page.wait(f"(() => {{ const now = {SHOWN}; return now > {darker} + 10; }})()", 10)
         page.wait("document.querySelector('#write') !== null")
         page.run("document.querySelector('#write').click()")
         page.wait("document.querySelectorAll('#gallery img').length === 3")
