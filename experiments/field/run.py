@@ -1,7 +1,8 @@
 """Train every method for the same time on LOL's pairs, and score all of them alike.
 
 Each trains by ``experiment=lol_cpu/NAME``. Schedules need the number of epochs beforehand, so a few epochs of
-each stage are timed first. Interrupted, the same command continues; what is trained and scored is not done
+each stage are timed, those of all methods in one sitting before the first is trained: a shared machine's pace
+changes from hour to hour. Interrupted, the same command continues; what is trained and scored is not done
 again, so methods may be given one by one. Those that learn nothing are scored beside those that are trained.
 At the end of each call, all that are there are timed in one run and compared.
 """
@@ -61,17 +62,22 @@ def even(epochs: float) -> int:
     return 2 * max(1, round(epochs / 2))
 
 
-def train(method: str, seed: int, minutes: float, data: Sequence[str], out: Path) -> Path:
-    """Train a method for some minutes, with two validations; return its run folder."""
-    run = out / "runs" / f"{method}-{seed}"
+def settings_of(method: str, data: Sequence[str]) -> list[str]:
+    """Return the settings of a method's training, but for its length."""
+    return [
+        f"experiment=lol_cpu/{method}",
+        *data,
+        "trainer.max_time=null",
+        "trainer.enable_progress_bar=false",
+    ]
+
+
+def train(settings: Sequence[str], epochs: Sequence[str], run: Path) -> None:
+    """Train a method for some epochs, with two validations."""
     if not (run / "manifest.json").exists():
-        settings = [f"experiment=lol_cpu/{method}", *data, f"seed={seed}"]
-        settings += ["trainer.max_time=null", "trainer.enable_progress_bar=false"]
-        epochs = epochs_within(60 * minutes, settings, out / "timed" / method)
         half = int(epochs[-1].partition("=")[2]) // 2
-        epochs += [f"trainer.check_val_every_n_epoch={half}"]
+        epochs = [*epochs, f"trainer.check_val_every_n_epoch={half}"]
         lowlight("train", *settings, *epochs, f"output_dir='{run}'", "resume=auto")
-    return run
 
 
 def main() -> None:
@@ -91,12 +97,19 @@ def main() -> None:
     out: Path = arguments.out
     data = ["data=lol", f"data.root='{arguments.lol}'"]
     roots = [f"--{name}={getattr(arguments, name)}" for name in ("lol", "exposures", "bright", "dark")]
+    seconds = 60 * arguments.minutes
+    epochs = {
+        method: epochs_within(seconds, settings_of(method, data), out / "timed" / method)
+        for method in presets
+        if method in arguments.methods
+    }
     for method in arguments.methods:
         for seed in arguments.seeds if method in presets else [0]:
             name = f"{method}-{seed}" if method in presets else method
             of, model = f"method={method}", method
             if method in presets:
-                model = str(train(method, seed, arguments.minutes, data, out))
+                model = str(out / "runs" / name)
+                train([*settings_of(method, data), f"seed={seed}"], epochs[method], Path(model))
                 of = f"checkpoint='{model}'"
                 if not (out / "validation" / name / "metrics.json").exists():
                     script("validation.py", model, "--out", out / "validation")
