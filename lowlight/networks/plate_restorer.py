@@ -28,6 +28,8 @@ class PlateRestorer(nn.Module):
         problems: Names of the classes of problems; the first is none.
         undamaged: Least probability of the first class from which an input is left untouched.
         readable: Least probability of being readable below which an input is given up.
+        width: Width in pixels to which the classifiers bring a picture, since blur, noise and coarse pixels
+            matter by their size beside a character; None for as it is.
 
     Attributes:
         stride: Sides of inputs are multiples of this many pixels.
@@ -51,8 +53,11 @@ class PlateRestorer(nn.Module):
         problems: Sequence[str] = ("undamaged", "damaged"),
         undamaged: float = 0.5,
         readable: float = 0.5,
+        width: int | None = 256,
     ) -> None:
         super().__init__()
+        if width is not None and width < 1:
+            raise ValueError(f"width={width} must be a number of pixels, or null")
         if not (0 <= undamaged <= 1 and 0 <= readable <= 1):
             raise ValueError(
                 f"undamaged={undamaged} and readable={readable} must be probabilities, from 0 to 1"
@@ -62,6 +67,7 @@ class PlateRestorer(nn.Module):
         self.stride = 2 ** len(channels)
         self.problems = tuple(problems)
         self.thresholds = (undamaged, readable)
+        self.width = width
         self.generator = SeparableUNet(channels, blocks)
         self.problem_classifier = Classifier(classifier_channels, len(problems))
         self.readable_classifier = Classifier(classifier_channels, 1)
@@ -76,6 +82,9 @@ class PlateRestorer(nn.Module):
         Returns:
             Logits of the problems, shape (B, problems), and of being readable, shape (B,).
         """
+        if self.width is not None and low.shape[-1] != self.width:
+            height = max(1, round(low.shape[-2] * self.width / low.shape[-1]))
+            low = F.interpolate(low, (height, self.width), mode="bilinear", antialias=True)
         return self.problem_classifier(low), self.readable_classifier(low)[:, 0]
 
     def judge(self, low: Tensor) -> tuple[str | None, str | None]:

@@ -53,6 +53,18 @@ def test_the_classifiers_take_any_size_and_share_no_weight_with_the_restorer() -
 
 
 @torch.no_grad()
+def test_a_plate_is_judged_alike_from_near_and_from_afar() -> None:
+    near = torch.nn.functional.interpolate(torch.rand(1, 3, 6, 16), (96, 256), mode="bicubic").clamp(0, 1)
+    afar = torch.nn.functional.interpolate(near, (48, 128), mode="bilinear", antialias=True)
+    wide, narrow = restorer().classify(near), restorer().classify(afar)
+    as_it_is = restorer(width=None).classify(afar)
+    assert torch.equal(restorer(width=None).classify(near)[0], wide[0])
+    for one, other, unscaled in zip(wide, narrow, as_it_is, strict=True):
+        assert 3 * (one - other).abs().max() < (one - unscaled).abs().max()
+    assert restorer().classify(torch.rand(1, 3, 1, 900))[0].shape == (1, 3)
+
+
+@torch.no_grad()
 def test_it_judges_what_needs_work_and_what_is_past_help() -> None:
     low = torch.rand(1, 3, 16, 32)
     assert isinstance(restorer(), Judging)
@@ -70,6 +82,7 @@ def test_it_judges_what_needs_work_and_what_is_past_help() -> None:
     ("wrong", "message"),
     [
         ({"readable": 1.5}, "must be probabilities"),
+        ({"width": 0}, "must be a number of pixels"),
         ({"problems": ("undamaged",)}, "must be two or more"),
         ({"channels": (8,)}, "two levels or more"),
         ({"classifier_channels": (8, 0)}, "must be positive"),
