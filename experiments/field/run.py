@@ -9,6 +9,7 @@ At the end of each call, all that are there are timed in one run and compared.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from lowlight.config import available, load_config
 HERE = Path(__file__).parent
 
 UNLEARNT = ("identity", "gamma", "histogram", "clahe", "bilateral", "lime", "msrcr")
+
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+"""Keeps torch to the instructions of CPUs without AVX-512."""
 
 TIMED = 3
 """Epochs that are timed."""
@@ -119,12 +123,12 @@ def main() -> None:
                 models = ["--model", name, model]
                 script("mixed-sources/run.py", *roots, *models, "--out", out / "sources" / name)
     scored = sorted(path.parent for path in out.glob("test/*/manifest.json"))
-    of_methods = {
-        path.parent.name.rpartition("-")[0]: path.parent for path in out.glob("runs/*/manifest.json")
-    }
-    runs = [of_methods[name] for name in sorted(of_methods)]
-    lowlight("benchmark", *runs, *UNLEARNT, "--size", "600x400", "--threads", 2, "--out", out / "speed")
     lowlight("compare", *scored, "--out", out / "report")
+    runs = sorted(path.parent for path in out.glob("runs/*-0/manifest.json"))
+    timing = [*runs, *UNLEARNT, "--size", "600x400", "--threads", 2]
+    lowlight("benchmark", *timing, "--engine", "torch", "--engine", "bf16", "--out", out / "speed")
+    os.environ |= AVX2
+    lowlight("benchmark", *timing, "--out", out / "speed-avx2")
 
 
 if __name__ == "__main__":
