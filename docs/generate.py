@@ -136,6 +136,8 @@ def _commands(name: str, method: Method, config: DictConfig) -> Iterator[str]:
         root = _ROOTS[preset.partition("/")[0]]
         if method.unpaired and preset.startswith("published/"):
             root = " \\\n    data.root=dark data.bright=bright"
+        elif not method.needs_references and preset.startswith("published/"):
+            root = " \\\n    data.root=photographs data.layout.pairs=/data/LOL"
         chosen = f" \\\n    method={name}" if size else ""
         yield f"lowlight train experiment={preset}{chosen}{root}"
 
@@ -249,7 +251,7 @@ def formats() -> str:
     rows = [
         (
             f"`{suffix}`",
-            "yes" if form.write_deep else "no",
+            "yes" if form.write_deep or form.write else "no",
             "yes" if form.has_alpha else "no",
             "yes" if form.has_metadata else "no",
         )

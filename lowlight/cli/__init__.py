@@ -11,7 +11,7 @@ VERBS = {
     "evaluate": "score a checkpoint, saved images or a classical method (Hydra overrides)",
     "compare": "compare finished runs: tables, curves, pictures and an HTML report",
     "benchmark": "measure the speed, parameters, multiply-accumulates and memory of methods",
-    "export": "export a method's network to ONNX, OpenVINO or torch.export, and check it",
+    "export": "export a method to ONNX, OpenVINO, torch.export, weights or the published names, and check it",
     "push": "share a trained model on the Hugging Face hub, with a model card",
     "sweep": "list the jobs of a sweep, the best first",
     "detect": "detect faces or other objects before and after enhancement",

@@ -187,7 +187,7 @@ def enhance(
         if not (all(settled) or checkpoint or method or quiet):
             say_once(
                 f"No --checkpoint given: {DEFAULT} enhances, with the weights that come with lowlight "
-                "(trained on LOL, for research only)."
+                "(trained on LOL and others, for research only)."
             )
         outcomes = [place.named(outcome) for outcome in outcomes]
         for outcome in outcomes:
