@@ -50,7 +50,7 @@ AdversarialLoss = Callable[..., Tensor]
 
 
 def apply_loss(
-    loss: Loss, enhanced: Tensor, high: Tensor, low: Tensor | None, net: nn.Module | None = None
+    loss: Loss, enhanced: Tensor, high: Tensor, low: Tensor | None, net: nn.Module | None
 ) -> Tensor:
     """Call a loss with what it takes beside the images: a parameter ``low`` or ``net`` that is not set yet.
 

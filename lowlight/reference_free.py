@@ -25,6 +25,7 @@ def spatial_consistency(enhanced: Tensor, high: Tensor, low: Tensor, size: int =
         Guo et al., 2020, "Zero-reference deep curve estimation for low-light image enhancement", Equation 5.
 
     Differs from the paper: contrasts are signed, as in the authors' code, so that an inverted edge counts.
+    Differs from that code: beyond the border of an image is nothing, where the code sees black.
     """
     del high
     change = _regions(enhanced.float().mean(1, keepdim=True) - low.float().mean(1, keepdim=True), size)

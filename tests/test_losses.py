@@ -122,17 +122,17 @@ def test_a_loss_sees_the_dark_images_if_it_has_a_parameter_for_them() -> None:
     low, high, enhanced = torch.rand(3, 1, 3, 12, 12)
     expected = losses.l1(enhanced, 4 * low)
     for loss in (drift, partial(drift, factor=4.0), Drift()):
-        assert torch.equal(losses.apply_loss(loss, enhanced, high, low), expected)
+        assert torch.equal(losses.apply_loss(loss, enhanced, high, low, None), expected)
     assert torch.equal(
-        losses.apply_loss(partial(drift, factor=1.0), enhanced, low, low), losses.l1(enhanced, low)
+        losses.apply_loss(partial(drift, factor=1.0), enhanced, low, low, None), losses.l1(enhanced, low)
     )
     total = partial(losses.weighted_sum, terms={"l1": losses.l1, "drift": drift}, weights={"drift": 2.0})
     assert torch.isclose(
-        losses.apply_loss(total, enhanced, high, low), losses.l1(enhanced, high) + 2 * expected
+        losses.apply_loss(total, enhanced, high, low, None), losses.l1(enhanced, high) + 2 * expected
     )
     matched = partial(losses.exposure_matched, loss=drift)
     scaled = enhanced * (high.mean() / enhanced.mean())
-    assert torch.isclose(losses.apply_loss(matched, enhanced, high, low), drift(scaled, high, low))
+    assert torch.isclose(losses.apply_loss(matched, enhanced, high, low, None), drift(scaled, high, low))
 
 
 def test_a_loss_of_two_arguments_is_called_with_two() -> None:
@@ -140,8 +140,8 @@ def test_a_loss_of_two_arguments_is_called_with_two() -> None:
     expected = losses.l1(enhanced, high)
     own = partial(lambda enhanced, high, low: losses.l1(enhanced, high) + low, low=0.0)  # a value of its own
     for loss in (losses.l1, torch.nn.L1Loss(), torch.nn.functional.l1_loss, own):
-        assert torch.equal(losses.apply_loss(loss, enhanced, high, low), expected)
-    builtin = losses.apply_loss(torch.dist, enhanced, high, low)
+        assert torch.equal(losses.apply_loss(loss, enhanced, high, low, None), expected)
+    builtin = losses.apply_loss(torch.dist, enhanced, high, low, None)
     assert torch.equal(builtin, torch.dist(enhanced, high))
 
 

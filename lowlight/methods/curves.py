@@ -62,7 +62,7 @@ class Curves(Method):
         return loss
 
     def _objective(self, restored: Tensor, maps: Tensor, batch: Batch) -> Tensor:
-        of_images = apply_loss(self.loss_function, restored, batch["high"], batch["low"])
+        of_images = apply_loss(self.loss_function, restored, batch["high"], batch["low"], self.net)
         return of_images + self.smoothness * illumination_smoothness(maps)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:

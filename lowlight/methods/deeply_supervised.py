@@ -56,7 +56,7 @@ class DeeplySupervised(Method):
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the loss of one image's raw output, shape (B, 3, H, W)."""
-        return apply_loss(self.loss_function, restored, batch["high"], batch["low"])
+        return apply_loss(self.loss_function, restored, batch["high"], batch["low"], self.net)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch, summed over the stages; log each stage's."""

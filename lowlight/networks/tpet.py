@@ -1,7 +1,7 @@
 """TPET: a transformer that extracts features, then a stage that fuses detail at full resolution."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -269,6 +269,11 @@ class TPET(nn.Module):
         self.merge = nn.Conv2d(2 * channels, channels, 1)
         self.detail = nn.Sequential(*(DetailEnhancement(channels) for _ in range(detail_units)))
         self.conv_out = nn.Conv2d(channels, 3, 3, padding=1)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the parts with ``torch.compile``; training calls :meth:`stages`, not the whole."""
+        for part in (self.extract, self.calibrate, self.merge, self.detail):
+            part.compile(*args, **kwargs)
 
     def stages(self, low: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images of both stages, not clamped, for images of shape (B, 3, H, W) in [0, 1]."""

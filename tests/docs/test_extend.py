@@ -105,7 +105,7 @@ def test_the_method_with_a_step_of_its_own_trains(
 def test_the_loss_sees_the_dark_image(additions: Path) -> None:
     loss = import_module("mine.brightness").brightness
     low, high = torch.full((1, 3, 4, 4), 0.1), torch.rand(1, 3, 4, 4)
-    assert torch.isclose(losses.apply_loss(loss, low, high, low), torch.tensor(0.16))
+    assert torch.isclose(losses.apply_loss(loss, low, high, low, None), torch.tensor(0.16))
 
 
 def test_the_metric_measures(additions: Path) -> None:

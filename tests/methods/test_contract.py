@@ -1,15 +1,21 @@
 """What must hold for every method of conf/method."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from lowlight.checkpoints.load import load
 from lowlight.config import available
 from lowlight.images import Batch
 from lowlight.methods import GAN
 from tests.tiny import LEARNT, TINY, by_class, tiny
+
+ALONE = [name for name in LEARNT if not name.endswith("gan")]
+"""Methods whose training step needs no trainer: those of one optimizer."""
 
 
 def test_every_method_has_a_tiny_version() -> None:
@@ -52,6 +58,50 @@ def test_every_parameter_of_the_image_network_gets_a_gradient(name: str) -> None
     trained = {key: weight for key, weight in method.net.named_parameters() if weight.requires_grad}
     assert [key for key, weight in trained.items() if weight.grad is None] == []
     assert all(weight.grad.isfinite().all() for weight in trained.values())
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_training_step_runs_what_was_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = tiny(name)
+    depth, calls = 0, {True: 0, False: 0}
+
+    def compiling(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
+        def compiled(*arguments: Any, **named: Any) -> Any:
+            nonlocal depth
+            depth += 1
+            try:
+                return function(*arguments, **named)
+            finally:
+                depth -= 1
+
+        return compiled
+
+    def note(*_: Any) -> None:
+        calls[depth > 0] += 1
+
+    monkeypatch.setattr(torch, "compile", compiling)
+    method.net.compile()
+    for module in method.net.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.register_forward_pre_hook(note)
+    batch: Batch = {"low": torch.rand(2, 3, 64, 64) / 4, "high": torch.rand(2, 3, 64, 64), "name": ["a", "b"]}
+    method.training_step(batch, 0)
+    assert calls[True] > 4 * calls[False]
+
+
+@pytest.mark.parametrize("name", [name for name in ALONE if name != "sci"])  # whose losses are its own
+def test_a_loss_that_takes_the_network_gets_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    method, given = tiny(name), []
+
+    def loss(enhanced: Tensor, high: Tensor, net: nn.Module) -> Tensor:
+        given.append(net)
+        return (enhanced - high).abs().mean()
+
+    assert hasattr(method, "loss_function")
+    monkeypatch.setattr(method, "loss_function", loss)
+    low = torch.rand(2, 3, 64, 64) / 4
+    method.loss(method.restore(low), {"low": low, "high": 2 * low, "name": ["a", "b"]})
+    assert given == [method.net]
 
 
 def test_every_parameter_of_the_discriminator_gets_a_gradient() -> None:
