@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,30 @@ def test_a_pipe_may_be_at_one_end_only(tmp_path: Path) -> None:
     assert result.stdout_bytes == (tmp_path / "a.png").read_bytes()
     assert run("-", "--out", tmp_path / "out", "--method", "gamma", stdin=encoded("JPEG")).exit_code == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["photograph.jpg"]
+
+
+def test_a_folder_below_is_no_hindrance(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in/below", 1)
+    result = run(source.parent, "--out", "-", "--method", "identity")
+    assert result.exit_code == 0, result.stderr
+    with Image.open(io.BytesIO(result.stdout_bytes)) as image:
+        assert image.size == (32, 24)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    ("to", "status", "told"),
+    [("> /dev/full", 1, "standard output did not take the photograph: No space left"), ("| true", 0, "")],
+)
+def test_a_photograph_that_a_full_disk_does_not_take_is_told(
+    to: str, status: int, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "dark.png").write_bytes(encoded("PNG"))
+    command = f"set -o pipefail; {sys.executable} -m lowlight enhance dark.png --method gamma --out - -q {to}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == status
+    assert told in done.stderr
+    assert done.stderr.count("\n") == status
 
 
 def test_an_empty_pipe_is_told(tmp_path: Path) -> None:
