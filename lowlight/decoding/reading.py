@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -14,6 +14,7 @@ from lowlight.decoding import heif, png, pnm, raw, tiff
 from lowlight.decoding.colour_coding import Coding, from_codes, from_png, to_srgb
 from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, open_picture, silence
 from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, from_pillow
+from lowlight.decoding.raw_tags import read_raw_tags
 from lowlight.decoding.tags import ORIENTATION, Exif, kept, read_exif, resolution
 
 MAX_PIXELS = 250_000_000
@@ -29,7 +30,17 @@ _KEPT_DEEP = ("RGB", "RGBA", "L", "LA")
 
 _KEPT_TEXTS = ("XML:com.adobe.xmp", "Raw profile type exif")
 _IPTC = 0x0404
-_GAIN_MAP = b"hdrgm:Version"
+
+_ATTACHED = {
+    b"hdrgm:Version": "the HDR gain map is",
+    b"MotionPhoto": "the video of this motion photograph is",
+    b"MicroVideo": "the video of this motion photograph is",
+    b"HasExtendedXMP": "the XMP data in further segments are",
+}
+"""What a file holds beside its picture, keyed by the part of its XMP that says so."""
+
+_MP_ENTRIES, _PREVIEWS = 0xB002, (0x010001, 0x010002)
+"""Tag that lists the pictures of a JPEG file, and the kinds of those that are smaller copies of the first."""
 
 Info = Mapping[Any, Any]
 """What Pillow tells of a file beside its pixels."""
@@ -56,7 +67,10 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "") -> Ph
         tags, is_raw = _begin(path, file)
         if is_raw:
             _check_size(raw.size(path), max_pixels)
-            return _with_metadata(raw.develop(path), {}, tags)
+            photo, tags = raw.develop(path), read_raw_tags(file)
+            if tags is None:
+                photo = replace(photo, notes=(*photo.notes, "the raw file's EXIF data could not be read"))
+            return _with_metadata(photo, {}, tags)
         if tags is not None:
             return _read_tiff(path, file, tags, max_pixels)
         with open_picture(file) as image:
@@ -157,7 +171,7 @@ def _read_tiff(path: Path, file: BinaryIO, tags: Exif, max_pixels: int) -> Photo
 
 
 def _read_picture(path: Path, file: BinaryIO, image: ImageFile.ImageFile) -> Photo:
-    notes = _frames(getattr(image, "n_frames", 1))
+    notes: tuple[str, ...] = ()
     icc = image.info.get("icc_profile") or None
     deep: Photo | None = None
     coding: Coding | None = None
@@ -186,9 +200,13 @@ def _read_picture(path: Path, file: BinaryIO, image: ImageFile.ImageFile) -> Pho
     info = dict(image.info)
     exif, problems = _exif(info)
     notes += _depth(photo, bits, image) + problems + left_out
-    if _GAIN_MAP in (_xmp(info) or b""):
-        info |= {"xmp": None, "XML:com.adobe.xmp": None}
-        notes += ("the HDR gain map is left out, and the XMP that describes it",)
+    for mark, what in _ATTACHED.items():
+        if mark in (_xmp(info) or b""):
+            info |= {"xmp": None, "XML:com.adobe.xmp": None}
+            notes += (f"{what} left out, and the XMP that describes it",)
+            break
+    else:
+        notes += _frames(_pictures(image))
     photo = replace(photo, notes=notes)
     return _with_metadata(to_srgb(photo, coding), info, exif, _orientation(info, exif))
 
@@ -211,6 +229,21 @@ def in_memory(image: Image.Image) -> Photo:
     coding = from_png(info, None) if image.format in ("PNG", None) else None
     photo = replace(photo, notes=problems)
     return _with_metadata(to_srgb(photo, coding), info, exif, _orientation(info, exif))
+
+
+def _pictures(image: Image.Image) -> int:
+    """Return how many pictures a file holds: frames, or those of one JPEG file but for its previews."""
+    index = image.info.get("mp")  # of CIPA DC-007, as TIFF tags
+    if not isinstance(index, bytes):
+        return int(getattr(image, "n_frames", 1))
+    try:
+        exif = read_exif(index)
+        entries = exif.main[_MP_ENTRIES].data
+    except (ValueError, KeyError):
+        return 1
+    order: Literal["little", "big"] = "little" if exif.order == "<" else "big"
+    kinds = [int.from_bytes(entries[at : at + 4], order) & 0xFFFFFF for at in range(0, len(entries), 16)]
+    return sum(kind not in _PREVIEWS for kind in kinds)
 
 
 def _frames(number: int) -> tuple[str, ...]:

@@ -38,6 +38,10 @@ _LAYOUT = {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280,
 _LAYOUT |= {320, 322, 323, 324, 325, 330, 338, 339, 340, 341, 347, 513, 514, 529, 530, 531, 532, 700}
 _LAYOUT |= {33421, 33422, 34675, 34377, 37724}
 _DNG = range(50706, 52600)
+_SIDES = (0xA002, 0xA003)
+"""Width and height of the picture as it was stored, which turning it upright exchanges."""
+_FIRST = 254
+"""First tag of TIFF; Panasonic's raw files use those below for tags of their own."""
 
 LARGEST = 60_000
 """Largest tag that is kept, in bytes; EXIF data in a JPEG file has 64 KiB in all."""
@@ -187,17 +191,24 @@ def _directory(file: BinaryIO, order: Order, at: int, is_big: bool) -> Directory
 
 def kept(exif: Exif) -> tuple[Exif | None, tuple[str, ...]]:
     """Return the EXIF data that also applies to the enhanced photograph, and notes on what is lost."""
-    main, notes = {}, []
-    for tag, value in exif.main.items():
-        if tag in _LAYOUT or tag in _DNG or value.kind > 13:
-            continue
-        if len(value.data) > LARGEST:
-            notes.append(f"metadata tag {tag} of more than {LARGEST // 1000} kB is left out")
-            continue
-        main[tag] = value
-    if not (main or exif.below):
-        return None, tuple(notes)
-    return Exif(exif.order, main, exif.below), tuple(notes)
+    notes: list[str] = []
+
+    def fitting(directory: Directory) -> Directory:
+        large = [tag for tag, value in directory.items() if len(value.data) > LARGEST]
+        notes.extend(f"metadata tag {tag} of more than {LARGEST // 1000} kB is left out" for tag in large)
+        return {tag: value for tag, value in directory.items() if tag not in large and value.kind <= 13}
+
+    main = fitting({tag: value for tag, value in exif.main.items() if _lasts(tag)})
+    below = {pointer: fitting(directory) for pointer, directory in exif.below.items()}
+    if EXIF in below:
+        below[EXIF] = {tag: value for tag, value in below[EXIF].items() if tag not in _SIDES}
+    found = {pointer: directory for pointer, directory in below.items() if directory}
+    return Exif(exif.order, main, found) if main or found else None, tuple(notes)
+
+
+def _lasts(tag: int) -> bool:
+    """Return whether a tag of the main directory is TIFF's or EXIF's, and not of the file's layout."""
+    return tag >= _FIRST and tag not in _LAYOUT and tag not in _DNG
 
 
 def resolution(exif: Exif) -> tuple[float, float] | None:

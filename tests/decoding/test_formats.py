@@ -59,7 +59,7 @@ def test_only_the_first_picture_of_several_jpegs_is_read(tmp_path: Path) -> None
     whole = read_photo(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes(content[: content.index(b"\xff\xd9\xff\xd8") + 2])
     assert np.array_equal(read_photo(tmp_path / "a.jpg").pixels, whole.pixels)
-    assert whole.notes == ()
+    assert whole.notes == ("only the first of 2 frames",)
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:

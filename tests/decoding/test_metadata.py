@@ -87,10 +87,61 @@ def test_what_is_left_out_is_noted(photo: Photo, tmp_path: Path) -> None:
     texts.add_text("Title\x1b[2J", "Night")
     Image.fromarray(DARK).save(tmp_path / "in.png", pnginfo=texts)
     assert read_photo(tmp_path / "in.png").notes == ("texts of the PNG file are left out: Title?[2J",)
-    Image.fromarray(DARK).save(tmp_path / "in.jpg", xmp=b'<x hdrgm:Version="1.0"/>')
-    gain = read_photo(tmp_path / "in.jpg")
-    assert "gain map is left out" in gain.notes[0]
-    assert gain.xmp is None
+
+
+@pytest.mark.parametrize(
+    ("mark", "note"),
+    [
+        ('hdrgm:Version="1.0"', "the HDR gain map is left out, and the XMP that describes it"),
+        ('GCamera:MotionPhoto="1"', "the video of this motion photograph is left out"),
+        ('GCamera:MicroVideoOffset="9"', "the video of this motion photograph is left out"),
+        ('xmpNote:HasExtendedXMP="A0"', "the XMP data in further segments are left out"),
+    ],
+)
+def test_what_stands_beside_the_picture_is_noted_and_no_longer_claimed(
+    mark: str, note: str, tmp_path: Path
+) -> None:
+    Image.fromarray(DARK).save(tmp_path / "in.jpg", xmp=f"<x {mark}/>".encode())
+    photo = read_photo(tmp_path / "in.jpg")
+    assert len(photo.notes) == 1
+    assert photo.notes[0].startswith(note)
+    assert photo.xmp is None
+
+
+def test_further_pictures_of_a_jpeg_file_are_noted_but_not_its_previews(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(photograph(seed, 24, 32)) for seed in (0, 1)]
+    pictures[0].save(tmp_path / "in.jpg", format="MPO", save_all=True, append_images=pictures[1:])
+    assert read_photo(tmp_path / "in.jpg").notes == ("only the first of 2 frames",)
+    content = (tmp_path / "in.jpg").read_bytes()
+    second = content.rindex(bytes([0, 0, 3, 0])) + 16  # its kind, after that of the first
+    preview = content[:second] + bytes([2, 0, 1, 0]) + content[second + 4 :]
+    (tmp_path / "preview.jpg").write_bytes(preview)
+    assert read_photo(tmp_path / "preview.jpg").notes == ()
+
+
+def test_a_makers_note_that_is_too_large_costs_no_other_tag(tmp_path: Path) -> None:
+    data = Image.Exif()
+    data[271] = "Maker"
+    data.get_ifd(0x8769)[0x927C], data.get_ifd(0x8769)[0xA434] = b"n" * 64_000, "Lens"
+    Image.fromarray(DARK).save(tmp_path / "in.png", exif=data)
+    photo = read_photo(tmp_path / "in.png")
+    assert photo.notes == ("metadata tag 37500 of more than 60 kB is left out",)
+    assert write_photo(photo, tmp_path / "out.jpg") == ()
+    with Image.open(tmp_path / "out.jpg") as written:
+        assert written.getexif()[271] == "Maker"
+        assert written.getexif().get_ifd(0x8769) == {0xA434: "Lens"}
+
+
+def test_sides_before_turning_are_not_kept(tmp_path: Path) -> None:
+    data = Image.Exif()
+    data[0x0112] = 6
+    data.get_ifd(0x8769)[0xA002], data.get_ifd(0x8769)[0xA003] = 32, 24
+    Image.fromarray(DARK).save(tmp_path / "in.png", exif=data)
+    photo = read_photo(tmp_path / "in.png")
+    assert photo.pixels.shape == (32, 24, 3)
+    write_photo(photo, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as written:
+        assert not written.getexif().get_ifd(0x8769)
 
 
 def test_broken_exif_data_do_not_cost_the_photograph(tmp_path: Path) -> None:
