@@ -75,7 +75,8 @@ def enhance(
         int, typer.Option(min=1, help="Number of results a stop apart, around the exposure.")
     ] = 1,
     fail_safe: Annotated[
-        bool, typer.Option(help="Leave photographs unchanged if not dark, or if the result fails a check.")
+        bool,
+        typer.Option(help="Leave files unchanged if not dark, photographs also if the result fails a check."),
     ] = DEFAULTS.fail_safe,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Skip files whose output exists.")

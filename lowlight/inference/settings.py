@@ -58,15 +58,15 @@ class Settings:
         strength: Weight of the enhancement, mixed with the photograph in linear light: 0 for none, up to 2 to
             exaggerate it.
         fail_safe: Leave a photograph unchanged if it is not dark, if the network itself decides so, or if its
-            enhancement fails a check.
+            enhancement fails a check; a video, if most of its frames are not dark.
         max_pixels: Largest photograph accepted, in pixels.
         smoothing: Time constant in seconds over which a video's exposure is smoothed; 0 for no smoothing.
         max_memory: Bytes that the process may hold; by default 2 GB, or 1 GB more than it holds already.
         tile: Side of the tiles in pixels; by default as large as the memory allows.
         exposure: Change of the result's exposure in stops, highlights rolling off; see
             :func:`lowlight.adjustments.adjust_exposure`.
-        brightness: Mean luma that the exposure is first adjusted to, between 0 and 1; None leaves it to the
-            method.
+        brightness: Mean luma that the exposure is first adjusted to, between 0 and 1, a video's as a whole;
+            None leaves it to the method.
         saturation: Factor of the result's saturation.
 
     Raises:

@@ -1,21 +1,29 @@
 """Enhancing one file of a batch."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.inference.batch.jobs import Job
-from lowlight.inference.photos.enhance import enhance_file, enhance_pixels
+from lowlight.inference.photos.enhance import choose_stops, enhance_file, enhance_pixels
+from lowlight.inference.photos.fail_safe import why_not_dark
+from lowlight.inference.photos.writing import copy_photo
 from lowlight.inference.settings import Outcome, Settings
 from lowlight.inference.tiling.enhance import lasting_tile
 from lowlight.inference.video.enhance import enhance_video
+from lowlight.inference.video.frames import sample_frames
 from lowlight.runtimes.enhancer import Enhancer
 
 
 def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
-    """Enhance a photograph or a video, whose frames are enhanced without the fail-safe.
+    """Enhance a photograph or a video.
+
+    A video is judged by some of its frames before, and its frames are not judged after enhancement; one that
+    is not dark is copied, or written anew as it is if its suffix changes.
 
     Raises:
         ValueError: If the file cannot be read; the message names it.
@@ -25,16 +33,45 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
     if not job.is_video:
         return enhance_file(enhancer, job.source, job.target, settings)
     began = time.perf_counter()
-    summary = enhance_video(_Frames(enhancer, settings), job.source, job.target, smoothing=settings.smoothing)
+    frames = _glance(job.source)
+    reason = "not_dark" if settings.fail_safe and enhancer.judge is None and _are_bright(frames) else None
+    if reason is not None and job.source.suffix.lower() == job.target.suffix.lower():
+        copy_photo(job.source, job.target)
+        return Outcome(job.source, job.target, "unchanged", reason, seconds=time.perf_counter() - began)
+    if reason is not None:
+        summary = enhance_video(lambda low: low, job.source, job.target, smoothing=0)
+    else:
+        stops = choose_stops(enhancer, frames, settings) if frames else settings.exposure
+        settings = replace(settings, exposure=stops, brightness=None)
+        frame = _Frames(enhancer, settings)
+        summary = enhance_video(frame, job.source, job.target, smoothing=settings.smoothing)
     return Outcome(
         job.source,
         job.target,
-        "enhanced",
+        "enhanced" if reason is None else "unchanged",
+        reason,
         megapixels=summary.frames * summary.width * summary.height / 1e6,
         seconds=time.perf_counter() - began,
         notes=summary.warnings,
         video=summary,
     )
+
+
+_GLANCED = 8
+"""Frames of a video by which its darkness is judged, and its brightness is set."""
+
+
+def _glance(source: Path) -> list[NDArray[np.float32]]:
+    """Return some frames of a video, of shape (H, W, 3) in [0, 1]; none if it cannot be read."""
+    try:
+        return [pixels for _, pixels in sample_frames(source, _GLANCED)]
+    except ValueError:
+        return []  # enhancing the video says why
+
+
+def _are_bright(frames: Sequence[NDArray[np.float32]]) -> bool:
+    """Return whether more than half of some frames are not dark."""
+    return 2 * sum(why_not_dark(frame) is not None for frame in frames) > len(frames)
 
 
 class _Frames:

@@ -1,6 +1,7 @@
 """Enhancing a photograph, in memory or as a file."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def _enhance(enhancer: Enhancer, pixels: NDArray[Any], settings: Settings) -> tu
         return pixels, before
     comparison = Comparison(pixels, brightens=enhancer.judge is None)
     try:
-        stops = _stops(enhancer, pixels, settings)
+        stops = choose_stops(enhancer, [pixels], settings)
         limit, tile = settings.memory_limit(), settings.tile
         enhanced = enhance_array(enhancer, pixels, max_memory=limit, tile=tile, finish=finish)
     except _NotFiniteError:
@@ -82,14 +83,26 @@ def _judge(enhancer: Enhancer, pixels: NDArray[Any]) -> Judgement:
     return enhancer.judge(floating(shrunk(pixels, _SMALL)))
 
 
-def _stops(enhancer: Enhancer, pixels: NDArray[Any], settings: Settings) -> float:
-    """Return the change of exposure in stops; a wanted brightness is measured on a small copy."""
+def choose_stops(enhancer: Enhancer, pictures: Sequence[NDArray[Any]], settings: Settings) -> float:
+    """Return the change of exposure in stops that gives the results the wanted brightness, if one is wanted.
+
+    Args:
+        enhancer: What enhances.
+        pictures: A photograph, or frames of a video, which get one change in common; shape (H, W, 3). Their
+            mean luma together is measured on small copies.
+        settings: The wanted exposure and brightness.
+
+    Raises:
+        ArithmeticError: If a result is not finite.
+    """
     if settings.brightness is None:
         return settings.exposure
-    low = floating(shrunk(pixels, _SMALL))
-    enhanced = blend(low, enhancer.enhance_numpy(low), settings.strength)
+    results = []
+    for low in (floating(shrunk(pixels, _SMALL)) for pixels in pictures):
+        results.append(blend(low, enhancer.enhance_numpy(low), settings.strength).reshape(1, 3, 1, -1))
+    enhanced = np.concatenate(results, axis=-1)
     if not np.isfinite(enhanced).all():
-        raise _NotFiniteError
+        raise _NotFiniteError(f"the output of {enhancer.name} is not finite")
     return settings.exposure + float(stops_to_mean(enhanced, settings.brightness).item())
 
 
@@ -98,16 +111,28 @@ def enhance_photo(
 ) -> tuple[Photo, str | None]:
     """Enhance a photograph; a grey one stays grey, transparency and metadata are kept.
 
-    What the network finds in its input is noted last in the photograph's ``notes``.
+    Colours that are wholly transparent do not count, and stay as they are. What the network finds in its
+    input is noted last in the photograph's ``notes``.
 
     Returns:
         The photograph, and the reason if it is unchanged, else None; see :func:`enhance_pixels`.
     """
-    pixels, (reason, finding) = _enhance(enhancer, photo.pixels, settings)
+    hidden = photo.alpha == 0 if photo.alpha is not None else None
+    pixels, (reason, finding) = _enhance(enhancer, _filled(photo.pixels, hidden), settings)
+    if hidden is not None:
+        pixels = photo.pixels if reason is not None else np.where(hidden[..., None], photo.pixels, pixels)
     if photo.is_grey and reason is None:
         pixels = pixels.mean(axis=-1, keepdims=True).round().astype(pixels.dtype).repeat(3, axis=-1)
     notes = photo.notes if finding is None else (*photo.notes, finding)
     return replace(photo, pixels=pixels, notes=notes), reason
+
+
+def _filled(pixels: NDArray[Any], hidden: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Return pixels of shape (H, W, 3) whose hidden ones have the mean colour of the others."""
+    if hidden is None or not hidden.any() or hidden.all():
+        return pixels
+    mean = pixels.mean((0, 1), where=~hidden[..., None], dtype=np.float64)
+    return np.where(hidden[..., None], mean.round().astype(pixels.dtype), pixels)
 
 
 def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Settings = DEFAULTS) -> Outcome:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lowlight.colour import luma
 from lowlight.decoding.photo import Pixels
+from lowlight.inference.pixels import white_of
 
 REASONS = {
     "not_dark": "the photograph is bright already",
@@ -67,10 +68,10 @@ _GAUSSIAN = 0.6745
 _SAMPLES = 1_000_000
 
 
-def why_not_dark(pixels: Pixels) -> str | None:
+def why_not_dark(pixels: NDArray[Any]) -> str | None:
     """Return ``not_dark`` if a photograph of shape (H, W, 3) needs no enhancement, else None."""
     step = step_of(pixels)
-    light = luma(pixels[::step, ::step].astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max))
+    light = luma(pixels[::step, ::step].astype(np.float32) / np.float32(white_of(pixels)))
     blocks = _blocks(light, max(1, max(light.shape) // BLOCKS))
     is_dim = np.median(blocks) < DIM
     is_back_lit = (blocks < BLACK).mean() >= BLACK_SHARE and (blocks >= BRIGHT).mean() >= BRIGHT_SHARE

@@ -1,5 +1,6 @@
 """Strength mixes linear light; the fail-safe leaves bright and ruined photographs unchanged."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 import lowlight
 from lowlight.colour import blend
 from lowlight.decoding.photo import Photo
+from lowlight.inference.load import choose
 from lowlight.inference.photos.enhance import enhance_file, enhance_photo, enhance_pixels
 from lowlight.inference.photos.fail_safe import why_not_dark
 from lowlight.inference.settings import Settings
@@ -215,3 +217,21 @@ def test_the_network_of_plates_judges_in_torch_and_says_that_its_export_does_not
     assert enhance_pixels(exported, photograph(4))[1] is None
     assert exported.note is not None
     assert "does not decide what needs work" in exported.note
+
+
+@pytest.mark.parametrize("hidden", [0, 255])
+@pytest.mark.parametrize(("factor", "reason"), [(1.0, "not_dark"), (0.15, None)])
+def test_what_is_transparent_is_neither_judged_nor_changed(
+    hidden: int, factor: float, reason: str | None
+) -> None:
+    seen = np.zeros((48, 64), bool)
+    seen[12:36, 16:48] = True
+    pixels = np.full((48, 64, 3), hidden, np.uint8)
+    pixels[seen] = (photograph(1, 48, 64)[seen] * factor).astype(np.uint8)
+    photo = Photo(pixels, alpha=np.where(seen, 255, 0).astype(np.uint8))
+    other = replace(photo, pixels=np.where(seen[..., None], pixels, 255 - hidden).astype(np.uint8))
+    enhancer = choose(method="coarse_to_fine")
+    (enhanced, found), (same, _) = (enhance_photo(enhancer, one) for one in (photo, other))
+    assert found == reason
+    assert np.array_equal(enhanced.pixels[~seen], pixels[~seen])
+    assert np.array_equal(enhanced.pixels[seen], same.pixels[seen])
