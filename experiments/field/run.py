@@ -1,10 +1,11 @@
 """Train every method for the same time on LOL's pairs, and score all of them alike.
 
-Each trains by ``experiment=lol_cpu/NAME``. Schedules need the number of epochs beforehand, so a few epochs of
-each stage are timed, those of all methods in one sitting before the first is trained: a shared machine's pace
-changes from hour to hour. Interrupted, the same command continues; what is trained and scored is not done
-again, so methods may be given one by one. Those that learn nothing are scored beside those that are trained.
-At the end of each call, all that are there are timed in one run and compared.
+Each trains by ``experiment=lol_cpu/NAME``, all in 32 bits, also those whose preset does not. Schedules need
+the number of epochs beforehand, so a few epochs of each stage are timed, those of all methods in one
+sitting before the first is trained: a shared machine's pace changes from hour to hour. Interrupted, the
+same command continues; what is trained and scored is not done again, so methods may be given one by one.
+Those that learn nothing are scored beside those that are trained. At the end of each call, all that are
+there are timed in one run and compared.
 """
 
 import argparse
@@ -72,6 +73,7 @@ def settings_of(method: str, data: Sequence[str]) -> list[str]:
         f"experiment=lol_cpu/{method}",
         *data,
         "trainer.max_time=null",
+        "trainer.precision=32-true",
         "trainer.enable_progress_bar=false",
     ]
 
