@@ -112,7 +112,7 @@ def to_srgb(photo: Photo, coding: Coding | None) -> Photo:
     white = np.iinfo(photo.pixels.dtype).max
     levels = np.arange(white + 1) / white
     light = srgb_to_linear(levels) if coding.decode is None else coding.decode(levels)
-    matrix = None if coding.primaries is None or photo.is_grey else _matrix(coding.primaries)
+    matrix = None if coding.primaries is None or photo.is_grey else matrix_to_srgb(coding.primaries)
     if matrix is None:
         pixels = _coded(light, photo.pixels.dtype)[photo.pixels]
     else:
@@ -130,7 +130,7 @@ def _coded(light: Array, kind: np.dtype[Any]) -> Pixels:
     return np.asarray((value * np.iinfo(kind).max).round().astype(kind))
 
 
-def _matrix(colours: Chromaticities) -> Array | None:
+def matrix_to_srgb(colours: Chromaticities) -> Array | None:
     """Return the matrix from linear light of these primaries to that of sRGB; None for impossible ones."""
     try:
         own, srgb = _to_xyz(colours), _to_xyz(_SRGB)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lowlight.files import whole
 from lowlight.flicker import Flicker, SceneCuts, SteadyExposure, mean_luminance
 from lowlight.inference.settings import SMOOTHING, VideoSummary
-from lowlight.inference.video.reading import Look, look_at, main_video, open_footage, read, reason, to_image
+from lowlight.inference.video.look import Look, to_image
+from lowlight.inference.video.reading import look_at, main_video, open_footage, read, reason
 from lowlight.inference.video.suffixes import CONTAINERS
 from lowlight.inference.video.writing import Writer
 
@@ -34,11 +35,13 @@ def enhance_video(
 ) -> VideoSummary:
     """Enhance a video frame by frame, in memory that does not grow with its length.
 
-    Frames keep their times, rotation, pixel aspect ratio and colour tags, and are processed in 8 bits. They
-    are written as H.264, which needs even sides (odd ones are extended by repeating the last row or column),
-    or as VP9 in WebM. Sound, subtitles, chapters and titles are copied. Of several video streams the main
-    one is used. A damaged file is enhanced as far as it can be read. A warning names whatever is dropped or
-    changed: streams (of unknown codecs, attachments, data), transparency, interlacing, a changing size.
+    Frames keep their times, rotation, pixel aspect ratio and colour tags, and are processed in 8 bits; HDR
+    (PQ or HLG) is converted to sRGB from its full depth, without the highlights above white, and tagged as
+    BT.709. They are written as H.264, which needs even sides (odd ones are extended by repeating the last
+    row or column), or as VP9 in WebM. Sound, subtitles, chapters and titles are copied. Of several video
+    streams the main one is used. A damaged file is enhanced as far as it can be read. A warning names
+    whatever is dropped or changed: streams (of unknown codecs, attachments, data), transparency, HDR,
+    interlacing, a changing size.
 
     Args:
         enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape and range.
@@ -172,6 +175,9 @@ def _fits_matroska(stream: "Stream") -> bool:
 def _changes(look: Look, writer: Writer) -> list[str]:
     """Return sentences on how the written frames' format differs from the source's."""
     changes = ["the transparency was dropped"] if look.has_alpha else []
+    if look.colour.hdr:
+        name = look.colour.hdr.name
+        changes.append(f"HDR colours ({name}) were converted to BT.709, without the highlights above white")
     if look.bits > 8:
         changes.append(f"{look.bits} bits per value were reduced to 8")
     if (writer.width, writer.height) != (look.width, look.height):

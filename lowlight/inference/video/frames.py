@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lowlight.inference.video.reading import Look, look_at, main_video, open_footage, to_image
+from lowlight.inference.video.look import Look, to_image
+from lowlight.inference.video.reading import look_at, main_video, open_footage
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -1,16 +1,15 @@
 """Reading videos through PyAV: their properties, frames and packets, and what is wrong with the file.
 
-Needs PyAV, the extra ``video``. Colour codes and swscale flags are FFmpeg's numbers.
+Needs PyAV, the extra ``video``.
 """
 
 import struct
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
+from lowlight.inference.video.look import Look, colour_of
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -45,45 +44,6 @@ _LOST = {
     "DOVI_METADATA": "HDR metadata",
 }
 """Frame data that encoders here cannot write, keyed by PyAV's name of its type."""
-
-# swscale's matrix by the frame's tag: BT.709, FCC, BT.601 (two), SMPTE 240M, BT.2020.
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
-_BT709, _BT601 = 1, 5
-_TAGS = {_BT709: 1, _BT601: 6}
-_LIMITED, _FULL = 1, 2
-ACCURATE = 0x4 | 0x2000 | 0x40000  # bicubic, chroma at every pixel, rounded; the default darkens by a level
-
-
-class Colour(NamedTuple):
-    """How a video encodes RGB.
-
-    Attributes:
-        matrix: swscale's number of the matrix between RGB and YCbCr.
-        source_range: Value range of the source: 1 for limited (16 to 235), 2 for full.
-        target_range: Value range of the written video, with the same codes.
-        tags: Colour tags of the written video, keyed by the encoder's names; those of a YCbCr source are
-            kept.
-    """
-
-    matrix: int
-    source_range: int
-    target_range: int
-    tags: dict[str, int]
-
-
-class Look(NamedTuple):
-    """Properties of a video, read from its first frame: size in pixels, bits per value, colour, rotation.
-
-    ``display_matrix`` holds FFmpeg's nine numbers for rotation and mirroring; None if there is none.
-    ``has_alpha`` tells whether there is transparency.
-    """
-
-    width: int
-    height: int
-    bits: int
-    colour: Colour
-    display_matrix: tuple[int, ...] | None
-    has_alpha: bool
 
 
 def open_footage(source: Path) -> "InputContainer":
@@ -155,22 +115,6 @@ def look_at(source: Path) -> Look:
             struct.unpack("=9i", bytes(matrix)) if matrix is not None else None,
             tags.get("alpha_mode") == "1" or any(component.is_alpha for component in pixels),  # WebM's
         )
-
-
-def colour_of(frame: "VideoFrame") -> Colour:
-    """Read a frame's colour encoding from its tags or, as players do, from its size and format.
-
-    Untagged frames are BT.709 from 720 rows and BT.601 below, and limited unless the format says otherwise.
-    """
-    untagged = _BT709 if frame.height >= 720 else _BT601
-    tags = {"color_primaries": frame.color_primaries, "color_trc": frame.color_trc}
-    if frame.format.is_rgb:
-        tags |= {"colorspace": _TAGS[untagged], "color_range": _LIMITED}
-        return Colour(untagged, _FULL, _LIMITED, tags)
-    full = frame.color_range == _FULL or frame.format.name.startswith(("yuvj", "gray"))
-    values = _FULL if full else _LIMITED
-    tags |= {"colorspace": frame.colorspace, "color_range": _FULL if full else frame.color_range}
-    return Colour(_MATRICES.get(frame.colorspace, untagged), values, values, tags)
 
 
 def read(
@@ -303,19 +247,3 @@ class _Clock:
             frame.pts = time if time is not None and time > self._last[0] else sum(self._last)
         self._last = (frame.pts, frame.duration)
         return frame
-
-
-def to_image(frame: "VideoFrame", look: Look) -> NDArray[np.float32]:
-    """Convert a frame to an image of shape (1, 3, H, W) in [0, 1], scaled to the first frame's size."""
-    pixels: Any = frame.to_ndarray(
-        format="rgb24",
-        width=look.width,
-        height=look.height,
-        src_colorspace=look.colour.matrix,
-        src_color_range=look.colour.source_range,
-        interpolation=ACCURATE,
-    )
-    planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))  # as bytes, which are fewer than floats
-    image: NDArray[np.float32] = planes.astype(np.float32)[None]
-    image /= 255
-    return image

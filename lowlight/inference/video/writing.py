@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lowlight.inference.video.reading import ACCURATE, Look, main_video
+from lowlight.inference.video.look import ACCURATE, Look
+from lowlight.inference.video.reading import main_video
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -88,7 +89,7 @@ class Writer:
         pixels = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
         frame = VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
             format="yuv420p",
-            dst_colorspace=self._look.colour.matrix,
+            dst_colorspace=self._look.colour.target_matrix,
             dst_color_range=self._look.colour.target_range,
             interpolation=ACCURATE,
         )

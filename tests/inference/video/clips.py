@@ -32,7 +32,11 @@ def write_clip(
     options: dict[str, str] | None = None,
     **tags: Any,
 ) -> Path:
-    """Write frames at given milliseconds, by default every 40, with a 440 Hz tone if ``sound`` is given."""
+    """Write frames at given milliseconds, by default every 40, with a 440 Hz tone if ``sound`` is given.
+
+    Frames are of 8 or, as uint16, of 16 bits.
+    """
+    depth = "rgb48le" if frames[0].dtype == np.uint16 else "rgb24"
     times = times or [40 * number for number in range(len(frames))]
     even = path.suffix in (".avi", ".ts")  # containers without arbitrary times
     with av.open(str(path), "w") as output:
@@ -46,7 +50,7 @@ def write_clip(
             video.set_display_rotation(rotation)
         tone = output.add_stream(sound, rate=48000) if sound else None
         for pixels, time in zip(frames, times, strict=True):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
+            frame = av.VideoFrame.from_ndarray(pixels, format=depth).reformat(
                 format=pix_fmt,
                 dst_colorspace={6: 5}.get(tags.get("colorspace", 6), tags.get("colorspace", 6)),
                 dst_color_range=tags.get("color_range", 1),
