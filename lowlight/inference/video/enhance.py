@@ -35,13 +35,13 @@ def enhance_video(
 ) -> VideoSummary:
     """Enhance a video frame by frame, in memory that does not grow with its length.
 
-    Frames keep their times, rotation, pixel aspect ratio and colour tags, and are processed in 8 bits; HDR
-    (PQ or HLG) is converted to sRGB from its full depth, without the highlights above white, and tagged as
-    BT.709. They are written as H.264, which needs even sides (odd ones are extended by repeating the last
-    row or column), or as VP9 in WebM. Sound, subtitles, chapters and titles are copied. Of several video
-    streams the main one is used. A damaged file is enhanced as far as it can be read. A warning names
-    whatever is dropped or changed: streams (of unknown codecs, attachments, data), transparency, HDR,
-    interlacing, a changing size.
+    Frames keep their times (from the start of the video on), rotation, pixel aspect ratio and colour tags,
+    and are processed in 8 bits; HDR (PQ or HLG) is converted to sRGB from its full depth, without the
+    highlights above white, and tagged as BT.709. They are written as H.264, which needs even sides (odd ones
+    are extended by repeating the last row or column), or as VP9 in WebM. Sound, subtitles, chapters and
+    titles are copied. Of several video streams the main one is used. A damaged file is enhanced as far as it
+    can be read. A warning names whatever is dropped or changed: streams (of unknown codecs, attachments,
+    data), transparency, HDR, interlacing, a changing size.
 
     Args:
         enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape and range.

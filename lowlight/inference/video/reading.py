@@ -117,12 +117,25 @@ def look_at(source: Path) -> Look:
         )
 
 
+def start_of(footage: "InputContainer", unit: Fraction) -> int:
+    """Return when a video starts, in units of ``unit`` seconds; parts of broadcasts start at any time.
+
+    Negative times count as 0, as do those of AVI, which are inferred.
+    """
+    import av
+
+    if "avi" in footage.format.name:
+        return 0
+    return round(Fraction(max(footage.start_time or 0, 0), av.time_base) / unit)
+
+
 def read(
     footage: "InputContainer", copied: "Sequence[Stream]", warnings: list[str]
 ) -> "Iterator[Packet[Any] | VideoFrame]":
     """Yield the frames of the main video and the packets of the copied streams, in file order.
 
-    Frame times increase strictly. A damaged file is read as far as possible.
+    Times count from the start of the video; those of frames increase strictly. A damaged file is read as far
+    as possible.
 
     Args:
         footage: An opened video.
@@ -132,7 +145,8 @@ def read(
     import av
 
     video, broken, end = main_video(footage), 0, Fraction(0)
-    clock = _Clock(cast(Fraction, video.time_base), has_times="avi" not in footage.format.name)
+    unit, start = cast(Fraction, video.time_base), start_of(footage, Fraction(1, 1000)) / 1000
+    clock = _Clock(unit, start_of(footage, unit), has_times="avi" not in footage.format.name)
     kept, seen, partial = {stream.index for stream in copied}, _Seen(), False
     try:
         for packet in footage.demux():
@@ -143,7 +157,7 @@ def read(
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
             if packet.stream.index != video.index:
                 if packet.stream.index in kept:
-                    yield packet
+                    yield _from_start(packet, footage)
                 continue
             try:
                 frames = video.decode(packet)
@@ -153,10 +167,20 @@ def read(
             yield from map(clock.set, map(seen.add, frames))
         yield from map(clock.set, map(seen.add, video.decode(None)))
     except av.error.FFmpegError as error:
-        warnings.append(f"reading stopped at {float(end):.1f} s ({reason(error)})")
+        warnings.append(f"reading stopped at {max(float(end) - start, 0):.1f} s ({reason(error)})")
     if broken:
         warnings.append(f"{broken} broken packets were left out")
     warnings += [*seen.notes(), *_truncation(footage, float(end), partial)]
+
+
+def _from_start(packet: "Packet[Any]", footage: "InputContainer") -> "Packet[Any]":
+    """Let a packet's times count from the start of the video."""
+    start = start_of(footage, packet.time_base)
+    if packet.pts is not None:
+        packet.pts -= start
+    if packet.dts is not None:
+        packet.dts -= start
+    return packet
 
 
 def _truncation(footage: "InputContainer", end: float, partial: bool) -> list[str]:
@@ -175,7 +199,9 @@ def _truncation(footage: "InputContainer", end: float, partial: bool) -> list[st
     frame = float(1 / video.average_rate) if video.average_rate else 0.04
     if "avi" in form:  # whose demuxer shortens the duration to the file's size
         announced = max(announced, video.frames * frame)
-    found = end if any(name in form for name in _ABSOLUTE) else end - start
+    if announced and any(name in form for name in _ABSOLUTE):
+        announced -= start
+    found = max(end - start, 0)
     if found < announced - max(0.1, 2 * frame):
         return [f"the file ends after {found:.1f} of {announced:.1f} s: it may be cut off"]
     if partial or ("mpegts" in form and _ends_in_packet(Path(footage.name.removeprefix("file:")))):
@@ -228,19 +254,21 @@ class _Seen:
 
 
 class _Clock:
-    """Corrects missing and non-increasing frame times.
+    """Counts frame times from the start of the video, and corrects missing and non-increasing ones.
 
     AVI stores none, and FFmpeg infers presentation times from the packet order; the decoding times are used
     instead.
     """
 
-    def __init__(self, unit: Fraction, has_times: bool) -> None:
-        self._unit, self._has_times = unit, has_times
+    def __init__(self, unit: Fraction, start: int, has_times: bool) -> None:
+        self._unit, self._start, self._has_times = unit, start, has_times
         self._last: tuple[int, int] | None = None
 
     def set(self, frame: "VideoFrame") -> "VideoFrame":
         frame.time_base, frame.duration = self._unit, max(frame.duration, 1)
         time = frame.pts if self._has_times else frame.dts
+        if time is not None:
+            time -= self._start
         if self._last is None:
             frame.pts = time or 0
         else:

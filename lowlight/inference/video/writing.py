@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.inference.video.look import ACCURATE, Look
-from lowlight.inference.video.reading import main_video
+from lowlight.inference.video.reading import main_video, start_of
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer, OutputContainer
+    from av.container.core import Chapter
     from av.packet import Packet
     from av.stream import Stream
     from av.video.stream import VideoStream
@@ -40,8 +41,7 @@ class Writer:
     def __init__(self, output: "OutputContainer", footage: "InputContainer", look: Look, even: bool) -> None:
         self._output, self._look = output, look
         output.metadata.update(footage.metadata)
-        chapters = footage.chapters()
-        output.set_chapters([one for one in chapters if 0 <= one["start"] <= one["end"]])  # else it fails
+        output.set_chapters(_chapters(footage))
         video = main_video(footage)
         self.width = look.width + (look.width % 2 if even else 0)
         self.height = look.height + (look.height % 2 if even else 0)
@@ -104,6 +104,17 @@ class Writer:
             f"{count} broken packets of {kinds[index]} were left out"
             for index, count in self._refused.items()
         ]
+
+
+def _chapters(footage: "InputContainer") -> "list[Chapter]":
+    """Return a video's chapters, in times from its start; without broken ones, which cannot be written."""
+    chapters = []
+    for one in footage.chapters():
+        start = start_of(footage, cast(Fraction, one["time_base"]))
+        if 0 <= one["start"] <= one["end"] and start <= one["end"]:
+            times = {"start": max(one["start"] - start, 0), "end": one["end"] - start}
+            chapters.append(cast("Chapter", {**one, **times}))
+    return chapters
 
 
 def _take_names(stream: "Stream", source: "Stream") -> None:

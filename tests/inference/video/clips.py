@@ -30,16 +30,20 @@ def write_clip(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     options: dict[str, str] | None = None,
+    start: float = 0,
+    chapters: Sequence[Any] = (),
     **tags: Any,
 ) -> Path:
     """Write frames at given milliseconds, by default every 40, with a 440 Hz tone if ``sound`` is given.
 
-    Frames are of 8 or, as uint16, of 16 bits.
+    Frames are of 8 or, as uint16, of 16 bits. All times but those of chapters are moved by ``start`` seconds.
     """
     depth = "rgb48le" if frames[0].dtype == np.uint16 else "rgb24"
     times = times or [40 * number for number in range(len(frames))]
     even = path.suffix in (".avi", ".ts")  # containers without arbitrary times
-    with av.open(str(path), "w") as output:
+    moved = {"output_ts_offset": str(start)} if start else {}
+    with av.open(str(path), "w", options=moved) as output:
+        output.set_chapters(chapters)
         video = output.add_stream(codec, rate=25, options={"crf": "10"} | (options or {}))
         video.codec_context.time_base = Fraction(1, 25) if even else MILLISECOND
         video.height, video.width = frames[0].shape[:2]
