@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from lowlight.files import whole
 from lowlight.flicker import Flicker, SceneCuts, SteadyExposure, mean_luminance
 from lowlight.inference.settings import SMOOTHING, VideoSummary
 from lowlight.inference.video.look import Look, to_image
+from lowlight.inference.video.names import options_for
 from lowlight.inference.video.reading import look_at, main_video, open_footage, read, reason
 from lowlight.inference.video.suffixes import CONTAINERS
 from lowlight.inference.video.writing import Writer
@@ -39,9 +40,9 @@ def enhance_video(
     and are processed in 8 bits; HDR (PQ or HLG) is converted to sRGB from its full depth, without the
     highlights above white, and tagged as BT.709. They are written as H.264, which needs even sides (odd ones
     are extended by repeating the last row or column), or as VP9 in WebM. Sound, subtitles, chapters and
-    titles are copied. Of several video streams the main one is used. A damaged file is enhanced as far as it
-    can be read. A warning names whatever is dropped or changed: streams (of unknown codecs, attachments,
-    data), transparency, HDR, interlacing, a changing size.
+    texts, such as title, place and camera, are copied. Of several video streams the main one is used. A
+    damaged file is enhanced as far as it can be read. A warning names whatever is dropped or changed:
+    streams (of unknown codecs, attachments, data), transparency, HDR, interlacing, a changing size.
 
     Args:
         enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape and range.
@@ -69,7 +70,7 @@ def enhance_video(
         with (
             open_footage(source) as footage,
             whole(target) as partial,
-            _open(partial, CONTAINERS[suffix]) as output,
+            _open(partial, CONTAINERS[suffix], footage.metadata) as output,
         ):
             writer = Writer(output, footage, look, even=suffix != ".webm")
             copied, warnings = _copy_streams(footage, writer, target)
@@ -124,11 +125,13 @@ def _enhance(
     )
 
 
-def _open(path: Path, form: str) -> "OutputContainer":
-    """Open a video to write in one of FFmpeg's formats; with a protocol, as a name may hold a colon."""
+def _open(path: Path, form: str, names: Mapping[str, str]) -> "OutputContainer":
+    """Open a video to write in one of FFmpeg's formats, with room for texts of these names."""
     import av
 
-    return av.open(f"file:{path}", "w", format=form, metadata_errors="surrogateescape")
+    options = options_for(form, names)
+    # with a protocol, as a name may hold a colon
+    return av.open(f"file:{path}", "w", format=form, options=options, metadata_errors="surrogateescape")
 
 
 def _copy_streams(
@@ -164,7 +167,7 @@ def _copy_streams(
 
 
 def _fits_matroska(stream: "Stream") -> bool:
-    with _open(Path(os.devnull), "matroska") as output:
+    with _open(Path(os.devnull), "matroska", {}) as output:
         try:
             output.add_stream_from_template(stream)
         except ValueError:

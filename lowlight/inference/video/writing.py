@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.inference.video.look import ACCURATE, Look
+from lowlight.inference.video.names import names_for
 from lowlight.inference.video.reading import main_video, start_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Writer:
 
     def __init__(self, output: "OutputContainer", footage: "InputContainer", look: Look, even: bool) -> None:
         self._output, self._look = output, look
-        output.metadata.update(footage.metadata)
+        output.metadata.update(names_for(output.format.name, footage.metadata))
         output.set_chapters(_chapters(footage))
         video = main_video(footage)
         self.width = look.width + (look.width % 2 if even else 0)

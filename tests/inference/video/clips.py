@@ -1,6 +1,6 @@
 """Small videos written by PyAV, and readers of their frames and packets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ def write_clip(
     options: dict[str, str] | None = None,
     start: float = 0,
     chapters: Sequence[Any] = (),
+    names: Mapping[str, str] | None = None,
     **tags: Any,
 ) -> Path:
     """Write frames at given milliseconds, by default every 40, with a 440 Hz tone if ``sound`` is given.
@@ -41,8 +42,11 @@ def write_clip(
     depth = "rgb48le" if frames[0].dtype == np.uint16 else "rgb24"
     times = times or [40 * number for number in range(len(frames))]
     even = path.suffix in (".avi", ".ts")  # containers without arbitrary times
-    moved = {"output_ts_offset": str(start)} if start else {}
-    with av.open(str(path), "w", options=moved) as output:
+    muxer = {"output_ts_offset": str(start)} if start else {}
+    if names and any("." in name for name in names):
+        muxer["movflags"] = "use_metadata_tags"
+    with av.open(str(path), "w", options=muxer) as output:
+        output.metadata.update(names or {})
         output.set_chapters(chapters)
         video = output.add_stream(codec, rate=25, options={"crf": "10"} | (options or {}))
         video.codec_context.time_base = Fraction(1, 25) if even else MILLISECOND
