@@ -40,6 +40,15 @@ def test_a_closed_pipe_or_stream_does_not_stop_the_work(redirection: str, tmp_pa
     assert b"Error" not in talk(tmp_path, redirection).stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_an_error_at_the_end(tmp_path: Path) -> None:
+    done = talk(tmp_path, "> /dev/full")
+    assert done.returncode == 1
+    assert (
+        done.stderr.decode().splitlines()[-1].startswith("error: the output was not written whole: No space")
+    )
+
+
 def test_letters_that_a_terminal_lacks_are_escaped(tmp_path: Path) -> None:
     done = talk(tmp_path, "| tail -n 1", PYTHONIOENCODING="cp1252")
     assert done.stdout.strip() == done.stderr.strip() == rb"\u591c night"
