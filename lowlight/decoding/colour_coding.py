@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.colour import linear_to_srgb, srgb_to_linear
+from lowlight.decoding.bands import bands
 from lowlight.decoding.photo import Photo, Pixels
 
 Array = NDArray[np.float64]
@@ -113,10 +114,12 @@ def to_srgb(photo: Photo, coding: Coding | None) -> Photo:
     levels = np.arange(white + 1) / white
     light = srgb_to_linear(levels) if coding.decode is None else coding.decode(levels)
     matrix = None if coding.primaries is None or photo.is_grey else matrix_to_srgb(coding.primaries)
+    pixels = np.empty_like(photo.pixels)
     if matrix is None:
-        pixels = _coded(light, photo.pixels.dtype)[photo.pixels]
+        coded = _coded(light, pixels.dtype)
+        for rows in bands(pixels):
+            pixels[rows] = coded[photo.pixels[rows]]
     else:
-        pixels = np.empty_like(photo.pixels)
         for top in range(0, len(pixels), 64):
             mixed = light[photo.pixels[top : top + 64]] @ matrix.T
             pixels[top : top + 64] = _coded(mixed, pixels.dtype)

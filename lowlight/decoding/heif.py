@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lowlight.decoding.photo import Photo, triple
+from lowlight.decoding.photo import Photo, to_full_range, triple
 
 _HEADER = 1 << 16
 """Bytes at a file's beginning in which its properties are looked for."""
@@ -43,9 +43,7 @@ def deep_avif(path: Path, bits: int, icc: bytes | None) -> Photo | None:
     values: NDArray[Any] = imagecodecs.avif_decode(path.read_bytes())
     if values.dtype != np.uint16 or values.ndim not in (2, 3):
         return None
-    white = 2**bits - 1
-    deep = ((np.minimum(values, white).astype(np.uint32) * 65535 + white // 2) // white).astype(np.uint16)
-    return _photo(deep, icc)
+    return _photo(to_full_range(values, 2**bits - 1), icc)
 
 
 def deep_heif(path: Path, icc: bytes | None) -> Photo:

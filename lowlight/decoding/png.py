@@ -53,5 +53,5 @@ def decode_deep(path: Path, chunks: Chunks, icc: bytes | None) -> Photo | None:
     alpha: Pixels | None = values[..., 3] if values.shape[-1] == 4 else None
     if kind == 2 and len(key := chunks.get(b"tRNS", b"")) == 6:
         is_key = (values[..., :3] == np.frombuffer(key, ">u2").astype(np.uint16)).all(axis=-1)
-        alpha = np.where(is_key, 0, 65535).astype(np.uint16)
+        alpha = np.where(is_key, np.uint16(0), np.uint16(65535))
     return Photo(values[..., :3], alpha, icc=icc)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lowlight.decoding.photo import Photo, triple
+from lowlight.decoding.photo import Photo, to_full_range, triple
 
 _HEADER = re.compile(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 
@@ -28,6 +28,5 @@ def decode_deep(path: Path) -> Photo | None:
         values = np.frombuffer(file.read(2 * width * height * channels), ">u2")
     if values.size < width * height * channels:
         raise ValueError("broken (cut short)")
-    scaled = (np.minimum(values, white).astype(np.uint32) * 65535 + white // 2) // white
-    pixels = scaled.astype(np.uint16).reshape(height, width, channels)
+    pixels = to_full_range(values.reshape(height, width, channels), white).astype(np.uint16, copy=False)
     return Photo(triple(pixels[..., 0]) if channels == 1 else pixels, is_grey=channels == 1)

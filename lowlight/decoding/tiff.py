@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, Pixels, triple
+from lowlight.decoding.bands import bands
+from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, Pixels, to_full_range, triple
 from lowlight.decoding.tags import Exif, sub_directories
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _PLANAR, _EXTRAS, _FORMATS = (
@@ -20,6 +21,9 @@ _DNG_VERSION = 50706
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _MOSAIC, _LINEAR_RAW = 0, 1, 2, 32803, 34892
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _ALPHAS = (_ASSOCIATED, _UNASSOCIATED, 999)  # the last is Corel's
+
+_BUFFER = 2**22
+"""Bytes of a file that are read and decoded at a time, about, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def decode(path: Path, samples: Samples) -> tuple[Photo, dict[str, Any]]:
     logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # it logs what its exceptions say
     with path.open("rb") as opened, tifffile.TiffFile(opened) as file:
         page = file.pages.first
-        values: NDArray[Any] = np.asarray(page.asarray())
+        values: NDArray[Any] = np.asarray(page.asarray(buffersize=_BUFFER))
         axes = page.axes
         info = {"frames": len(file.pages), "icc_profile": _bytes(page, 34675), "xmp": _bytes(page, 700)}
     if axes == "SYX":
@@ -131,11 +135,11 @@ def interpret(values: Pixels, samples: Samples) -> Photo:
     colours = values[..., :1] if is_grey else values[..., :3]
     if samples.photometric == _WHITE_IS_ZERO:
         colours = white - colours
-    colours = _scaled(colours, white)
+    colours = to_full_range(colours, white)
     alpha: Pixels | None = None
     place = next((at for at, meaning in enumerate(samples.extras) if meaning in _ALPHAS), None)
     if place is not None:
-        alpha = _scaled(values[..., colours.shape[-1] + place], white)
+        alpha = to_full_range(values[..., colours.shape[-1] + place], white)
         if samples.extras[place] == _ASSOCIATED:
             colours = _divided(colours, alpha)
     return Photo(triple(colours[..., 0]) if is_grey else colours, alpha, is_grey)
@@ -158,18 +162,11 @@ def corrected(image: Image.Image, photo: Photo) -> Photo:
     return replace(interpret(photo.pixels[..., :1], samples), icc=photo.icc)
 
 
-def _scaled(values: NDArray[Any], white: int) -> Pixels:
-    """Scale integers from 0 to ``white`` to all of 8 bits, or of 16 if they have more than 8."""
-    if white in (255, 65535):
-        return np.asarray(values)
-    full, kind = (255, np.uint8) if white < 255 else (65535, np.uint16)
-    scaled = (np.minimum(values, white).astype(np.uint32) * full + white // 2) // white
-    return np.asarray(scaled, kind)
-
-
 def _divided(colours: Pixels, alpha: Pixels) -> Pixels:
     """Divide colours by the opacity that they were multiplied by; transparent ones become black."""
-    white = int(np.iinfo(colours.dtype).max)
-    opacity = alpha[..., None].astype(np.uint32)
-    product = np.minimum(colours, alpha[..., None]).astype(np.uint32) * np.uint32(white) + opacity // 2
-    return np.asarray((product // np.maximum(opacity, 1)).astype(colours.dtype))
+    white, divided = int(np.iinfo(colours.dtype).max), np.empty(colours.shape, colours.dtype)
+    for rows in bands(colours):
+        opacity = alpha[rows, :, None].astype(np.uint32)
+        product = np.minimum(colours[rows], opacity).astype(np.uint32) * np.uint32(white) + opacity // 2
+        divided[rows] = product // np.maximum(opacity, 1)
+    return divided

@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from lowlight.adjustments import adjusted, stops_to_mean
 from lowlight.colour import blend
+from lowlight.decoding.bands import bands
 from lowlight.inference.pixels import floating, shrunk, white_of
 from lowlight.inference.settings import DEFAULTS, Settings
 
-_BAND = 2**20
-"""Pixels that are adjusted at a time, about, which bounds the memory."""
 _SMALL = 256
 """Longer side in pixels of the copy whose mean luma is brought to the brightness, at least."""
 
@@ -50,9 +49,8 @@ def adjust_pixels(
     if settings.strength == 1 and stops == 0 and settings.saturation == 1:
         return enhanced
     output = np.empty_like(enhanced)
-    white, height = np.float32(white_of(enhanced)), max(1, _BAND // enhanced.shape[1])
-    for top in range(0, len(enhanced), height):
-        rows = slice(top, top + height)
+    white = np.float32(white_of(enhanced))
+    for rows in bands(enhanced):
         blended = blend(floating(pixels[rows]), floating(enhanced[rows]), settings.strength)
         image = adjusted(blended, stops, settings.saturation)[0]
         output[rows] = np.moveaxis(np.rint(image * white), 0, -1)

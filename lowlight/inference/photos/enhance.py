@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lowlight.adjustments import adjusted, stops_to_mean
 from lowlight.colour import blend
+from lowlight.decoding.bands import bands
 from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
 from lowlight.inference.photos.fail_safe import Comparison, why_not_dark
@@ -119,10 +120,12 @@ def enhance_photo(
     """
     hidden = photo.alpha == 0 if photo.alpha is not None else None
     pixels, (reason, finding) = _enhance(enhancer, _filled(photo.pixels, hidden), settings)
-    if hidden is not None:
-        pixels = photo.pixels if reason is not None else np.where(hidden[..., None], photo.pixels, pixels)
+    if reason is not None:
+        pixels = photo.pixels
+    elif hidden is not None:
+        np.copyto(pixels, photo.pixels, where=hidden[..., None])
     if photo.is_grey and reason is None:
-        pixels = pixels.mean(axis=-1, keepdims=True).round().astype(pixels.dtype).repeat(3, axis=-1)
+        _turn_grey(pixels)
     notes = photo.notes if finding is None else (*photo.notes, finding)
     return replace(photo, pixels=pixels, notes=notes), reason
 
@@ -133,6 +136,12 @@ def _filled(pixels: NDArray[Any], hidden: NDArray[np.bool_] | None) -> NDArray[A
         return pixels
     mean = pixels.mean((0, 1), where=~hidden[..., None], dtype=np.float64)
     return np.where(hidden[..., None], mean.round().astype(pixels.dtype), pixels)
+
+
+def _turn_grey(pixels: NDArray[Any]) -> None:
+    """Replace the channels of pixels of shape (H, W, 3), uint8 or uint16, by their rounded mean, in place."""
+    for rows in bands(pixels):
+        pixels[rows] = pixels[rows].mean(axis=-1, keepdims=True).round()
 
 
 def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Settings = DEFAULTS) -> Outcome:

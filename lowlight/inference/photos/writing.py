@@ -3,7 +3,7 @@
 import shutil
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from lowlight.decoding.bands import bands
 from lowlight.decoding.photo import Photo, Pixels, to_8_bits
 from lowlight.decoding.tags import (
     EXIF,
@@ -27,6 +28,8 @@ from lowlight.decoding.tags import (
 from lowlight.files import whole
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
+
+_ALL = slice(None)
 
 _WRITTEN_ANEW = {EXIF, GPS, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT}
 """Tags of a TIFF file that are written anew."""
@@ -44,9 +47,9 @@ class Format:
         longest_side: Largest width and height in pixels.
         longest_metadata: Most bytes of EXIF data and of XMP each that it holds.
         options: Returns the further arguments of Pillow's ``save`` for a photograph.
-        write_deep: Writes 16-bit channels of shape (H, W, C), which Pillow cannot; None if the format holds
-            8 bits only.
-        write: Writes channels of any kind instead of Pillow; None where Pillow writes.
+        write_deep: Writes 16-bit colour or transparency, which Pillow cannot; None if the format holds 8 bits
+            only.
+        write: Writes any photograph instead of Pillow; None where Pillow writes.
     """
 
     name: str
@@ -56,8 +59,8 @@ class Format:
     longest_side: int = 2**31
     longest_metadata: int = 2**31
     options: Callable[[Photo], dict[str, Any]] = lambda _: {}
-    write_deep: Callable[[Pixels, Photo, Path], None] | None = None
-    write: Callable[[Pixels, Photo, Path], None] | None = None
+    write_deep: Callable[[Photo, Path], None] | None = None
+    write: Callable[[Photo, Path], None] | None = None
 
 
 def write_photo(photo: Photo, path: Path) -> tuple[str, ...]:
@@ -98,19 +101,18 @@ def write_photo(photo: Photo, path: Path) -> tuple[str, ...]:
         and not (photo.exif and X_RESOLUTION in read_exif(photo.exif).main)
     ):
         notes.append(f"{form.name} holds no resolution outside EXIF data")
-    channels = _channels(photo)
     with whole(path) as partial:
         if form.write:
-            form.write(channels, photo, partial)
-        elif form.write_deep and channels.dtype == np.uint16 and channels.ndim == 3:
-            form.write_deep(channels, photo, partial)
+            form.write(photo, partial)
+        elif form.write_deep and _is_beyond_pillow(photo):
+            form.write_deep(photo, partial)
         else:
             options = form.options(photo)
             if form.has_metadata:
                 options |= {"exif": photo.exif or b""} | ({"icc_profile": photo.icc} if photo.icc else {})
                 options |= {"xmp": photo.xmp} if photo.xmp and "pnginfo" not in options else {}
             options |= {"dpi": photo.dpi} if photo.dpi else {}
-            Image.fromarray(channels).save(partial, format=form.name, **options)
+            Image.fromarray(_channels(photo)).save(partial, format=form.name, **options)
     return tuple(notes)
 
 
@@ -122,7 +124,7 @@ def photo_suffix(source: Path) -> str:
 
 def to_pillow(photo: Photo) -> Image.Image:
     """Convert a photograph to a Pillow image, whose colour has 8 bits."""
-    if photo.pixels.dtype == np.uint16 and (photo.alpha is not None or not photo.is_grey):
+    if _is_beyond_pillow(photo):
         photo = _shallow(photo)
     picture = Image.fromarray(_channels(photo))
     picture.info |= {"exif": photo.exif} if photo.exif else {}
@@ -132,11 +134,16 @@ def to_pillow(photo: Photo) -> Image.Image:
     return picture
 
 
-def _channels(photo: Photo) -> Pixels:
-    """Return the stored channels, grey or RGB and any opacity, of shape (H, W) or (H, W, C)."""
-    channels = photo.pixels[..., :1] if photo.is_grey else photo.pixels
+def _is_beyond_pillow(photo: Photo) -> bool:
+    """Return whether a photograph has 16-bit colour or transparency, which Pillow does not hold."""
+    return photo.pixels.dtype == np.uint16 and (photo.alpha is not None or not photo.is_grey)
+
+
+def _channels(photo: Photo, rows: slice = _ALL) -> Pixels:
+    """Return the stored channels of rows, grey or RGB and any opacity, of shape (H, W) or (H, W, C)."""
+    channels = photo.pixels[rows, :, :1] if photo.is_grey else photo.pixels[rows]
     if photo.alpha is not None:
-        channels = np.concatenate((channels, photo.alpha[..., None]), axis=-1)
+        channels = np.concatenate((channels, photo.alpha[rows, :, None]), axis=-1)
     return np.ascontiguousarray(channels[..., 0] if channels.shape[-1] == 1 else channels)
 
 
@@ -146,15 +153,14 @@ def copy_photo(source: Path, path: Path) -> None:
         shutil.copyfile(source, partial)
 
 
-def _write_deep_png(channels: Pixels, photo: Photo, path: Path) -> None:
-    """Write 16-bit colour or transparency, which Pillow cannot; see the PNG specification, third edition."""
-    height, width, count = channels.shape
-    rows = np.ascontiguousarray(channels.astype(">u2")).view(np.uint8).reshape(height, -1)
-    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = 2  # filter "up": each row minus the row above
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[count], 0, 0, 0)
+def _write_deep_png(photo: Photo, path: Path) -> None:
+    """Write 16-bit colour or transparency, which Pillow cannot; see the PNG specification, third edition.
+
+    Rows are filtered, compressed and written band by band, which bounds the memory.
+    """
+    height, width = photo.pixels.shape[:2]
+    kind = 2 * (not photo.is_grey) + 4 * (photo.alpha is not None)
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
     with path.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         file.write(_chunk(b"IHDR", header))
@@ -166,21 +172,39 @@ def _write_deep_png(channels: Pixels, photo: Photo, path: Path) -> None:
             file.write(_chunk(b"iTXt", _XMP_KEYWORD.encode() + b"\0\0\0\0\0" + photo.xmp))
         if photo.dpi:
             file.write(_chunk(b"pHYs", struct.pack(">IIB", *(round(side / 0.0254) for side in photo.dpi), 1)))
-        file.write(_chunk(b"IDAT", zlib.compress(filtered.data, 4)))
+        for data in _compressed(photo):
+            file.write(_chunk(b"IDAT", data))
         file.write(_chunk(b"IEND", b""))
+
+
+def _compressed(photo: Photo) -> Iterator[bytes]:
+    """Yield the compressed stream of a PNG file of 16 bits per channel, in parts."""
+    compressor = zlib.compressobj(4)
+    above = np.zeros(1, np.uint8)  # as each byte above the first row counts
+    for rows in bands(photo.pixels):
+        stored = _channels(photo, rows).astype(">u2").view(np.uint8).reshape(rows.stop - rows.start, -1)
+        filtered = np.empty((stored.shape[0], stored.shape[1] + 1), np.uint8)
+        filtered[:, 0] = 2  # filter "up": each row minus the row above
+        filtered[0, 1:] = stored[0] - above
+        np.subtract(stored[1:], stored[:-1], out=filtered[1:, 1:])
+        above = stored[-1].copy()
+        if data := compressor.compress(filtered.data):
+            yield data
+    yield compressor.flush()
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _write_tiff(channels: Pixels, photo: Photo, path: Path) -> None:
+def _write_tiff(photo: Photo, path: Path) -> None:
     """Write a TIFF file with all metadata; opacity is unassociated."""
     import tifffile
 
     is_transparent = photo.alpha is not None
-    if is_transparent and channels.shape[-1] == 2 and channels.dtype == np.uint16:
-        channels = channels[..., [0, 0, 0, 1]]  # few programs read 16-bit grey with opacity
+    if is_transparent and photo.pixels.dtype == np.uint16:
+        photo = replace(photo, is_grey=False)  # few programs read 16-bit grey with opacity
+    channels = _channels(photo)
     exif = read_exif(photo.exif) if photo.exif else Exif("<", {})
     tags: list[tuple[int, int, int, Any, bool]] = [
         (tag, value.kind, value.count, value.data, True)

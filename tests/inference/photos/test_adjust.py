@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from lowlight.adjustments import mean_luma
-from lowlight.inference.photos import adjust
 from lowlight.inference.photos.adjust import adjust_pixels, neutral
 from lowlight.inference.photos.enhance import enhance_pixels
 from lowlight.inference.pixels import floating
@@ -32,7 +31,7 @@ DARK = photograph(4, 50, 300) // 6
 def test_adjusting_equals_enhancing_with_the_settings(
     chosen: dict[str, Any], dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adjust, "_BAND", 5 * 300)
+    monkeypatch.setattr("lowlight.decoding.bands.BAND", 5 * 300)
     pixels = DARK.astype(dtype) * (257 if dtype == np.uint16 else 1)
     settings = Settings(fail_safe=False, **chosen)
     network, _ = enhance_pixels(BRIGHTER, pixels, neutral(settings))
