@@ -27,6 +27,12 @@ Image = NDArray[np.float32]
 
 Finish = Callable[[Image, Image], Image]
 
+_TRIMMED = 2**19
+"""Pixels of tiles, at least, after which freed memory is returned to the system.
+
+The C library keeps it otherwise, scattered between small arrays that stay, and takes more for the next tiles.
+"""
+
 
 def enhance_array(
     enhancer: Enhancer,
@@ -161,13 +167,17 @@ def _bands(
     """Enhance one row of tiles after another; yield the number of image rows that are final."""
     rows = grid.spans(pixels.shape[0], side, start)
     columns = grid.spans(pixels.shape[1], side)
-    shared = np.zeros((3, 0, pixels.shape[1]), np.float32)
+    shared, used = np.zeros((3, 0, pixels.shape[1]), np.float32), 0
     for number, row in enumerate(rows):
         band = np.zeros((3, row.kept.stop - row.kept.start, pixels.shape[1]), np.float32)
         band[:, : shared.shape[1]] = shared
         for column in columns:
             enhanced = run(row.window, column.window)[:, row.inner, column.inner]
             band[:, :, column.kept] += enhanced * row.weights[:, None] * column.weights
+            used += enhanced[0].size
+            if used >= _TRIMMED:
+                trim()
+                used = 0
         end = finished(rows, number)
         _store(band[:, : end - row.kept.start], output[row.kept.start : end])
         shared = band[:, end - row.kept.start :].copy()

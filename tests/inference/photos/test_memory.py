@@ -1,5 +1,7 @@
 """Reading, enhancing and writing take little memory beyond the photograph and its enhancement."""
 
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from lowlight.inference.load import choose
 from lowlight.inference.photos.enhance import enhance_photo, enhance_pixels
 from lowlight.inference.photos.writing import write_photo
 from lowlight.inference.settings import Settings
+from lowlight.memory import STATM
 
 HEIGHT, WIDTH = 2000, 1500
 IN_TILES = Settings(fail_safe=False, tile=256)
@@ -132,3 +135,22 @@ def test_bands_cover_every_row_once(height: int, width: int) -> None:
     found = list(bands(np.broadcast_to(np.uint8(0), (height, width, 3))))
     assert [row for rows in found for row in range(rows.start, rows.stop)] == list(range(height))
     assert all(rows.stop - rows.start in (1, *range(BAND // width + 1)) for rows in found)
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="other systems do not tell a process its size")
+def test_the_process_stays_within_the_memory_while_the_fail_safe_keeps_samples() -> None:
+    """A new process, whose VmHWM is read (getrusage would inherit our peak)."""
+    code = """
+import re
+from pathlib import Path
+import numpy as np
+from lowlight.inference.load import choose
+from lowlight.inference.photos.enhance import enhance_pixels
+from lowlight.inference.settings import Settings
+pixels = np.tile(np.arange(200 * 500 * 3, dtype=np.uint16).reshape(200, 500, 3) // 5, (20, 8, 1))
+_, reason = enhance_pixels(choose(method="gamma"), pixels, Settings(max_memory=900_000_000))
+assert reason is None, reason
+print(1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 900_000_000
