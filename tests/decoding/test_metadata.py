@@ -81,6 +81,9 @@ def test_what_is_left_out_is_noted(photo: Photo, tmp_path: Path) -> None:
     assert notes == ("BMP holds no EXIF data", "BMP holds no XMP", "BMP holds no colour profile")
     long = replace(photo, xmp=b"<x>" * 30_000)
     assert write_photo(long, tmp_path / "out.jpg") == ("JPEG holds no XMP of 90000 bytes",)
+    large = write_photo(replace(photo, icc=b"p" * 1_100_000), tmp_path / "out.png")
+    assert large == ("PNG holds no colour profile of 1100000 bytes",)
+    assert read_photo(tmp_path / "out.png").icc is None  # Pillow would refuse to read it
     from PIL.PngImagePlugin import PngInfo
 
     texts = PngInfo()

@@ -46,6 +46,7 @@ class Format:
         has_resolution: Whether it holds a resolution outside EXIF data.
         longest_side: Largest width and height in pixels.
         longest_metadata: Most bytes of EXIF data and of XMP each that it holds.
+        longest_profile: Most bytes of a colour profile that it holds, or that its readers take.
         options: Returns the further arguments of Pillow's ``save`` for a photograph.
         write_deep: Writes 16-bit colour or transparency, which Pillow cannot; None if the format holds 8 bits
             only.
@@ -58,6 +59,7 @@ class Format:
     has_resolution: bool = True
     longest_side: int = 2**31
     longest_metadata: int = 2**31
+    longest_profile: int = 2**31
     options: Callable[[Photo], dict[str, Any]] = lambda _: {}
     write_deep: Callable[[Photo, Path], None] | None = None
     write: Callable[[Photo, Path], None] | None = None
@@ -95,6 +97,9 @@ def write_photo(photo: Photo, path: Path) -> tuple[str, ...]:
             photo = replace(photo, exif=None) if name == "EXIF data" else replace(photo, xmp=None)
     if photo.icc and not form.has_metadata:
         notes.append(f"{form.name} holds no colour profile")
+    elif photo.icc and len(photo.icc) > form.longest_profile:
+        notes.append(f"{form.name} holds no colour profile of {len(photo.icc)} bytes")
+        photo = replace(photo, icc=None)
     if (
         photo.dpi
         and not form.has_resolution
@@ -261,7 +266,7 @@ _JPEG = Format(
 _TIFF = Format("TIFF", write=_write_tiff)
 
 FORMATS: dict[str, Format] = {
-    ".png": Format("PNG", options=_png_options, write_deep=_write_deep_png),
+    ".png": Format("PNG", longest_profile=2**20, options=_png_options, write_deep=_write_deep_png),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".webp": Format("WEBP", has_resolution=False, longest_side=16_383, options=lambda _: {"quality": 95}),
