@@ -119,8 +119,9 @@ class PairDataset(Dataset[Pair]):
         def make(index: int) -> NDArray[np.float32]:
             if getattr(self.items[index], "is_alone", False):
                 return np.zeros(THUMBNAIL[::-1], np.float32)
-            return self.cache.load(
-                f"{self._keys[index]}|thumbnail", lambda: thumbnail(self._reference(index))
+            # a copy, since a memory map keeps a file open: as many as images are more than a system allows
+            return np.array(
+                self.cache.load(f"{self._keys[index]}|thumbnail", lambda: thumbnail(self._reference(index)))
             )
 
         with ThreadPoolExecutor() as pool:

@@ -48,6 +48,16 @@ def test_a_root_is_all_it_needs(lol: Path) -> None:
     assert torch.equal(first["high"][0], read_image(lol / "eval15/high/20.png"))
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_looking_at_many_images_keeps_no_file_open(lol: Path) -> None:
+    data = PairDataModule(root=lol)
+    data.setup()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    thumbnails = data.datasets["train"].thumbnails()  # from the cache
+    assert len(thumbnails) == 9
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_with_nothing_given_it_is_the_embedded_photographs() -> None:
     assert isinstance(PairDataModule().sets["synthetic"], DarkenedPhotographs)
 
