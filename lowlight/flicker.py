@@ -105,7 +105,7 @@ class Flicker:
 
     It is the mean over frames t of ``|Y(t) - (Y(t - 1) + Y(t + 1)) / 2|``, with Y the mean luminance of a
     frame: the distance of a frame from the middle of its neighbours. Triples across a scene's beginning do
-    not count.
+    not count; light that strobes so much that every frame begins a scene is not measured.
     """
 
     def __init__(self) -> None:
@@ -123,5 +123,5 @@ class Flicker:
 
     @property
     def levels(self) -> float:
-        """The flicker so far, in levels of 255; 0 for fewer than three frames."""
-        return 255 * self._total / max(self._count, 1)
+        """The flicker so far, in levels of 255; NaN if no scene has three frames yet."""
+        return 255 * self._total / self._count if self._count else math.nan

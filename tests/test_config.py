@@ -107,3 +107,12 @@ def test_a_search_ends_trials_at_a_psnr_only_where_one_is_maximised(
 ) -> None:
     config = load_config([f"hparams_search={preset}", *objective])
     assert config.callbacks.early_stopping.divergence_threshold == floor
+
+
+@pytest.mark.parametrize("preset", ["grid", "optuna"])
+@pytest.mark.parametrize("experiment", ["study/autoencoder", "lol_cpu/coarse_to_fine"])
+def test_a_search_keeps_the_callbacks_of_its_experiment(preset: str, experiment: str) -> None:
+    alone = load_config([f"experiment={experiment}"]).callbacks
+    searched = load_config([f"experiment={experiment}", f"hparams_search={preset}"]).callbacks
+    assert set(searched) == {*alone, "early_stopping"}
+    assert searched.ema == alone.ema

@@ -35,6 +35,14 @@ def test_cuts_are_no_flicker() -> None:
     assert flicker.levels == pytest.approx(0)
 
 
+def test_light_that_cannot_be_measured_is_not_called_steady() -> None:
+    assert math.isnan(flicker_of([0.1, 0.2]))
+    strobe = Flicker()
+    for number in range(6):
+        strobe.add(0.1 + 0.3 * (number % 2), begins_scene=True)
+    assert math.isnan(strobe.levels)
+
+
 def test_smoothing_takes_flicker_away() -> None:
     means = [0.4 * (1 + 0.1 * (-1) ** number) for number in range(100)]
     assert flicker_of(smoothed(means)) < flicker_of(means) / 20

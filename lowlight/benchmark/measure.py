@@ -111,6 +111,10 @@ def benchmark(
     return {"rows": rows, "training": training, "failed": failed, "about": about}
 
 
+_ROUGHER = ("bf16", "fp16", "int8")
+"""Engines whose results are not those that the run's PSNR is of."""
+
+
 def _psnr(model: str) -> float | None:
     """Return the test PSNR in dB of a run folder; None for other models."""
     scores = Path(model) / "metrics.json"
@@ -177,7 +181,7 @@ def _at_size(
             "ratio": statistics.median(own / other for own, other in zip(seconds, each[0], strict=True)),
             "memory_mb": taken / 1e6,
             "megapixels_per_s": width * height / 1e6 / median,
-            "psnr": _psnr(entry.model),
+            "psnr": _psnr(entry.model) if entry.engine not in _ROUGHER else None,
         }
         rows.append(row)
     first, median, third = statistics.quantiles(noise, n=4, method="inclusive")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from lowlight.checkpoints.checkpoint import Saved
 from lowlight.files import shortened
@@ -32,7 +33,7 @@ def load_weights(module: nn.Module, saved: Saved, *, assign: bool = False) -> No
     whose = "network" if saved.recipe is None else "recipe"
     expected = module.state_dict()
     for name, weight in saved.weights.items():
-        if name in expected and (problem := _problem(weight, expected[name].dtype)):
+        if name in expected and (problem := _problem(weight, expected[name])):
             raise ValueError(f"{saved.weights_file}: refused, {shortened(name)} {problem}")
     try:
         module.load_state_dict(saved.weights, assign=assign)
@@ -41,8 +42,12 @@ def load_weights(module: nn.Module, saved: Saved, *, assign: bool = False) -> No
         raise ValueError(f"{saved.weights_file}: weights do not fit the {whose}: {problem}") from error
 
 
-def _problem(weight: Tensor, expected: torch.dtype) -> str:
-    """Return why a tensor is refused as a weight of an expected type; "" if it is not."""
+def _problem(weight: Tensor, expected: Tensor) -> str:
+    """Return why a tensor is refused as a weight in place of another; "" if it is not.
+
+    One of another shape is not looked at further, for few stored values may stand for very many: loading
+    names it.
+    """
     if (
         weight.device.type != "cpu"
         or weight.layout != torch.strided
@@ -50,8 +55,10 @@ def _problem(weight: Tensor, expected: torch.dtype) -> str:
         or weight.is_nested
     ):
         return "is no plain tensor"
-    if weight.dtype != expected and not (weight.is_floating_point() and expected.is_floating_point):
-        return f"is of type {weight.dtype}, not {expected}".replace("torch.", "")
-    if weight.is_floating_point() and not weight.to(expected).isfinite().all():
+    if weight.dtype != expected.dtype and not (weight.is_floating_point() and expected.is_floating_point()):
+        return f"is of type {weight.dtype}, not {expected.dtype}".replace("torch.", "")
+    if not is_lazy(expected) and weight.shape != expected.shape:
+        return ""
+    if weight.is_floating_point() and not weight.to(expected.dtype).isfinite().all():
         return "holds values that are not finite"
     return ""

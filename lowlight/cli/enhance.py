@@ -238,9 +238,11 @@ def _lines(outcome: Outcome) -> list[str]:
         return [f"failed: {outcome.reason}"]
     lines = [f"note: {outcome.source}: {note}" for note in outcome.notes]
     if (video := outcome.video) is not None:
+        flicker = (video.flicker_in, video.flicker_unsmoothed, video.flicker_out)
+        told = ["–" if one is None else f"{one:.2f}" for one in flicker]
         lines.append(
-            f"{outcome.source}: {video.frames} frames; flicker {video.flicker_in:.2f} levels, "
-            f"enhanced {video.flicker_unsmoothed:.2f}, smoothed {video.flicker_out:.2f}"
+            f"{outcome.source}: {video.frames} frames; flicker {told[0]} levels, enhanced {told[1]}, "
+            f"smoothed {told[2]}"
         )
     if outcome.status == "skipped" and outcome.reason != "exists":
         lines.append(f"skipped: {outcome.reason}")

@@ -257,9 +257,9 @@ def _scores(matches: Matches, before: Matches, draws: NDArray[np.int64]) -> dict
     ends = [curve.recall[-1] if len(curve.recall) else 0.0 for curve in map(matches.curve, matches.classes())]
     return {
         "ap": precision,
-        "ap_interval": list(interval(drawn)),
+        "ap_interval": list(interval(drawn, matches.images)),
         "difference": precision - average_precision(before),
-        "difference_interval": list(interval(drawn - before.resampled(draws))),
+        "difference_interval": list(interval(drawn - before.resampled(draws), matches.images)),
         "recall": fmean(ends) if ends else nan,
         "detections": matches.detections,
         "objects": matches.objects,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.detection.boxes import OVERLAP, Objects, assign
-from lowlight.evaluation.statistics import LEVEL, draw_clusters, percentile_interval
+from lowlight.evaluation.statistics import FEWEST_SCENES, LEVEL, draw_clusters, percentile_interval
 
 RESAMPLES = 1000
 """Bootstrap resamples."""
@@ -122,10 +122,13 @@ def draw(images: int, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.i
     return draw_clusters(images, resamples, np.random.default_rng(seed))
 
 
-def interval(values: Floats, level: float = LEVEL) -> tuple[float, float]:
-    """Return the percentile interval of the known ones of resampled values; NaN for fewer than two."""
+def interval(values: Floats, images: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return the percentile interval of the known ones of values that were resampled over some images.
+
+    NaN if fewer than two values are known, or there are fewer than two images to draw from.
+    """
     known = values[~np.isnan(values)]
-    if len(known) < 2:
+    if min(len(known), images) < FEWEST_SCENES:
         return float("nan"), float("nan")
     low, high = percentile_interval(known, level)
     return float(low), float(high)

@@ -18,9 +18,6 @@ DEFINITIONS = {
 }
 """Definition of each score that only videos have."""
 
-_FEWEST_FRAMES = 3
-"""Fewest frames whose flicker is defined."""
-
 
 def score_videos(table: Mapping[str, Mapping[str, float]], dataset: PairDataset) -> list[dict[str, Any]]:
     """Score each video of a test split.
@@ -65,4 +62,4 @@ def _flicker(enhanced: list[float], dataset: PairDataset, frames: list[int]) -> 
         means = luma, mean_luminance(low[None]), mean_luminance(high[None])
         for one, mean in zip(found.values(), means, strict=False):  # the last is of a reference
             one.add(mean, begins)
-    return {key: one.levels if len(frames) >= _FEWEST_FRAMES else math.nan for key, one in found.items()}
+    return {key: one.levels for key, one in found.items()}

@@ -22,7 +22,8 @@ class VideoSummary:
         height: Stored height, in pixels.
         seconds: Duration from the first frame to the end of the last.
         scenes: Number of scenes detected; the exposure is smoothed within each.
-        flicker_in: Flicker of the dark video, in levels of 255; see :class:`lowlight.flicker.Flicker`.
+        flicker_in: Flicker of the dark video, in levels of 255; see :class:`lowlight.flicker.Flicker`. None
+            if no scene has three frames.
         flicker_unsmoothed: Flicker of the enhanced frames before smoothing.
         flicker_out: Flicker of the enhanced frames that were encoded.
         warnings: Sentences on what could not be kept or read.
@@ -33,9 +34,9 @@ class VideoSummary:
     height: int
     seconds: float
     scenes: int
-    flicker_in: float
-    flicker_unsmoothed: float
-    flicker_out: float
+    flicker_in: float | None
+    flicker_unsmoothed: float | None
+    flicker_out: float | None
     warnings: tuple[str, ...] = ()
 
 

@@ -9,6 +9,9 @@ from lowlight.metrics.metric import Metric
 SHORTER_SIDE = 50
 """Shorter side of the reduced image, pixels; the cost grows with its fourth power."""
 
+_STEPS = 255 * 256
+"""Steps in which lightness is compared: the reduction's rounding would put flat areas in a random order."""
+
 _ROWS = 512
 """Pixels compared with all others at once; bounds the memory."""
 
@@ -32,8 +35,8 @@ def loe(enhanced: Tensor, low: Tensor) -> Tensor:
         Wang, Zheng, Hu and Li, 2013, "Naturalness preserved enhancement algorithm for non-uniform
         illumination images", section on the lightness-order error.
 
-    Differs from the paper: the reduction is antialiased bicubic. Other implementations subsample or reduce
-    to 100x100, so that only values of one implementation are comparable.
+    Differs from the paper: the reduction is antialiased bicubic, and rounded to 1/65280. Other
+    implementations subsample or reduce to 100x100, so that only values of one implementation are comparable.
 
     Example:
         >>> low = torch.tensor([0.1, 0.2, 0.3]).expand(1, 3, 1, 3)
@@ -51,7 +54,7 @@ def _lightness(image: Tensor) -> Tensor:
     if scale < 1:
         size = [max(round(height * scale), 1), max(round(width * scale), 1)]
         lightness = F.interpolate(lightness, size=size, mode="bicubic", antialias=True, align_corners=False)
-    return lightness.flatten(1)
+    return (lightness * _STEPS).round().flatten(1)
 
 
 def _error(enhanced: Tensor, low: Tensor) -> Tensor:
@@ -68,7 +71,7 @@ LOE = Metric(
     heading="LOE",
     measure=loe,
     definition="lightness-order error against the dark input, greatest channel reduced to a shorter side of "
-    "50 pixels; lower is better",
+    "50 pixels and rounded to 1/65280; lower is better",
     source="Wang, Zheng, Hu and Li, 2013, 'Naturalness preserved enhancement algorithm for non-uniform "
     "illumination images'",
     decimals=1,

@@ -1,6 +1,6 @@
 """Files of a detection experiment: scores as JSON, curves as a table and a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,11 @@ def write(result: dict[str, Any], folder: Path) -> None:
             partial.write_bytes(draw_precision_recall(result["rows"], result["curves"], LIGHT))
 
 
+def steps(curve: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    """Return recalls and precisions: over the way to a recall stands the precision that is reached there."""
+    return [0.0, *curve["recall"]], [*(curve["precision"][:1] or [0.0]), *curve["precision"]]
+
+
 def draw_precision_recall(
     rows: Sequence[dict[str, Any]], curves: Sequence[dict[str, Any]], theme: Theme
 ) -> bytes:
@@ -53,7 +58,7 @@ def draw_precision_recall(
         for curve in (curve for curve in curves if curve["darkness"] == panel):
             index = methods.index(curve["method"])
             lines[curve["method"]] = axes.step(
-                [0, *curve["recall"]], [1, *curve["precision"]], where="post", linewidth=1.4,
+                *steps(curve), where="pre", linewidth=1.4,
                 color=theme.ink if index == 0 else COLOURS[(index - 1) % len(COLOURS)],
                 linestyle=":" if index == 0 else "-",
             )[0]  # fmt: skip

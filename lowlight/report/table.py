@@ -270,7 +270,7 @@ def escape_latex(text: str) -> str:
     special = {char: rf"\{char}" for char in "&%$#_{}"}
     special |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {"<": r"\textless{}", ">": r"\textgreater{}", "†": r"\dag{}", "±": r"$\pm$", "×": r"$\times$"}
-    special |= {"∞": r"$\infty$", "−": "$-$", "–": "--", "\n": " "}
+    special |= {"∞": r"$\infty$", "Δ": r"$\Delta$", "−": "$-$", "–": "--", "\n": " "}
     return "".join(special.get(char, char) for char in text)
 
 

@@ -17,6 +17,10 @@ _SPEED = frozenset(
 """Last parts of dotted keys that change the speed of a run or what it prints, not what it computes."""
 
 
+_FOLDERS = frozenset({"root", "pairs", "bright", "font_folder"})
+"""Last parts of the keys of ``data`` that name folders."""
+
+
 def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """Name the first setting in which two recipes differ, as ``seed is 0 there and 1 here``, or nothing."""
     for key in differing_keys(there, here):
@@ -53,9 +57,10 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in flat.items()
         if key.rpartition(".")[2] not in _SPEED and not f"{value}/".startswith(home)
     }
-    if roots := settings.get("data.root"):
-        listed = roots if isinstance(roots, list) else [roots]
-        settings["data.root"] = [str(Path(root).expanduser().resolve()) for root in listed]
+    for key in [key for key in settings if key.startswith("data.") and key.rpartition(".")[2] in _FOLDERS]:
+        if folders := settings[key]:
+            listed = folders if isinstance(folders, list) else [folders]
+            settings[key] = [str(Path(folder).expanduser().resolve()) for folder in listed]
     for key in ("checkpoint", "predictions"):
         if settings.get(key):
             settings[key] = str(Path(settings[key]).expanduser().resolve())

@@ -73,15 +73,39 @@ def check_objective(config: DictConfig, method: Method, sets: Collection[str] = 
     Raises:
         ValueError: Naming the scores that there are.
     """
+    callbacks = config.callbacks or {}
+    for name, callback in callbacks.items():
+        if callback is None or "_target_" not in callback:
+            raise ValueError(
+                f"callbacks.{name} has no class: add {name} to callbacks=[...], or ~callbacks.{name}"
+            )
     metric = config.objective.metric
     scores = [key for one in METRICS if one.key in method.val_scores.measures for key in one.keys]
     known = ["val/loss", *(f"val/{key}" for key in scores)]
     apart = [f"val/{one}/{key}" for one in sets for key in scores] if len(sets) > 1 else []
-    targets = [type(method).__module__, *(str(one._target_) for one in (config.callbacks or {}).values())]
+    targets = [type(method).__module__, *(str(one._target_) for one in callbacks.values())]
     ours = all(target.split(".")[0] in ("lowlight", "pytorch_lightning") for target in targets)
     if ours and metric not in [*known, *apart] and not metric.startswith("train/"):
         raise ValueError(
             f"objective.metric={metric} is none of {', '.join(known)}{did_you_mean(metric, [*known, *apart])}"
+        )
+
+
+def check_mode(config: DictConfig) -> None:
+    """Refuse an objective whose mode would keep the worst epoch.
+
+    Raises:
+        ValueError: Naming the other mode.
+    """
+    metric, mode = config.objective.metric, config.objective.mode
+    key = metric.rpartition("/")[2]
+    wanted = {
+        name: "min" if one.lower_is_better else "max" for one in METRICS if one.ranked for name in one.keys
+    }
+    right = "min" if key == "loss" else wanted.get(metric.partition("/")[2], wanted.get(key, mode))
+    if mode != right:
+        raise ValueError(
+            f"objective.mode={mode} would keep the epoch with the worst {metric}: set objective.mode={right}"
         )
 
 

@@ -34,6 +34,7 @@ from lowlight.runs.provenance import provenance
 from lowlight.training.checks import (
     check_bright,
     check_fit,
+    check_mode,
     check_objective,
     check_references,
     check_seed,
@@ -74,6 +75,7 @@ def train(config: DictConfig) -> dict[str, Any]:
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
     check_fit(config, method)
     check_objective(config, method, data.sets)
+    check_mode(config)
     check_bright(config, method)
     report(precision := training_precision(config.trainer))
     if method.unpaired:

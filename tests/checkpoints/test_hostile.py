@@ -151,6 +151,11 @@ def test_one_stored_value_is_not_many_weights(tmp_path: Path) -> None:
     assert "it needs 7,209 weights, and the file holds 6,994" in refusal(path)
 
 
+def test_one_stored_value_is_not_spread_over_the_memory(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.ckpt", RECIPE, WEIGHTS | {FIRST: torch.zeros(1).expand(2**42)})
+    assert FIRST.removeprefix("net.") in refusal(path)
+
+
 def test_a_discriminator_that_is_not_in_the_file_is_of_sane_size(tmp_path: Path) -> None:
     save_pretrained(tiny("gan").eval(), tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())

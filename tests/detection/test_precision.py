@@ -9,6 +9,7 @@ import pytest
 import lowlight.detection.precision
 from lowlight.detection.boxes import assign, objects, overlaps
 from lowlight.detection.precision import Matches, average_precision, draw, interval
+from lowlight.report.precision_recall import steps
 
 HERE, THERE, AWAY = [0, 0, 10, 10], [20, 0, 30, 10], [70, 70, 80, 80]
 
@@ -110,7 +111,7 @@ def test_the_interval_holds_the_value_and_narrows_with_more_images() -> None:
     widths = []
     for count in (10, 160):
         made = matches(*random_images(count))
-        low, high = interval(made.resampled(draw(count)))
+        low, high = interval(made.resampled(draw(count)), count)
         assert low < average_precision(made) < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
@@ -119,8 +120,20 @@ def test_the_interval_holds_the_value_and_narrows_with_more_images() -> None:
 def test_draws_are_of_as_many_images_and_repeatable() -> None:
     assert (draw(7, 50).sum(1) == 7).all()
     assert (draw(7, 50) == draw(7, 50)).all()
-    assert all(map(math.isnan, interval(np.array([np.nan, 0.5]))))
+    assert all(map(math.isnan, interval(np.array([np.nan, 0.5]), 9)))
+    assert all(map(math.isnan, interval(np.array([0.2, 0.5, 0.5]), 1)))
 
 
 def test_the_example_gives_what_it_says() -> None:
     assert doctest.testmod(lowlight.detection.precision).failed == 0
+
+
+def test_the_area_under_the_drawn_line_is_the_average_precision_where_precision_falls() -> None:
+    one_right_of_five = matches((found((HERE, 0.9), *[(AWAY, 0.9)] * 4), [HERE, THERE]))
+    falling = matches((found((HERE, 0.9), (AWAY, 0.8), (THERE, 0.7)), [HERE, THERE]))
+    for made in (one_right_of_five, falling):
+        curve = made.curve(0)
+        recall, precision = steps({"recall": curve.recall.tolist(), "precision": curve.precision.tolist()})
+        area = float(np.dot(np.diff(recall), precision[1:]))  # as drawn with where="pre"
+        assert area == pytest.approx(average_precision(made))
+    assert steps({"recall": [], "precision": []}) == ([0.0], [0.0])

@@ -94,3 +94,8 @@ def test_scenes_count_once_in_wilcoxons_test() -> None:
     paired = compare_paired(np.arange(20) / 100 + 1, np.zeros(20), scenes)
     assert (paired.images, paired.scenes) == (20, 5)
     assert paired.p_value == pytest.approx(1 / 16)
+
+
+def test_differences_of_zero_do_not_make_the_others_more_certain() -> None:
+    differences = [0.0] * 10 + [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert compare_paired(differences, [0.0] * 15).p_value == pytest.approx(2 / 2**5)

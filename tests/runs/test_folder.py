@@ -3,7 +3,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from lowlight.files import read_json, write_json
 from lowlight.runs.folder import finished, prepare, prepare_evaluation, resumable
 from lowlight.runs.provenance import _commit, provenance
-from lowlight.runs.recipe import differing_keys
+from lowlight.runs.recipe import differing_keys, recipe
 
 
 def config(folder: Path, resume: str = "never", **changes: Any) -> DictConfig:
@@ -49,7 +49,8 @@ def test_a_start_that_failed_before_its_first_epoch_is_no_run(resume: str, tmp_p
     assert not (tmp_path / "wandb_id.txt").exists()  # of a run of other settings
 
 
-RESULTS = ("metrics.csv", "metrics.json", "per_image.csv", "features.json", "features.csv", "manifest.json")
+RESULTS = ("metrics.csv", "metrics.json", "per_image.csv", "per_video.csv", "features.json", "features.csv")
+RESULTS += ("manifest.json",)
 
 
 @pytest.mark.parametrize("resume", ["never", "auto"])
@@ -144,7 +145,7 @@ def test_a_config_of_unknown_origin_imports_nothing_of_its_own(tmp_path: Path) -
 
 def test_restart_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
     prepare(config(tmp_path))
-    for name in ("last.ckpt", "best.ckpt", "manifest.json", "mine.txt"):
+    for name in ("last.ckpt", "best.ckpt", "manifest.json", "per_video.csv", "mine.txt"):
         (tmp_path / name).touch()
     prepare(config(tmp_path, "restart", seed=1))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "mine.txt"]
@@ -174,6 +175,20 @@ def test_where_a_run_lies_and_how_its_data_is_spelt_do_not_matter(
     prepare(config(Path("b"), "auto", data={"root": f"{tmp_path}/LOL/"}, callbacks={"dirpath": "b"}))
     with pytest.raises(ValueError, match=r"data\.root"):
         prepare(config(Path("b"), "auto", data={"root": "LOL2"}, callbacks={"dirpath": "b"}))
+
+
+@pytest.mark.parametrize("key", ["data.sets.lol.root", "data.layout.pairs", "data.bright", "data.root"])
+def test_every_folder_of_data_counts_by_its_absolute_path(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def settings(folder: str) -> dict[str, Any]:
+        config = OmegaConf.from_dotlist([f"{key}={folder}"])
+        return recipe(cast(dict[str, Any], OmegaConf.to_container(config)))
+
+    assert settings("LOL") == settings(str(tmp_path / "LOL"))
+    assert settings("LOL") != settings("SICE")
 
 
 def test_an_evaluation_never_replaces_a_training_run(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from lowlight.config import load_config
 from lowlight.methods import GAN
-from lowlight.training.checks import check_bright, check_fit, check_objective
+from lowlight.training.checks import check_bright, check_fit, check_mode, check_objective
 from tests.tiny import tiny
 
 
@@ -39,6 +39,29 @@ def test_an_objective_that_nothing_logs_is_refused_before_an_epoch_is_spent() ->
     check_objective(load_config(own), method)
     with pytest.raises(ValueError, match=r"val/pnsr is none of .*; did you mean val/psnr\?"):
         check_objective(load_config(["objective.metric=val/pnsr"]), method)
+
+
+@pytest.mark.parametrize(
+    ("metric", "right"),
+    [("val/loss", "min"), ("val/delta_e", "min"), ("val/lol/delta_e", "min"), ("val/psnr", "max"),
+     ("val/exposure/f1", "max"), ("val/lol/ssim", "max"), ("train/loss", "min")],
+)  # fmt: skip
+def test_an_objective_that_would_keep_the_worst_epoch_is_refused(metric: str, right: str) -> None:
+    check_mode(load_config([f"objective.metric={metric}", f"objective.mode={right}"]))
+    wrong = {"min": "max", "max": "min"}[right]
+    with pytest.raises(ValueError, match=f"the worst {metric}: set objective.mode={right}"):
+        check_mode(load_config([f"objective.metric={metric}", f"objective.mode={wrong}"]))
+    check_mode(load_config(["objective.metric=val/mine", "objective.mode=min"]))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [["callbacks.samples=null"], ["experiment=study/autoencoder", "callbacks=[default,early_stopping]"]],
+)
+def test_a_callback_without_a_class_is_refused_by_name(more: list[str]) -> None:
+    name = "samples" if len(more) == 1 else "ema"
+    with pytest.raises(ValueError, match=rf"callbacks\.{name} has no class: add {name} to callbacks="):
+        check_objective(load_config(more), tiny("autoencoder"))
 
 
 def test_the_objective_may_be_the_score_of_one_of_several_sets() -> None:

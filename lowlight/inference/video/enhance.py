@@ -1,5 +1,6 @@
 """Videos enhanced frame by frame in constant memory; sound, timing and rotation are kept."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -119,10 +120,14 @@ def _enhance(
         height=writer.height,
         seconds=end - (start or 0.0),
         scenes=scenes,
-        flicker_in=before.levels,
-        flicker_unsmoothed=unsmoothed.levels,
-        flicker_out=after.levels,
+        flicker_in=_known(before.levels),
+        flicker_unsmoothed=_known(unsmoothed.levels),
+        flicker_out=_known(after.levels),
     )
+
+
+def _known(levels: float) -> float | None:
+    return None if math.isnan(levels) else levels
 
 
 def _open(path: Path, form: str, names: Mapping[str, str]) -> "OutputContainer":
