@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ PRIOR = 0.5
 """Wins, and losses, of every method against an imagined one of average strength: a method that won all its
 comparisons would otherwise have an infinite score."""
 
-_TOLERANCE, _MOST_STEPS = 1e-7, 10_000
+_TOLERANCE, _MOST_STEPS = 1e-6, 500
+"""Convergence is quadratic: after a step below 1e-6 the error is far below that. A hundred votes take about
+ten steps; twelve methods with a million votes per pair, all in one order, take 71."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Ranked:
         method: Its label.
         score: Logarithm of its Bradley-Terry strength; the mean over the methods is 0. A method is preferred
             to another with odds of e to the power of the difference.
-        low: Lower bound of the score's interval; None if undefined.
+        low: Lower bound of the score's interval; None if there is one person and picture only, if all
+            resamples agree, or if the votes between the method and each other are unanimous.
         high: Upper bound likewise.
         preferred: Probability to be preferred to another method, averaged over the others.
         wins: Number of comparisons won.
@@ -62,29 +66,55 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The methods, the best first, and how much the ranking rests on."""
+    """The methods, the best first, and how much the ranking rests on.
+
+    Attributes:
+        methods: The methods.
+        votes: Number of votes.
+        voters: Number of persons.
+        pictures: Number of pictures.
+        groups: Labels of the methods in groups between which all votes went one way; a single group if votes
+            both ways link all methods.
+    """
 
     methods: Sequence[Ranked]
     votes: int
     voters: int
     pictures: int
+    groups: Sequence[Sequence[str]]
 
     def describe(self) -> str:
-        """Return two sentences on what was counted and how."""
-        drawn = [name for name, count in (("voters", self.voters), ("pictures", self.pictures)) if count > 1]
-        over = (
-            f"intervals: {100 * LEVEL:g} % bootstrap over {' and '.join(drawn)}" if drawn else "no intervals"
-        )
+        """Return two or three sentences on what was counted, how, and what only the prior bounds."""
         alone = "; one person's taste" if self.voters == 1 else ""
         return (
             f"{_number(self.votes, 'vote')} by {_number(self.voters, 'person', 'people')} on "
             f"{_number(self.pictures, 'picture')}{alone}. Bradley-Terry scores, a tie counts half for each; "
-            f"{over}."
+            f"{self._describe_intervals()}.{self._describe_groups()}"
+        )
+
+    def _describe_intervals(self) -> str:
+        drawn = [name for name, count in (("voters", self.voters), ("pictures", self.pictures)) if count > 1]
+        if drawn and len(self.groups) == 1 and all(one.low is None for one in self.methods):
+            return "no intervals, as all resamples agree"
+        if all(one.low is None for one in self.methods):
+            return "no intervals"
+        return f"intervals: {100 * LEVEL:g} % bootstrap over {' and '.join(drawn)}"
+
+    def _describe_groups(self) -> str:
+        if len(self.groups) == 1:
+            return ""
+        return (
+            f" The votes are unanimous between {_listed(self.groups)}: only the prior bounds these "
+            "differences, and a method that is alone has no interval."
         )
 
 
 def _number(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _listed(groups: Sequence[Sequence[str]]) -> str:
+    return " | ".join(", ".join(group) for group in groups)
 
 
 def read_votes(paths: Sequence[Path]) -> list[Vote]:
@@ -123,46 +153,83 @@ def rank(votes: Sequence[Vote], *, resamples: int = RESAMPLES, seed: int = 0) ->
     therefore both drawn with replacement, and a vote counts as often as its person was drawn times its
     picture; with one person, only pictures are drawn, and the interval says nothing about other people.
 
+    Resampling cannot tell how far apart two methods are if all votes went one way, so a method that is alone
+    in its group of :class:`Ranking` has no interval.
+
     Args:
         votes: At least one vote.
         resamples: Number of bootstrap resamples.
         seed: Seed of the bootstrap.
 
+    Raises:
+        ValueError: If no chain of comparisons links some methods, which then have no common scale.
+
     Reference:
         Bradley and Terry, 1952, "Rank analysis of incomplete block designs: I. The method of paired
-        comparisons"; Owen, 2007, "The pigeonhole bootstrap".
+        comparisons"; Ford, 1957, "Solution of a ranking problem from binary comparisons" (groups);
+        Owen, 2007, "The pigeonhole bootstrap".
     """
     methods = sorted({name for vote in votes for name in (vote.first, vote.second)})
-    position = {name: index for index, name in enumerate(methods)}
-    size = len(methods)
-    points = np.zeros((len(votes), size * size))
-    counts = {name: [0, 0, 0] for name in methods}  # wins, ties, losses
-    for row, vote in enumerate(votes):
-        one, other = position[vote.first], position[vote.second]
-        share = {0: 0.5, 1: 1.0, 2: 0.0}[vote.choice]
-        points[row, one * size + other], points[row, other * size + one] = share, 1 - share
-        counts[vote.first][{1: 0, 0: 1, 2: 2}[vote.choice]] += 1
-        counts[vote.second][{2: 0, 0: 1, 1: 2}[vote.choice]] += 1
-    scores = bradley_terry(points.sum(0).reshape(size, size))
+    points, counts = _count(votes, methods)
+    wins = points.sum(0)
+    if len(apart := _groups(wins + wins.T > 0, methods)) > 1:
+        raise ValueError(
+            f"no votes link the methods {_listed(apart)}, so their scores have no common scale; rank each "
+            "group by its own votes, or add votes that compare methods of different groups"
+        )
+    scores = bradley_terry(wins)
+    order: list[int] = np.argsort(-scores, kind="stable").tolist()
+    groups = _groups(wins[np.ix_(order, order)] > 0, [methods[index] for index in order])
     voters, people = _numbered([vote.voter for vote in votes])
     pictures, shown = _numbered([vote.picture for vote in votes])
-    bounds: list[tuple[float | None, float | None]] = [(None, None)] * size
+    bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(methods)
     if max(people, shown) > 1:
         generator = np.random.default_rng(seed)
         weights = (
             draw_clusters(people, resamples, generator)[:, voters]
             * draw_clusters(shown, resamples, generator)[:, pictures]
         )
-        drawn = bradley_terry((weights @ points).reshape(resamples, size, size))
-        bounds = [(float(low), float(high)) for low, high in percentile_interval(drawn).T]
-    odds = 1 / (1 + np.exp(scores[None] - scores[:, None]))  # of the row's method against the column's
-    preferred = (odds.sum(1) - 0.5) / (size - 1)
+        drawn = bradley_terry(np.tensordot(weights, points, 1))
+        bounds = [
+            (None, None) if np.isclose(low, high) or (name,) in groups else (float(low), float(high))
+            for name, (low, high) in zip(methods, percentile_interval(drawn).T, strict=True)
+        ]
+    odds = _logistic(scores[:, None] - scores)  # that the row's method is preferred to the column's
+    preferred = (odds.sum(1) - 0.5) / (len(methods) - 1)
     ranked = [
-        Ranked(name, float(score), *bounds[index], float(preferred[index]), *counts[name])
-        for index, (name, score) in enumerate(zip(methods, scores, strict=True))
+        Ranked(methods[index], float(scores[index]), *bounds[index], float(preferred[index]), *counts[index])
+        for index in order
     ]
-    ranked.sort(key=lambda one: -one.score)
-    return Ranking(ranked, len(votes), people, shown)
+    return Ranking(ranked, len(votes), people, shown, groups)
+
+
+def _count(votes: Sequence[Vote], methods: Sequence[str]) -> tuple[NDArray[np.float64], list[list[int]]]:
+    """Return each vote's table of points, shape (V, M, M), and each method's wins, ties and losses."""
+    position = {name: index for index, name in enumerate(methods)}
+    points = np.zeros((len(votes), len(methods), len(methods)))
+    counts = [[0, 0, 0] for _ in methods]
+    for table, vote in zip(points, votes, strict=True):
+        one, other = position[vote.first], position[vote.second]
+        share = {0: 0.5, 1: 1.0, 2: 0.0}[vote.choice]
+        table[one, other], table[other, one] = share, 1 - share
+        counts[one][{1: 0, 0: 1, 2: 2}[vote.choice]] += 1
+        counts[other][{2: 0, 0: 1, 1: 2}[vote.choice]] += 1
+    return points, counts
+
+
+def _groups(links: NDArray[np.bool_], names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the names in groups whose members reach each other by links from row to column, shape (M, M)."""
+    reached = _reached(links)
+    return list(dict.fromkeys(tuple(compress(names, row)) for row in reached & reached.T))
+
+
+def _reached(links: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which columns a chain of links leads to from each row, shape (..., M, M)."""
+    size = links.shape[-1]
+    reached = links | np.eye(size, dtype=bool)
+    for _ in range(size.bit_length()):  # chains of up to 2, 4, 8... links
+        reached = reached @ reached
+    return reached
 
 
 def _numbered(labels: Sequence[str]) -> tuple[NDArray[np.intp], int]:
@@ -172,7 +239,9 @@ def _numbered(labels: Sequence[str]) -> tuple[NDArray[np.intp], int]:
 
 
 def bradley_terry(wins: NDArray[np.float64], prior: float = PRIOR) -> NDArray[np.float64]:
-    """Fit the Bradley-Terry model by Hunter's minorisation, to one table of wins or to many at once.
+    """Fit the Bradley-Terry model by Newton's method, to one table of wins or to many at once.
+
+    The logarithm of the likelihood is concave, and steps are shortened so that each increases it.
 
     Args:
         wins: Wins of the row's method over the column's, shape (..., M, M); a tie counts half for each.
@@ -181,26 +250,40 @@ def bradley_terry(wins: NDArray[np.float64], prior: float = PRIOR) -> NDArray[np
     Returns:
         Logarithms of the strengths, shape (..., M), with a mean of 0.
 
+    Raises:
+        ValueError: If the prior is 0 and wins both ways do not link all methods; nothing bounds the scores.
+        ArithmeticError: If the steps do not converge.
+
     Reference:
-        Hunter, 2004, "MM algorithms for generalized Bradley-Terry models", Section 2.
+        Hunter, 2004, "MM algorithms for generalized Bradley-Terry models", Section 2 (likelihood); Sun and
+        Tran-Dinh, 2019, "Generalized self-concordant functions: a recipe for Newton-type methods" (steps).
 
     Example:
         >>> bradley_terry(np.array([[0.0, 3.0], [1.0, 0.0]]), prior=0).round(3)
         array([ 0.549, -0.549])
     """
-    games = wins + np.swapaxes(wins, -1, -2)
-    won = wins.sum(-1) + prior
-    strength = np.ones_like(won)
+    if prior == 0 and not _reached(wins > 0).all():
+        raise ValueError("wins both ways do not link all methods; give a prior above 0")
+    size = wins.shape[-1]
+    scores = np.zeros(wins.shape[:-1])
     for _ in range(_MOST_STEPS):
-        expected = (games / (strength[..., :, None] + strength[..., None, :])).sum(-1)
-        better = won / (expected + 2 * prior / (strength + 1))
-        change = np.abs(np.log(better / strength)).max()
-        strength = better
-        if change < _TOLERANCE:
-            break
-    scores = np.log(strength)
-    centred: NDArray[np.float64] = scores - scores.mean(-1, keepdims=True)
-    return centred
+        lost = _logistic(scores[..., None, :] - scores[..., :, None])  # chance that the row's method loses
+        missed = wins * lost
+        gradient = missed.sum(-1) - missed.sum(-2) + prior * (_logistic(-scores) - _logistic(scores))
+        shared = (wins + np.swapaxes(wins, -1, -2)) * lost * np.swapaxes(lost, -1, -2)
+        own = shared.sum(-1) + 2 * prior * _logistic(scores) * _logistic(-scores)
+        curvature = own[..., None] * np.eye(size) - shared
+        curvature += prior == 0  # then the likelihood leaves the mean free, and this holds it at 0
+        step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
+        length = 2 * np.abs(step).max(-1, keepdims=True) + np.finfo(float).tiny
+        scores += step * np.log1p(length) / length
+        if length.max() < _TOLERANCE:
+            return np.asarray(scores - scores.mean(-1, keepdims=True))
+    raise ArithmeticError("the scores did not converge")
+
+
+def _logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-values)))
 
 
 def write_ranking(ranking: Ranking, folder: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from lowlight.files import read_table, write_table
-from lowlight.gallery.votes import Vote, bradley_terry, rank, read_votes
+from lowlight.gallery.votes import PRIOR, Vote, bradley_terry, rank, read_votes
 
 HEAD = "voter,picture,first,second,choice\n"
 
@@ -45,12 +46,61 @@ def test_expected_wins_give_back_the_strengths_that_made_them() -> None:
     assert np.allclose(both, [wanted, -wanted], atol=1e-6)
 
 
-def test_a_method_that_won_everything_has_a_finite_score() -> None:
+@pytest.mark.parametrize("votes", [30.0, 300.0, 1e6])
+def test_the_fit_is_the_maximum_even_if_a_method_won_everything(votes: float) -> None:
+    wins = np.full((5, 5), votes / 2)
+    np.fill_diagonal(wins, 0)
+    wins[0, 1:], wins[1:, 0] = votes, 0
+    shared = wins[:, ::-1].copy()[::-1]  # the same methods in another order, and fitted together
+    scores, swapped = bradley_terry(np.stack([wins, shared]))
+    assert np.allclose(scores, swapped[::-1], atol=1e-9)
+    origin = brentq(lambda origin: np.tanh((scores - origin) / 2).sum(), -20, 20, xtol=1e-12)
+    chance = 1 / (1 + np.exp(scores - scores[:, None]))
+    prior = PRIOR * np.tanh((scores - origin) / 2)
+    gradient = (wins * (1 - chance) - wins.T * chance).sum(1) - prior
+    assert np.abs(gradient).max() < 1e-6
+
+
+def test_scores_without_a_prior_need_wins_both_ways() -> None:
+    with pytest.raises(ValueError, match="give a prior above 0"):
+        bradley_terry(np.array([[0.0, 3.0], [0.0, 0.0]]), prior=0)
+
+
+def test_a_method_that_won_everything_has_a_finite_score_and_no_interval() -> None:
     ranking = rank([Vote("v", str(number), "a", "b", 1) for number in range(20)])
     first, last = ranking.methods
     assert (first.method, first.wins, last.losses) == ("a", 20, 20)
     assert 1 < first.score < 10
     assert 0.9 < first.preferred < 1
+    assert [(one.low, one.high) for one in ranking.methods] == [(None, None)] * 2
+    assert "no intervals. The votes are unanimous between a | b: only the prior" in ranking.describe()
+
+
+def test_only_methods_whose_votes_are_unanimous_have_no_interval() -> None:
+    votes = [Vote("v", str(number), "b", "c", 1 + number % 3 // 2) for number in range(30)]
+    votes += [Vote("v", str(number), "a", other, 1) for number in range(20) for other in "bc"]
+    votes += [Vote("v", str(number), "d", other, 2) for number in range(10) for other in "bc"]
+    ranking = rank(votes, resamples=200)
+    assert [(one.method, one.low is None) for one in ranking.methods] == [
+        ("a", True), ("b", False), ("c", False), ("d", True)
+    ]  # fmt: skip
+    assert ranking.groups == [("a",), ("b", "c"), ("d",)]
+    assert "95 % bootstrap over pictures. The votes are unanimous between a | b, c | d" in ranking.describe()
+
+
+def test_ties_alone_have_no_interval() -> None:
+    ranking = rank([Vote("v", str(number), "a", "b", 0) for number in range(20)])
+    assert [(one.score, one.low, one.high) for one in ranking.methods] == [(0, None, None)] * 2
+    assert ranking.describe().endswith("no intervals, as all resamples agree.")
+
+
+def test_methods_that_no_votes_link_are_not_ranked_together() -> None:
+    votes = [Vote("v", str(number), "mirnet", "gamma", 1) for number in range(20)]
+    votes += [Vote("w", str(number), "gan", "lime", 1 + number % 2) for number in range(40)]
+    with pytest.raises(ValueError, match=r"no votes link the methods gamma, mirnet \| gan, lime, .*; rank"):
+        rank(votes)
+    linked = rank([*votes, Vote("w", "0", "lime", "gamma", 0)], resamples=50)
+    assert {one.method for one in linked.methods} == {"gamma", "gan", "lime", "mirnet"}
 
 
 def test_intervals_cover_the_truth_and_shrink_with_more_pictures() -> None:
