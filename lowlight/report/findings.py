@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lowlight.evaluation.statistics import Paired, compare_paired
 from lowlight.report.entries import Entry
+from lowlight.report.leaks import is_trained, leak_of
 from lowlight.report.table import number
 
 SCENES_NEEDED = 6
@@ -87,28 +87,27 @@ def statement(entries: Sequence[Entry]) -> list[str]:
         "by_file": "Split: by_file, which ignores scenes: these scores show a leak, not quality.",
     }.get(protocol, f"Split: {protocol}.")
     sentences = [split, f"{_count(images, 'test image')} of {_count(scenes, 'scene')}."]
-    leaks = [leak for entry in entries for run in entry.runs if (leak := _leak(run.manifest)) is not None]
-    if not leaks:
-        return [*sentences, "Whether training shows the test scenes is unknown: no run records it."]
-    worst = max(leaks, key=lambda leak: int(leak["in_training_scenes"]))
-    shown = int(worst["in_training_scenes"])
-    if shown:
+    return [*sentences, *_about_leaks(entries)]
+
+
+def _about_leaks(entries: Sequence[Entry]) -> list[str]:
+    """Say whether training shows the test scenes: of which entries it does, and of which it is unknown."""
+    trained = [(entry.label, leak_of(run)) for entry in entries for run in entry.runs if is_trained(run)]
+    if not trained:
+        return ["None of the methods is trained."]
+    worst = max(
+        (leak for _, leak in trained if leak), key=lambda leak: int(leak["in_training_scenes"]), default=None
+    )
+    unknown = list(dict.fromkeys(label for label, leak in trained if not leak))
+    sentences = []
+    if worst and int(worst["in_training_scenes"]):
         sentences.append(
-            f"Leak: {shown} of {worst['test_images']} test images show a scene of the training set; "
-            "the scores say little about new scenes."
+            f"Leak: {worst['in_training_scenes']} of {worst['test_images']} test images show a scene of the "
+            "training set; the scores say little about new scenes."
         )
-    else:
-        sentences.append("No test image shows a scene of the training set.")
-    return sentences
-
-
-def _leak(manifest: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what a run records about test scenes in its training data, or None."""
-    for key in ("data_of_training", "data"):
-        leak = (manifest.get(key) or {}).get("leak")
-        if leak:
-            return dict(leak)
-    return None
+    if unknown:
+        sentences.append(f"Whether training shows the test scenes is unknown for {_listed(unknown)}.")
+    return sentences or ["No test image shows a scene of the training set."]
 
 
 def _signed(value: float, decimals: int) -> str:

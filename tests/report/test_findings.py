@@ -77,7 +77,7 @@ def test_images_are_averaged_over_seeds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("leak", "told"),
     [
-        (None, "unknown: no run records it"),
+        (None, "Whether training shows the test scenes is unknown for m."),
         (
             {"test_images": 12, "in_training_scenes": 0},
             "No test image shows a scene of the training set.",
@@ -94,6 +94,56 @@ def test_the_leak_is_stated(tmp_path: Path, leak: dict[str, int] | None, told: s
     text = " ".join(statement(found))
     assert told in text
     assert text.startswith("Split: standard, the published one.")
+
+
+TRAINED_ON = {"method.name": "m", "data.root": [str(Path("LOL").resolve())], "data.split": "scene_disjoint"}
+NO_LEAK = {"sets": {"LOL": {"train": 436, "test": 12}}, "leak": {"test_images": 12, "in_training_scenes": 0}}
+NO_SCENE = "No test image shows a scene of the training set."
+
+
+def evaluated(folder: Path, method: str = "m", root: str = "LOL", **facts: Any) -> Path:
+    """Write the evaluation of a checkpoint that was trained on LOL and leaked no test scene of it."""
+    return run(
+        folder, method, BASE, manifest={"data_of_training": NO_LEAK, "trained_as": TRAINED_ON} | facts,
+        config={"checkpoint": "runs/m", "data": {"root": root}},
+    )  # fmt: skip
+
+
+def test_a_checkpoint_scored_on_its_own_test_split_has_its_trainings_leak(tmp_path: Path) -> None:
+    assert statement(entries(evaluated(tmp_path / "own")))[-1] == NO_SCENE
+    leaking = NO_LEAK | {"leak": {"test_images": 12, "in_training_scenes": 9}}
+    text = statement(entries(evaluated(tmp_path / "leaking", data_of_training=leaking)))[-1]
+    assert text.startswith("Leak: 9 of 12 test images")
+
+
+@pytest.mark.parametrize(
+    ("root", "facts"),
+    [
+        ("elsewhere/LOL", {}),
+        ("LOL", {"trained_as": None}),
+        ("LOL", {"data_of_training": None}),
+        ("LOL", {"trained_as": TRAINED_ON | {"data.split": "by_file"}}),
+        ("LOL", {"trained_as": TRAINED_ON | {"data.layout.splits.test": ["other"]}}),
+        ("LOL", {"data_of_training": NO_LEAK | {"sets": {"LOL": {"test": 15}}}}),
+        ("LOL", {"data_of_training": NO_LEAK | {"leak": {"test_images": 15, "in_training_scenes": 0}}}),
+    ],
+)
+def test_a_leak_counted_on_other_images_is_unknown(tmp_path: Path, root: str, facts: dict[str, Any]) -> None:
+    found = entries(evaluated(tmp_path / "a", root=root, **facts))
+    assert statement(found)[-1] == "Whether training shows the test scenes is unknown for m."
+
+
+def test_a_recorded_zero_vouches_for_no_other_entry(tmp_path: Path) -> None:
+    clean = {"data": NO_LEAK}
+    ours = run(tmp_path / "a", "ours", BASE + 1, manifest=clean)
+    gamma = run(tmp_path / "b", "gamma", BASE, epochs=0)
+    assert statement(entries(ours, gamma))[-1] == NO_SCENE
+    theirs = run(tmp_path / "c", "theirs", BASE, epochs=0, manifest={"predictions": "somewhere"})
+    bare = evaluated(tmp_path / "d", "bare", data_of_training=None, trained_as=None)
+    text = " ".join(statement(entries(ours, gamma, theirs, bare)))
+    assert text.endswith("Whether training shows the test scenes is unknown for theirs and bare.")
+    assert NO_SCENE not in text
+    assert statement(entries(gamma))[-1] == "None of the methods is trained."
 
 
 def test_a_split_by_file_is_called_what_it_is(tmp_path: Path) -> None:
