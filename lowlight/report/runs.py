@@ -1,12 +1,11 @@
 """Finished run folders, read and checked to be comparable."""
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NoReturn
 
 from lowlight.files import read_json, read_table, read_yaml
 from lowlight.images import read_rgb
@@ -96,7 +95,8 @@ def read_run(folder: Path) -> Run:
         },
         conditions={
             key: str(metrics.get(key, "unknown")) for key in ("split", "protocol", "size", "rounding")
-        },
+        }
+        | {"references": "yes" if metrics.get("references", True) else "no"},
         scenes={row["name"]: row.pop("scene", row["name"]) for row in per_image},
         per_image=_numbers_by(per_image, "name", folder / "per_image.csv"),
         curves=_read_curves(folder / "metrics.csv"),
@@ -108,7 +108,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     """Read run folders and check that their scores are comparable.
 
     Raises:
-        ValueError: If a run is unfinished or given twice, or if two runs were scored on different images.
+        ValueError: If a run is unfinished or given twice, or if two runs were scored on different images
+            or in different ways.
     """
     if not folders:
         raise ValueError("no run to compare; give at least one run folder")
@@ -120,36 +121,58 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     runs = [read_run(folder) for folder in folders]
     for run in runs[1:]:
         _check_same_images(runs[0], run)
+    _check_definitions(runs)
+    _check_pictures(runs)
     return runs
 
 
 def _check_same_images(first: Run, second: Run) -> None:
-    """Raise ValueError unless two runs were scored on the same pictures in the same way."""
-    pair = f"{first.folder} and {second.folder}"
-    remedy = "score both on the same images with `lowlight evaluate`"
+    """Raise ValueError unless two runs were scored on images of the same names and scenes in the same way."""
     for key, value in first.conditions.items():
         if second.conditions[key] != value:
-            other = second.conditions[key]
-            raise ValueError(
-                f"{pair} cannot be ranked: {key} is {value} in one, {other} in the other; {remedy}"
-            )
+            _refuse(first, second, f": {key} is {value} in one, {second.conditions[key]} in the other")
     if first.per_image.keys() != second.per_image.keys():
         differences = [
             f"only in {run.folder}: {_first_names(run.per_image.keys() - other.per_image.keys())}"
             for run, other in ((first, second), (second, first))
             if run.per_image.keys() - other.per_image.keys()
         ]
-        raise ValueError(f"{pair} cannot be ranked, their images differ: {'; '.join(differences)}; {remedy}")
-    for metric in first.definitions.keys() & second.definitions.keys():
-        if first.definitions[metric] != second.definitions[metric]:
-            raise ValueError(f"{pair} cannot be ranked: they define {metric} differently; {remedy}")
-    for name in kept_pictures(first):
-        for file in ("low.png", "high.png"):
-            paths = [run.folder / "pictures" / "test" / name / file for run in (first, second)]
-            if all(map(Path.is_file, paths)) and not np.array_equal(read_rgb(paths[0]), read_rgb(paths[1])):
-                raise ValueError(
-                    f"{pair} cannot be ranked: {name}/{file} is a different picture in each; {remedy}"
-                )
+        _refuse(first, second, f", their images differ: {'; '.join(differences)}")
+    moved = {name for name, scene in first.scenes.items() if second.scenes[name] != scene}
+    if moved:
+        _refuse(first, second, f": these images have another scene in each: {_first_names(moved)}")
+
+
+def _check_definitions(runs: Sequence[Run]) -> None:
+    """Raise ValueError unless each metric has one definition in all runs that have it."""
+    known: dict[str, Run] = {}
+    for run in runs:
+        for metric, definition in run.definitions.items():
+            first = known.setdefault(metric, run)
+            if first.definitions[metric] != definition:
+                _refuse(first, run, f": they define {metric} differently")
+
+
+def _check_pictures(runs: Sequence[Run]) -> None:
+    """Raise ValueError unless each kept dark image and reference is the same in all runs that kept it."""
+    known: dict[str, tuple[Run, tuple[tuple[int, ...], bytes]]] = {}
+    for run in runs:
+        for name in kept_pictures(run):
+            for file in (f"{name}/low.png", f"{name}/high.png"):
+                path = run.folder / "pictures" / "test" / file
+                if path.is_file():
+                    pixels = read_rgb(path)
+                    found = pixels.shape, hashlib.sha256(pixels.tobytes()).digest()
+                    first, expected = known.setdefault(file, (run, found))
+                    if found != expected:
+                        _refuse(first, run, f": {file} is a different picture in each")
+
+
+def _refuse(first: Run, second: Run, why: str) -> NoReturn:
+    raise ValueError(
+        f"{first.folder} and {second.folder} cannot be ranked{why}; "
+        "score both on the same images with `lowlight evaluate`"
+    )
 
 
 def kept_pictures(run: Run) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,14 @@ def _other_split(root: Path) -> Path:
     return write_run(root / "b", metrics={"split": "train"})
 
 
+def _no_references(root: Path) -> Path:
+    return write_run(root / "b", metrics={"references": False})
+
+
+def _other_scenes(root: Path) -> Path:
+    return write_run(root / "b", scenes=[NAMES[0], NAMES[0], NAMES[2]])
+
+
 def _other_definition(root: Path) -> Path:
     return write_run(root / "b", metrics={"definitions": {"psnr": "on luminance"}})
 
@@ -106,6 +115,8 @@ def _other_pixels(root: Path) -> Path:
         (_other_names, r"a and .*b cannot be ranked.* only in .*a: eval15/79; only in .*b: eval15/99"),
         (_other_size, r"a and .*b cannot be ranked: size is native in one, 256x256 in the other"),
         (_other_split, r"a and .*b cannot be ranked: split is test in one, train in the other"),
+        (_no_references, r"a and .*b cannot be ranked: references is yes in one, no in the other"),
+        (_other_scenes, r"a and .*b cannot be ranked: .* another scene in each: eval15/22;"),
         (_other_definition, r"a and .*b cannot be ranked: they define psnr differently"),
         (_other_pixels, r"a and .*b cannot be ranked: eval15__22/low.png is a different picture"),
     ],
@@ -117,6 +128,23 @@ def test_runs_scored_on_different_images_are_not_ranked(
     with pytest.raises(ValueError, match=message) as caught:
         read_runs([first, write(tmp_path)])
     assert "\n" not in str(caught.value)
+
+
+def test_definitions_that_the_first_run_lacks_are_compared_among_the_others(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / "a")]
+    folders += [
+        write_run(tmp_path / name, metrics={"definitions": {"lpips": by}})
+        for name, by in (("b", "AlexNet"), ("c", "VGG"))
+    ]
+    with pytest.raises(ValueError, match=r"b and .*c cannot be ranked: they define lpips differently"):
+        read_runs(folders)
+
+
+def test_pictures_that_the_first_run_did_not_keep_are_compared_among_the_others(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / "a"), write_run(tmp_path / "c"), _other_pixels(tmp_path)]
+    shutil.rmtree(folders[0] / "pictures")
+    with pytest.raises(ValueError, match=r"c and .*b cannot be ranked: eval15__22/low.png is a different"):
+        read_runs(folders)
 
 
 def test_seeds_of_a_recipe_are_one_entry_and_entries_are_ranked(tmp_path: Path) -> None:
