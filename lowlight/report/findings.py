@@ -40,12 +40,11 @@ def pair(first: Entry, second: Entry, key: str) -> Paired:
 
 
 def headline(entries: Sequence[Entry]) -> str:
-    """Name the method with the highest PSNR and those not distinguishable from it, or the lowest NIQE."""
+    """Name the method with the highest PSNR and those not distinguishable from it; without PSNR, none."""
     best = entries[0]
     if math.isnan(best.score("psnr")):
-        natural = min(entries, key=lambda entry: entry.score("niqe"))
-        niqe = number(natural.score("niqe"), 2)
-        return f"{natural.label} has the lowest NIQE, {niqe}; there are no references"
+        has_references = best.first.conditions["references"] == "yes"
+        return f"No method is ranked: {'none has a PSNR' if has_references else 'there are no references'}"
     text = f"{best.label} has the highest PSNR, {number(best.score('psnr'), 2)} dB"
     tied = [other.label for other, paired in against_the_first(entries) if not paired.distinguishable]
     scenes = len(set(best.scenes))

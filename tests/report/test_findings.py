@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,18 @@ def test_a_lead_on_many_images_of_few_scenes_is_not_claimed(tmp_path: Path) -> N
     )
     assert notes_on_pairs(found)[0].endswith("not distinguishable.")
     assert "12 test images of 3 scenes." in statement(found)
+
+
+@pytest.mark.parametrize("niqe", [5.0, math.nan])
+def test_without_references_no_method_is_ranked(tmp_path: Path, niqe: float) -> None:
+    found = entries(
+        *(
+            run(tmp_path / name, name, BASE, metrics={"references": False, "test/psnr": math.nan} | scores)
+            for name, scores in (("a", {"test/niqe": niqe}), ("b", {"test/niqe": 6.0}))
+        )
+    )
+    assert headline(found) == "No method is ranked: there are no references"
+    assert notes_on_pairs(found) == []
 
 
 def test_runs_are_paired_by_image_and_not_by_order(tmp_path: Path) -> None:
