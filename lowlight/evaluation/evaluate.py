@@ -101,7 +101,7 @@ def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
         callbacks: list[Callback] = [TestPictures(folder, config.pictures), *bar(config.trainer)]
         if config.save_images:
             callbacks.append(EnhancedImages(folder / "images", data.image_file))
-        report(training_precision(config.trainer))
+        report(precision := training_precision(config.trainer))
         trainer = make(
             resolved(config.trainer), logger=False, callbacks=callbacks, plugins=alone(config.trainer)
         )
@@ -111,6 +111,7 @@ def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
             about = {
                 "method": config.name or method.name,
                 "parameters": method.parameter_count,
+                "precision": {"asked": precision.asked, "used": [trainer.precision], "why": precision.why},
             }
             about |= _take_over_training(Path(config.checkpoint), folder) if config.checkpoint else UNTRAINED
             _finish(

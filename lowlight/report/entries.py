@@ -4,10 +4,12 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lowlight.evaluation.statistics import bootstrap_interval
 from lowlight.report.runs import Run
+from lowlight.runs.folder import BEST
 from lowlight.runs.recipe import differing_keys
 from lowlight.runs.recipe import recipe as recipe_of
 
@@ -104,9 +106,30 @@ def gather(runs: Sequence[Run]) -> list[Entry]:
 
 
 def _recipe(run: Run) -> Recipe:
-    """Return the settings that determine a result, without the seed; for a checkpoint, its training's."""
-    settings = run.manifest.get("trained_as") or recipe_of(run.config)
-    return {key: value for key, value in settings.items() if key not in SEEDS}
+    """Return the settings that determine a result, without the seed.
+
+    For a checkpoint they are those of its training, and its file and precision in the evaluation; a training
+    scores its best checkpoint.
+    """
+    trained_as = run.manifest.get("trained_as")
+    settings = trained_as or recipe_of(run.config)
+    settings = {key: value for key, value in settings.items() if key not in SEEDS}
+    if trained_as or not any(run.config.get(key) for key in ("checkpoint", "predictions")):
+        settings |= {"scored.checkpoint": _checkpoint_file(run), "scored.precision": _precision(run)}
+    return settings
+
+
+def _checkpoint_file(run: Run) -> str:
+    """Return the name of the checkpoint that was scored; of a run folder it is the best one."""
+    name = Path(str(run.config.get("checkpoint"))).name
+    return name if name.endswith(".ckpt") else BEST
+
+
+def _precision(run: Run) -> str:
+    """Return the arithmetic precision of the scores; where none is recorded, the setting."""
+    used = (run.manifest.get("precision") or {}).get("used")
+    trainer = run.config.get("trainer") or {}
+    return str(used[-1] if used else trainer.get("precision") or "32-true")
 
 
 def _labels(groups: Sequence[Group]) -> list[str]:

@@ -86,6 +86,7 @@ def test_a_checkpoint_brings_the_facts_and_curves_of_its_training(lol: Path, tmp
     run(lol, tmp_path / "untrained", "method=gamma")
     manifest = json.loads((tmp_path / "untrained" / "manifest.json").read_text())
     assert (manifest["epochs"], manifest["train_minutes"], manifest["stopped"]) == (0, 0.0, "finished")
+    assert manifest["precision"]["used"] == ["32-true"]  # by which compare tells evaluations apart
 
 
 def test_the_weights_that_come_along_are_scored_by_their_name(lol: Path, tmp_path: Path) -> None:

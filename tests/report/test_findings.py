@@ -194,6 +194,37 @@ def test_seeds_of_one_training_stay_together_when_their_checkpoints_are_evaluate
     assert [one.seed for one in entry.runs] == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("checkpoint", "facts", "config", "labels"),
+    [
+        ("best.ckpt", {}, {}, ["mirnet"]),
+        ("last.ckpt", {}, {}, ["mirnet (checkpoint=last.ckpt)", "mirnet (checkpoint=best.ckpt)"]),
+        (
+            "",
+            {"precision": {"asked": "auto", "used": ["bf16-mixed"]}},
+            {},
+            ["mirnet (precision=bf16-mixed)", "mirnet (precision=32-true)"],
+        ),
+        (
+            "",
+            {},
+            {"trainer": {"precision": "bf16-mixed"}},
+            ["mirnet (precision=bf16-mixed)", "mirnet (precision=32-true)"],
+        ),
+    ],
+)
+def test_seeds_evaluated_in_other_precisions_or_from_other_files_are_no_seeds_of_one_entry(
+    tmp_path: Path, checkpoint: str, facts: dict[str, Any], config: dict[str, Any], labels: list[str]
+) -> None:
+    trained = {"manifest": {"trained_as": {"method.name": "mirnet"}}, "config": {"checkpoint": "runs/0"}}
+    first = run(tmp_path / "0", "mirnet", BASE, **trained)
+    other = run(
+        tmp_path / "1", "mirnet", BASE + 1, seed=1, manifest=trained["manifest"] | facts,
+        config={"checkpoint": f"runs/1/{checkpoint}"} | config,
+    )  # fmt: skip
+    assert [entry.label for entry in entries(first, other)] == labels
+
+
 def test_features_are_shown_where_they_were_matched(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", "gamma", BASE, epochs=0)
     roles = {
