@@ -132,6 +132,22 @@ def compare_paired(
     )
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for their number; undefined ones (NaN) stay so and do not count.
+
+    Reference:
+        Holm, 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    order = sorted(
+        (index for index, value in enumerate(p_values) if not np.isnan(value)), key=p_values.__getitem__
+    )
+    adjusted, highest = [float("nan")] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min((len(order) - rank) * p_values[index], 1.0))
+        adjusted[index] = highest
+    return adjusted
+
+
 def _wilcoxon(differences: NDArray[np.float64]) -> float:
     """Return the two-sided p-value; 1 if all differences are zero, NaN if one is not finite."""
     from scipy.stats import wilcoxon  # half a second to import

@@ -2,15 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lowlight.evaluation.statistics import Paired, compare_paired
+from lowlight.evaluation.statistics import LEVEL, Paired, compare_paired, holm
 from lowlight.report.entries import Entry
 from lowlight.report.leaks import is_trained, leak_of
 from lowlight.report.table import number
-
-SCENES_NEEDED = 6
-"""Fewest scenes with which Wilcoxon's two-sided test can reach p < 0.05: with five, p is at least 2 / 2^5."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +20,28 @@ class Verdict:
 
 
 def against_the_first(entries: Sequence[Entry], key: str = "psnr") -> list[tuple[Entry, Paired]]:
-    """Compare the first entry with every other, paired by image; no comparisons without its score."""
-    first = entries[0]
+    """Compare the first entry with every other, paired by image; no comparisons without its score.
+
+    The p-values are adjusted for the number of comparisons by :func:`lowlight.evaluation.statistics.holm`.
+    """
+    first, *others = entries
     if math.isnan(first.score(key)):
         return []
-    return [(other, pair(first, other, key)) for other in entries[1:]]
+    found = [pair(first, other, key) for other in others]
+    adjusted = holm([paired.p_value for paired in found])
+    return [
+        (other, replace(paired, p_value=p_value))
+        for other, paired, p_value in zip(others, found, adjusted, strict=True)
+    ]
+
+
+def scenes_needed(comparisons: int) -> int:
+    """Return the fewest scenes with which any of some comparisons can reach p < 0.05.
+
+    The lowest p-value of Wilcoxon's two-sided test of n scenes is 2 / 2^n; Holm's adjustment multiplies it by
+    the number of comparisons. One comparison takes six scenes.
+    """
+    return math.floor(math.log2(2 * max(comparisons, 1) / (1 - LEVEL))) + 1
 
 
 def pair(first: Entry, second: Entry, key: str) -> Paired:
@@ -46,21 +60,29 @@ def headline(entries: Sequence[Entry]) -> str:
         has_references = best.first.conditions["references"] == "yes"
         return f"No method is ranked: {'none has a PSNR' if has_references else 'there are no references'}"
     text = f"{best.label} has the highest PSNR, {number(best.score('psnr'), 2)} dB"
-    tied = [other.label for other, paired in against_the_first(entries) if not paired.distinguishable]
+    found = against_the_first(entries)
+    tied = [other.label for other, paired in found if not paired.distinguishable]
     scenes = len(set(best.scenes))
+    needed = scenes_needed(sum(not math.isnan(paired.p_value) for _, paired in found))
     if not tied:
         return text
-    if scenes < SCENES_NEEDED:
-        return f"{text}; too few scenes to distinguish methods ({scenes}; it takes {SCENES_NEEDED})"
+    if scenes < needed:
+        return f"{text}; too few scenes to distinguish methods ({scenes}; it takes {needed})"
     return f"{text}, but is not distinguishable from {_listed(tied)}"
 
 
 def notes_on_pairs(entries: Sequence[Entry]) -> list[str]:
-    """Write one sentence per comparison with the best method."""
-    return [
+    """Write one sentence per comparison with the best method, and one on several p-values."""
+    found = against_the_first(entries)
+    notes = [
         f"{entries[0].label} against {other.label}: {describe_pair(paired, 'dB', 2)}."
-        for other, paired in against_the_first(entries)
+        for other, paired in found
     ]
+    return (
+        [*notes, f"p by Wilcoxon's test, adjusted for {len(found)} comparisons (Holm)."]
+        if len(found) > 1
+        else notes
+    )
 
 
 def describe_pair(paired: Paired, unit: str, decimals: int) -> str:

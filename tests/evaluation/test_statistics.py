@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lowlight.evaluation.statistics import bootstrap_interval, compare_paired
+from lowlight.evaluation.statistics import bootstrap_interval, compare_paired, holm
 
 SCORES = np.random.default_rng(0).normal(20, 3, 24)
 
@@ -99,3 +99,11 @@ def test_scenes_count_once_in_wilcoxons_test() -> None:
 def test_differences_of_zero_do_not_make_the_others_more_certain() -> None:
     differences = [0.0] * 10 + [1.0, 2.0, 3.0, 4.0, 5.0]
     assert compare_paired(differences, [0.0] * 15).p_value == pytest.approx(2 / 2**5)
+
+
+def test_p_values_are_adjusted_by_holms_method() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.03]) == [0.03]
+    one, undefined, other = holm([0.9, math.nan, 0.7])
+    assert (one, other) == (1, 1)
+    assert math.isnan(undefined)

@@ -11,7 +11,15 @@ import pytest
 
 from lowlight.report import compare
 from lowlight.report.entries import Entry, gather
-from lowlight.report.findings import headline, notes_on_pairs, statement
+from lowlight.report.findings import (
+    against_the_first,
+    headline,
+    notes_on_pairs,
+    pair,
+    scenes_needed,
+    statement,
+)
+from lowlight.report.page_tables import paired_rows
 from lowlight.report.runs import read_runs
 from tests.report.fake_runs import load, write_run
 
@@ -37,7 +45,8 @@ def test_a_steady_lead_is_claimed_and_an_unsteady_one_is_not(tmp_path: Path) -> 
         run(tmp_path / "c", "behind", BASE + 0.1 * NOISE),
     )
     assert headline(found) == "first has the highest PSNR, 21.00 dB, but is not distinguishable from near"
-    near, behind = notes_on_pairs(found)
+    near, behind, adjusted = notes_on_pairs(found)
+    assert adjusted == "p by Wilcoxon's test, adjusted for 2 comparisons (Holm)."
     assert near.startswith("first against near: +0.05 dB [−")
     assert near.endswith("not distinguishable.")
     assert behind.endswith(", distinguishable.")
@@ -78,6 +87,23 @@ def test_runs_are_paired_by_image_and_not_by_order(tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerows(rows[::-1])
     assert notes_on_pairs(entries(first, second))[0].endswith(", distinguishable.")
+
+
+def test_the_best_of_ten_equal_methods_is_seldom_distinguishable(tmp_path: Path) -> None:
+    """Without a correction one of the nine others would be in over half of the cases, such as this one."""
+    random = np.random.default_rng(4)
+    found = entries(*(run(tmp_path / f"{k}", f"m{k}", BASE + random.normal(size=12)) for k in range(10)))
+    raw = [pair(found[0], other, "psnr") for other in found[1:]]
+    assert any(paired.distinguishable for paired in raw)
+    assert not any(paired.distinguishable for _, paired in against_the_first(found))
+    assert "is not distinguishable from m" in headline(found)
+    assert all(row[-1] == "not distinguishable" for row in paired_rows(found))
+
+
+@pytest.mark.parametrize(("comparisons", "scenes"), [(0, 6), (1, 6), (2, 7), (3, 7), (9, 9)])
+def test_more_comparisons_take_more_scenes(comparisons: int, scenes: int) -> None:
+    assert scenes_needed(comparisons) == scenes
+    assert max(comparisons, 1) * 2 / 2**scenes < 0.05 <= max(comparisons, 1) * 2 / 2 ** (scenes - 1)
 
 
 def test_images_are_averaged_over_seeds(tmp_path: Path) -> None:
