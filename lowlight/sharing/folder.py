@@ -9,9 +9,10 @@ from lowlight.files import write_text
 from lowlight.runs.folder import commit_of
 from lowlight.runtimes.export import export_pretrained
 from lowlight.sharing.card import model_card, read_facts
+from lowlight.sharing.hub import LICENCE
 from lowlight.sharing.licence import check_licence, default_licence, terms
 
-CARD, LICENCE, SCORES = "README.md", "LICENSE", "metrics.json"
+CARD, SCORES = "README.md", "metrics.json"
 
 _TOLERANCE = {False: 1e-4, True: 1e-3}
 """Largest accepted difference of an output value, by whether weights are stored in 16 bits."""

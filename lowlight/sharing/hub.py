@@ -6,6 +6,9 @@ from typing import Any
 
 from lowlight.files import shortened
 
+LICENCE = "LICENSE"
+"""The file in which the hub looks for the text of a licence."""
+
 _PART = r"[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?"
 
 
@@ -41,6 +44,9 @@ def client() -> Any:
 def upload(api: Any, folder: Path, repo_id: str, message: str, *, private: bool = False) -> str:
     """Create a repository, if it is missing, and put a folder's files into it, as one commit.
 
+    Other files in it are left alone, except for a ``LICENSE`` that the folder lacks: it is deleted, since it
+    was of an earlier licence.
+
     Args:
         api: The :func:`client`.
         folder: The files.
@@ -58,7 +64,10 @@ def upload(api: Any, folder: Path, repo_id: str, message: str, *, private: bool 
         address = str(api.create_repo(repo_id, private=private or None, exist_ok=True))
         is_open = private and not api.repo_info(repo_id).private
         if not is_open:
-            api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message)
+            stale = None if (folder / LICENCE).exists() else LICENCE
+            api.upload_folder(
+                repo_id=repo_id, folder_path=folder, commit_message=message, delete_patterns=stale
+            )
     except Exception as error:  # of the hub's, of the connection's, of the disk's
         reason = shortened(str(error)) or type(error).__name__
         raise ValueError(f"{repo_id} was not handed over: {reason}") from error

@@ -12,8 +12,8 @@ from typing import Any
 class Hub:
     """What arrived: requests as (method, path), repositories' visibility, and files by repository.
 
-    It answers as the hub does to create, preupload and commit; weights, too, come in the commit itself, where
-    the hub has large files sent to its storage.
+    It answers as the hub does to create, list, preupload and commit; weights, too, come in the commit
+    itself, where the hub has large files sent to its storage.
 
     Args:
         accepts: The token that is let in.
@@ -27,7 +27,7 @@ class Hub:
         self.message = ""
         self.address = ""
 
-    def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    def answer(self, method: str, path: str, token: str, body: bytes) -> tuple[int, Any]:
         self.requests.append((method, path))
         if token != f"Bearer {self.accepts}":
             return 401, {"error": "Invalid user token."}
@@ -39,6 +39,11 @@ class Hub:
             case "GET", ["api", "models", owner, name]:
                 repo_id = f"{owner}/{name}"
                 return 200, {"id": repo_id, "private": self.private[repo_id], "tags": [], "siblings": []}
+            case "GET", ["api", "models", owner, name, "tree", "main"]:
+                return 200, [
+                    {"type": "file", "path": path, "size": len(content), "oid": "0" * 40}
+                    for path, content in self.files.get(f"{owner}/{name}", {}).items()
+                ]
             case "POST", ["api", "models", _, _, "preupload", "main"]:
                 files = [
                     {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
@@ -58,11 +63,12 @@ class Hub:
     def commit(self, repo_id: str, body: bytes) -> tuple[int, dict[str, Any]]:
         lines = [json.loads(line) for line in body.splitlines()]
         self.message = next(line["value"]["summary"] for line in lines if line["key"] == "header")
-        self.files[repo_id] = {
-            line["value"]["path"]: base64.b64decode(line["value"]["content"])
-            for line in lines
-            if line["key"] == "file"
-        }
+        files = self.files.setdefault(repo_id, {})
+        for line in lines:
+            if line["key"] == "file":
+                files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            if line["key"] == "deletedFile":
+                del files[line["value"]["path"]]
         url = f"{self.address}/{repo_id}/commit/{'0' * 40}"
         return 200, {"commitUrl": url, "commitOid": "0" * 40, "pullRequestUrl": None}
 

@@ -98,6 +98,21 @@ def test_private_is_asked_for_and_a_public_repository_is_left_alone(
     assert "us/open" not in hub.files
 
 
+def test_another_licence_leaves_nothing_of_the_earlier_one_in_the_repository(
+    trained: Path, hub: Hub, tmp_path: Path
+) -> None:
+    assert push(tmp_path, hub.address, str(trained), "us/tiny").exit_code == 0
+    hub.files["us/tiny"]["examples.md"] = b"somebody's"
+    assert b"for research" in hub.files["us/tiny"]["LICENSE"]
+    again = push(tmp_path, hub.address, str(trained), "us/tiny", "--license", "mit")
+    assert again.exit_code == 0, again.stderr
+    assert "license: mit" in hub.files["us/tiny"]["README.md"].decode()
+    assert "LICENSE" not in hub.files["us/tiny"]
+    assert hub.files["us/tiny"]["examples.md"] == b"somebody's"
+    assert push(tmp_path, hub.address, str(trained), "us/tiny").exit_code == 0
+    assert b"for research" in hub.files["us/tiny"]["LICENSE"]
+
+
 def test_a_folder_or_a_dry_run_hands_nothing_over(trained: Path, hub: Hub, tmp_path: Path) -> None:
     written = push(tmp_path, hub.address, str(trained), "us/tiny", "--out", "shared", "--half", token="")
     assert written.exit_code == 0, written.stderr
