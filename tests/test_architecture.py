@@ -27,6 +27,7 @@ ORDER = [
         "similarity",
         "deep_features",
         "packages",
+        "paths",
         "reference_free",
         "illumination",
         "schedules",

@@ -16,6 +16,7 @@ from lowlight import __version__
 from lowlight.checkpoints.checkpoint import Saved
 from lowlight.files import first_line, whole, write_json
 from lowlight.images import CONTRACT
+from lowlight.paths import names_only
 from lowlight.shipped import WEIGHTS, locate
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ CONFIG = "config.json"
 def save_pretrained(method: "Method", folder: Path | str, *, half: bool = False, **about: Any) -> None:
     """Write what enhancing needs: the image network's weights, and the recipe in plain JSON; no pickle.
 
-    What only training needs, as a discriminator or an optimizer's state, is left out.
+    What only training needs, as a discriminator or an optimizer's state, is left out. Paths in the recipe,
+    such as that of a loss's file of weights, are reduced to their last part, since others get to see it.
 
     Args:
         method: A method with a recipe.
@@ -53,7 +55,12 @@ def save_pretrained(method: "Method", folder: Path | str, *, half: bool = False,
     }
     with whole(folder / WEIGHTS) as partial:  # not save_file, whose files only their owner can read
         partial.write_bytes(to_bytes(weights, metadata={"format": "pt"}))
-    config = {"recipe": method.recipe, "contract": CONTRACT, "stride": method.stride, "lowlight": __version__}
+    config = {
+        "recipe": names_only(method.recipe),
+        "contract": CONTRACT,
+        "stride": method.stride,
+        "lowlight": __version__,
+    }
     write_json(folder / CONFIG, about | config)
 
 

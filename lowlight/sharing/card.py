@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,23 @@ from typing import Any
 from lowlight.checkpoints.pretrained import CONFIG
 from lowlight.files import read_json
 from lowlight.metrics import METRICS, OPTIONAL
+from lowlight.paths import last_part, without_folders
 from lowlight.report.runs import Run, read_run
 from lowlight.runs.folder import BEST
+from lowlight.sharing.hub import LICENCE
 from lowlight.sharing.licence import RESEARCH_ONLY
 from lowlight.shipped import WEIGHTS
 
 _HOME = "https://github.com/lowlight-ml/lowlight"
 
-_FOLDERS = re.compile(r"""(?<![^=\[,'"])(?:~|\.\.?|[A-Za-z]:)?[/\\](?:[^/\\,\]'"]*[/\\])*""")
-"""The folders of a path at the beginning of a value, which are nobody's business."""
+_DECIDES = re.compile(
+    r"[+~]*(?:method|schedule|data|trainer|experiment|hparams_search|objective|seed|compile|checkpoint|metrics"
+    r"|callbacks(?!\.)|callbacks\.(?:ema|early_stopping))(?:[.@/:][^=]*)?(?:=|$)"
+)
+"""Keys of the settings that decide a result; others, as those of loggers and sweepers, may hold passwords."""
+
+_ADDRESS = re.compile(r"://|\bfile:", re.IGNORECASE)
+"""What an address has in it, which may hold a password."""
 
 _STOPPED = {
     "max_time": "it was stopped by a time limit",
@@ -83,11 +91,6 @@ def read_facts(folder: Path) -> Facts:
     )
 
 
-def last_part(path: str) -> str:
-    """Return a path without its folders, and any other text as it is."""
-    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
-
-
 def model_card(facts: Facts, repo_id: str, licence: str, parameters: int, *, difference: float | None) -> str:
     """Write the model card of a run: front matter that the hub understands, then Markdown.
 
@@ -134,7 +137,7 @@ def model_card(facts: Facts, repo_id: str, licence: str, parameters: int, *, dif
 def _front_matter(facts: Facts, name: str, licence: str) -> dict[str, Any]:
     front: dict[str, Any] = {"library_name": "lowlight", "pipeline_tag": "image-to-image", "license": licence}
     if licence == RESEARCH_ONLY:
-        front |= {"license": "other", "license_name": RESEARCH_ONLY, "license_link": "LICENSE"}
+        front |= {"license": "other", "license_name": RESEARCH_ONLY, "license_link": LICENCE}
     front["tags"] = ["low-light-image-enhancement", "image-enhancement", "pytorch", facts.run.method]
     measured = {key: facts.run.scores.get(key, math.nan) for key in ("psnr", "ssim")}
     scores = {key: value for key, value in measured.items() if math.isfinite(value)}
@@ -211,9 +214,20 @@ def _training(facts: Facts) -> Iterator[tuple[str, str]]:
         "code" if facts.is_training else "code of the evaluation",
         f"lowlight {versions.get('lowlight')}, commit {commit}, torch {versions.get('torch')}",
     )
-    command = " ".join(_FOLDERS.sub("", part) for part in manifest.get("command") or ())
-    if command:
+    if command := _command(manifest.get("command") or ()):
         yield "command" if facts.is_training else "command of the evaluation", f"`{_cell(command)}`"
+
+
+def _command(parts: Sequence[str]) -> str:
+    """Return a command by its verb and the settings that decide the result, without folders and addresses."""
+    words = 2 if parts[:1] == ["lowlight"] else 1
+    settings = (part for part in parts[words:] if _DECIDES.match(part) and not _ADDRESS.search(part))
+    return " ".join([*map(last_part, parts[:words]), *map(_setting, settings)])
+
+
+def _setting(text: str) -> str:
+    key, equals, value = text.partition("=")
+    return key + equals + without_folders(value)
 
 
 def _limits(facts: Facts) -> Iterator[str]:
@@ -241,7 +255,7 @@ def _limits(facts: Facts) -> Iterator[str]:
 
 def _licence(licence: str) -> str:
     if licence == RESEARCH_ONLY:
-        return "For research only: [LICENSE](LICENSE)."
+        return f"For research only: [{LICENCE}]({LICENCE})."
     return f"`{licence}`, for the weights. The photographs they learnt from may have a licence of their own."
 
 

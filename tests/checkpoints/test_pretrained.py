@@ -12,6 +12,7 @@ from torch import nn
 
 from lowlight.checkpoints.load import from_pretrained
 from lowlight.checkpoints.pretrained import save_pretrained
+from lowlight.checkpoints.recipe import build
 from lowlight.methods import Supervised
 from tests.tiny import LEARNT, by_class, tiny
 
@@ -40,6 +41,24 @@ def test_only_the_image_network_is_kept(tmp_path: Path) -> None:
     method = tiny("gan").eval()
     save_pretrained(method, tmp_path)
     assert set(load_file(tmp_path / "model.safetensors")) == set(method.net.state_dict())
+
+
+def test_folders_of_this_machine_are_left_out(tmp_path: Path) -> None:
+    recipe = tiny("autoencoder").recipe or {}
+    vgg = {"_target_": "lowlight.perceptual.vgg_loss", "_partial_": True}
+    terms = {
+        "vgg": vgg | {"weights": "/home/alice/private/vgg19.pth"},
+        "more": vgg | {"weights": "C:\\Users\\alice\\vgg16.pth"},
+    }
+    loss = {"_target_": "lowlight.losses.weighted_sum", "_partial_": True, "weights": {}, "terms": terms}
+    method = build(recipe | {"loss": loss}).eval()
+    save_pretrained(method, tmp_path)
+    assert "alice" not in (tmp_path / "config.json").read_text()
+    loaded = from_pretrained(tmp_path)
+    assert [term["weights"] for term in loaded.recipe["loss"]["terms"].values()] == ["vgg19.pth", "vgg16.pth"]
+    assert method.recipe["loss"] == loss  # the method's own is as it was
+    low = torch.rand(1, 3, 17, 9)
+    assert loaded.enhance(low).equal(method.enhance(low))
 
 
 def test_others_may_read_what_was_saved(tmp_path: Path) -> None:

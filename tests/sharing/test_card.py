@@ -87,10 +87,57 @@ def test_folders_of_this_machine_are_left_out(run: Path) -> None:
     ]
     edit(run, lambda manifest: manifest.update(command=command))
     _, text = card(run)
-    assert (
-        "`lowlight train experiment=lol_cpu/mirnet data.root=[LOL,'B'] output_dir='out' --config-dir mine`"
-    ) in text
+    assert ("`lowlight train experiment=lol_cpu/mirnet data.root=[LOL,'B']`") in text
     assert "/srv" not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("data.root=/data/LOL/", "data.root=LOL"),
+        ("data.root='[/data/A, /home/alice/B]'", "data.root='[A, B]'"),
+        (
+            "data.sets={a: {root: /home/alice/x}, b: {root: ~alice/y}}",
+            "data.sets={a: {root: x}, b: {root: y}}",
+        ),
+        ("data.sets={a:{root:/home/alice/x}}", "data.sets={a:{root:x}}"),
+        (r"data.root=[C:\Users\alice\LOL,'D:/alice/LOL 2']", "data.root=[LOL,'LOL 2']"),
+        (r"data.root=\\server\alice\LOL", "data.root=LOL"),
+        ("data.root='/home/alice, [and] bob/LOL'", "data.root='LOL'"),
+        ("data.root=/data/A,../alice/B", "data.root=A,B"),
+        ("data.root=sets/LOL", "data.root=sets/LOL"),
+        ("data.layout.splits={train: [Train/Real]}", "data.layout.splits={train: [Train/Real]}"),
+        ("+method.loss.terms.vgg.weights=/home/alice/vgg19.pth", "+method.loss.terms.vgg.weights=vgg19.pth"),
+        *((kept, kept) for kept in ("seed=1", "schedule=cosine", "trainer.max_epochs=4", "++data.mixup=1.2")),
+        *((kept, kept) for kept in ("callbacks=[default,ema]", "callbacks.ema.decay=0.99", "~data.bright")),
+        *((kept, kept) for kept in ("objective.metric=val/ssim", "hparams_search=grid", "metrics=[lpips]")),
+        ("checkpoint=/home/alice/runs/mine", "checkpoint=mine"),
+    ],
+)
+def test_settings_that_decide_the_result_are_kept_without_folders(run: Path, given: str, shown: str) -> None:
+    edit(run, lambda manifest: manifest.update(command=["lowlight", "train", given]))
+    assert f"| command | `lowlight train {shown}` |" in card(run)[1]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "logger.mlflow.tracking_uri=https://alice:s3cret@mlflow.corp.example/",
+        "logger.mlflow.tracking_uri=file:///home/alice/mlruns",
+        "logger.wandb.entity=alice",
+        "hydra.sweeper.storage=postgresql://u:pw@db/x",
+        "+callbacks.chat.token=s3cret",
+        "data.root=https://alice:s3cret@corp.example/LOL",
+        "data.sets={a: {root: FILE:/home/alice/x}}",
+        "output_dir=/home/alice/out",
+        "--config-dir",
+        "/home/alice/mine",
+    ],
+)
+def test_accounts_and_addresses_are_left_out(run: Path, given: str) -> None:
+    command = ["lowlight", "train", "method=gan", given, "seed=1"]
+    edit(run, lambda manifest: manifest.update(command=command))
+    assert "| command | `lowlight train method=gan seed=1` |" in card(run)[1]
 
 
 @pytest.mark.parametrize(
