@@ -16,7 +16,7 @@ from lowlight.data.dataset import PairDataset, check_alike, checked, collate
 from lowlight.data.layouts import PairedFolder
 from lowlight.data.mixup import mix
 from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, read_weights, set_of
-from lowlight.data.photographs import bright_images
+from lowlight.data.photographs import REFERENCES, bright_images
 from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.sampling import EpochSampler
 from lowlight.data.scenes import scene_groups
@@ -310,7 +310,7 @@ class PairDataModule(pl.LightningDataModule):
             "progressive": [asdict(stage) for stage in self.stages],
             "augment": self.augment,
             "mixup": self.mixup,
-            **({"bright": str(self.bright or "references of the training images")} if self.unpaired else {}),
+            **({"bright": str(self.bright or REFERENCES)} if self.unpaired else {}),
             "val_fraction": self.val_fraction,
             "eval_size": self.eval_size,
             "seed": self.seed,

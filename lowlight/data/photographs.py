@@ -16,6 +16,12 @@ from lowlight.decoding.formats import SUFFIXES
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
 
+REFERENCES = "references of the training images"
+"""What a run's files name as the bright images of unpaired training that has no folder of them."""
+
+SCORED_ON = ", scored on "
+"""What stands between the folder that is learnt from and the one that is only scored on."""
+
 
 @dataclass(frozen=True)
 class Photograph(Fixed):
@@ -77,7 +83,7 @@ class Photographs:
         self.test_fraction = test_fraction
 
     def __str__(self) -> str:
-        return str(self.root) if self.pairs is None else f"{self.root}, scored on {self.pairs}"
+        return str(self.root) if self.pairs is None else f"{self.root}{SCORED_ON}{self.pairs}"
 
     def items(self, split: Split, name: str) -> list[PairItem]:
         """Return the photographs of a split, named ``<name>/<path without suffix>``, or its pairs.

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from lowlight.paths import last_part, without_folders
 from lowlight.report.runs import Run, read_run
 from lowlight.runs.folder import BEST
 from lowlight.sharing.hub import LICENCE
-from lowlight.sharing.licence import RESEARCH_ONLY
+from lowlight.sharing.licence import RESEARCH_ONLY, folders_of, learnt_from
 from lowlight.shipped import WEIGHTS
 
 _HOME = "https://github.com/lowlight-ml/lowlight"
@@ -54,8 +54,13 @@ class Facts:
     @property
     def sets(self) -> str:
         """Names of the training data, without their folders."""
-        sources = {str(one.get("source")) for one in (self.data.get("sets") or {}).values()}
-        return ", ".join(sorted(map(last_part, sources))) or "not recorded"
+        return _names(learnt_from(self.data))
+
+    @property
+    def only_scored(self) -> str:
+        """Names of the folders that stood in for training data in scoring; empty if there are none."""
+        folders = {folders_of(one)[1] for one in (self.data.get("sets") or {}).values()} - {""}
+        return _names(folders) if folders else ""
 
     @property
     def images(self) -> int:
@@ -159,8 +164,12 @@ def _front_matter(facts: Facts, name: str, licence: str) -> dict[str, Any]:
 
 def _test_set(facts: Facts) -> str:
     sets = (facts.run.manifest.get("data") or {}).get("sets") or {}
-    names = {last_part(str(one.get("source"))) for one in sets.values() if one.get("test")}
-    return ", ".join(sorted(names)) or "not recorded"
+    folders = (folders_of(one) for one in sets.values() if one.get("test"))
+    return _names({scored or source for source, scored in folders})
+
+
+def _names(sources: Iterable[str]) -> str:
+    return ", ".join(sorted(map(last_part, sources))) or "not recorded"
 
 
 def _scores(facts: Facts) -> str:
@@ -196,7 +205,8 @@ def _training(facts: Facts) -> Iterator[tuple[str, str]]:
     images = facts.data.get("images") or {}
     uses = {"train": "training", "val": "validation"}
     pairs = [f"{images[split]:,} for {use}" for split, use in uses.items() if images.get(split)]
-    yield "data", _cell(f"{facts.sets}: pairs, {' and '.join(pairs)}" if pairs else facts.sets)
+    data = f"{facts.sets}: pairs, {' and '.join(pairs)}" if pairs else facts.sets
+    yield "data", _cell(f"{data}; scored on {facts.only_scored}" if facts.only_scored else data)
     if manifest.get("epochs"):
         best = f"; weights of epoch {facts.run.best_epoch}" if facts.run.best_epoch else ""
         yield "epochs, seed", f"{manifest['epochs']}{best}; seed {facts.run.seed}"

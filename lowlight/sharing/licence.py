@@ -4,12 +4,33 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lowlight.data.photographs import REFERENCES, SCORED_ON
+
 RESEARCH_ONLY = "research-only"
 """Licence of weights whose data are not known to allow more; the hub has no such identifier."""
 
 _FREE = {"embedded photographs", "drawn plates"}
 """Sources of training data whose weights may be given away: photographs of packages are free, and rooms and
 plates are drawn by lowlight."""
+
+
+def learnt_from(data: Mapping[str, Any]) -> set[str]:
+    """Return the sources of a training's images, its folder of bright photographs included.
+
+    Folders that it was only scored on are left out.
+
+    Args:
+        data: What :meth:`lowlight.data.PairDataModule.describe` says of it; may be empty.
+    """
+    sources = {folders_of(one)[0] for one in (data.get("sets") or {}).values()}
+    bright = str(data.get("bright") or REFERENCES)
+    return sources if bright == REFERENCES else sources | {bright}
+
+
+def folders_of(one: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a set's source, and the folder that stands in for it in scoring, or ""."""
+    source, _, scored = str(one.get("source")).partition(SCORED_ON)
+    return source, scored
 
 
 def default_licence(data: Mapping[str, Any]) -> str:
@@ -19,10 +40,10 @@ def default_licence(data: Mapping[str, Any]) -> str:
         data: What :meth:`lowlight.data.PairDataModule.describe` says of it; may be empty.
 
     Returns:
-        ``mit``, lowlight's own, if all pairs were drawn, or made from the embedded photographs; otherwise
+        ``mit``, lowlight's own, if all images were drawn, or made from the embedded photographs; otherwise
         :data:`RESEARCH_ONLY`, since most published sets state no licence and of others nothing is known.
     """
-    sources = {one.get("source") for one in (data.get("sets") or {}).values()}
+    sources = learnt_from(data)
     return "mit" if sources and sources <= _FREE else RESEARCH_ONLY
 
 

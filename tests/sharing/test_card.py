@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lowlight.data.photographs import REFERENCES, Photographs
 from lowlight.sharing.card import model_card, read_facts
 from lowlight.sharing.licence import RESEARCH_ONLY, check_licence, default_licence, terms
 
@@ -140,6 +141,23 @@ def test_accounts_and_addresses_are_left_out(run: Path, given: str) -> None:
     assert "| command | `lowlight train method=gan seed=1` |" in card(run)[1]
 
 
+def test_photographs_that_were_only_scored_on_are_told_apart(run: Path) -> None:
+    source = str(Photographs("/home/alice/my_photos", pairs="/data/LOL"))
+    edit(run, lambda manifest: manifest["data"]["sets"]["LOL"].update(source=source))
+    front, text = card(run)
+    assert "| data | my_photos: pairs, 4 for training and 2 for validation; scored on LOL |" in text
+    assert "On 2 test images of 2 scenes (LOL)" in text
+    assert front["model-index"][0]["results"][0]["dataset"]["type"] == "LOL"
+    assert "photographs (my_photos) whose" in (terms(RESEARCH_ONLY, read_facts(run).sets) or "")
+
+
+def test_bright_photographs_of_unpaired_training_are_named(run: Path) -> None:
+    edit(run, lambda manifest: manifest["data"].update(bright="/home/alice/bright"))
+    assert "| data | LOL, bright: pairs, 4 for training" in card(run)[1]
+    edit(run, lambda manifest: manifest["data"].update(bright=REFERENCES))
+    assert "| data | LOL: pairs, 4 for training" in card(run)[1]
+
+
 @pytest.mark.parametrize(
     ("leak", "said"),
     [
@@ -196,6 +214,14 @@ def test_the_licence_follows_from_the_data(sources: list[str], licence: str) -> 
     assert default_licence({"sets": sets}) == licence
     assert (terms(licence, "LOL") is None) == (licence == "mit")
     check_licence(licence)
+
+
+@pytest.mark.parametrize(
+    ("bright", "licence"), [("/home/alice/cc-by-nc-photos", RESEARCH_ONLY), (REFERENCES, "mit")]
+)
+def test_the_licence_follows_from_the_bright_photographs_too(bright: str, licence: str) -> None:
+    data = {"sets": {"synthetic": {"source": "embedded photographs"}}, "bright": bright}
+    assert default_licence(data) == licence
 
 
 @pytest.mark.parametrize("licence", ["", "MIT", "my own", "a/b", "mit\n"])
