@@ -298,4 +298,7 @@ class LowLightPhotographs:
                 photograph cannot be read.
         """
         photos = photographs_of(self.root, split, self.test_fraction)
-        return [LowLightPhoto(f"{name}/{stem}", stem, photo, self.ranges) for photo, stem in photos.items()]
+        return [
+            LowLightPhoto(f"{name}/{stem}", f"{name}/{stem}", photo, self.ranges)
+            for photo, stem in photos.items()
+        ]

@@ -231,7 +231,7 @@ class DarkenedPhotographs:
                 items.append(
                     DarkenedView(
                         name=f"{name}/{photo.stem}-{view:02d}-{len(items) % self.exposures}",
-                        scene=scene,
+                        scene=f"{name}/{scene}",
                         photo=photo,
                         box=box,
                         size=self.size or (width, height),

@@ -93,7 +93,8 @@ class VideoFolders:
 
     The splits are those of folders (``train``, ``val``, ``test`` above the videos), else those of the column
     ``split`` of ``metadata.csv``, else chosen by a hash of the scenes' names. The table's other columns are
-    written beside the scores; ``scene`` names what several videos show.
+    written beside the scores; ``scene`` names what several videos show, in any split. Without it, every
+    video is a scene of its own, also if folders of two splits give two videos one name.
 
     Args:
         root: Folder of the set.
@@ -139,14 +140,14 @@ class VideoFolders:
                 or if ``metadata.csv`` is unusable.
         """
         found, facts = self._videos(), self._metadata()
-        scenes = {video.name: facts.get(video.name, {}).get("scene") or video.name for video in found}
+        scenes = {video: facts.get(video.name, {}).get("scene") or _where(video) for video in found}
         divided = self._divided(found, facts, scenes)
         items: list[PairItem] = []
         problems: list[str] = []
         for video in found:
             if divided[video] != split:
                 continue
-            about = Video(f"{name}/{video.name}", f"{name}/{scenes[video.name]}", facts.get(video.name, {}))
+            about = Video(f"{name}/{video.name}", f"{name}/{scenes[video]}", facts.get(video.name, {}))
             frames, misfits = _frames(video)
             problems += [f"{video.name}: {problem}" for problem in misfits]
             items += [
@@ -216,7 +217,7 @@ class VideoFolders:
         return {unicodedata.normalize("NFC", row.pop(key)): row for row in rows}
 
     def _divided(
-        self, found: Sequence[_Folder], facts: Mapping[str, Mapping[str, str]], scenes: Mapping[str, str]
+        self, found: Sequence[_Folder], facts: Mapping[str, Mapping[str, str]], scenes: Mapping[_Folder, str]
     ) -> dict[_Folder, str]:
         """Return the split of each video."""
         if any(video.split for video in found):
@@ -233,7 +234,12 @@ class VideoFolders:
         if 0 < self.test_fraction < 1:
             tests = max(min(max(tests, 1), len(order) - 1), len(order) == 1)
         chosen = set(order[:tests])
-        return {video: "test" if scenes[video.name] in chosen else "train" for video in found}
+        return {video: "test" if scenes[video] in chosen else "train" for video in found}
+
+
+def _where(video: _Folder) -> str:
+    """Return a video's path below its set: two splits may each hold a ``pair0``, of different scenes."""
+    return f"{video.split}/{video.name}" if video.split else video.name
 
 
 def _folders_of_images(place: Path) -> dict[str, Path]:

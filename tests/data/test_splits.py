@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lowlight.data import PairDataModule
+from lowlight.data import DarkenedPhotographs, LowLightPhotographs, PairDataModule
 from lowlight.data.retrieve import retrieve
 from lowlight.data.splits import hold_out_files
 from lowlight.images import read_rgb
@@ -63,6 +63,29 @@ def test_a_disjoint_split_needs_a_training_scene_that_the_test_lacks(leaking: Pa
     (tmp_path / "test").symlink_to(leaking / "eval15")
     with pytest.raises(ValueError, match="leaves no training pair"):
         module(tmp_path, split="scene_disjoint")
+
+
+@pytest.mark.parametrize("kind", ["darkened", "low light"])
+def test_photographs_of_one_name_in_two_sets_are_two_scenes(kind: str, tmp_path: Path) -> None:
+    for folder, count in (("a", 10), ("b", 20)):  # more photographs, more of these names for testing
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            picture = Image.fromarray(photograph(100 * count + number))
+            picture.save(tmp_path / folder / f"IMG_{number:04d}.png")
+    sets = {
+        name: DarkenedPhotographs(tmp_path / name, views=1, test_views=1, size=None)
+        if kind == "darkened"
+        else LowLightPhotographs(tmp_path / name, test_fraction=0.2)
+        for name in ("a", "b")
+    }
+    data = PairDataModule(sets=sets, split="scene_disjoint", val_fraction=0, cache=False)
+    data.setup("fit")
+    assert data.describe()["leak"]["left_out"] == 0
+    train, test = (
+        {item.name.split("/")[1] for item in dataset.items}
+        for dataset in (data.datasets["train"], data.datasets["test"])
+    )
+    assert train & test
 
 
 def test_the_split_by_file_pools_all_pairs_the_same_way_for_every_seed(leaking: Path) -> None:

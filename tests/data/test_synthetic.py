@@ -67,9 +67,9 @@ def test_embedded_photographs_are_dark_like_lol_and_shared_by_no_two_splits() ->
     photographs = DarkenedPhotographs(views=1, test_views=1)
     scenes = {split: {item.scene for item in photographs.items(split, "synthetic")} for split in SPLITS}
     assert scenes == {
-        "train": {"astronaut", "motorcycle", "rocket"},
-        "val": {"chelsea"},
-        "test": {"coffee", "grace_hopper"},
+        "train": {"synthetic/astronaut", "synthetic/motorcycle", "synthetic/rocket"},
+        "val": {"synthetic/chelsea"},
+        "test": {"synthetic/coffee", "synthetic/grace_hopper"},
     }
     for item in (*photographs.items("train", "synthetic"), *photographs.items("test", "synthetic")):
         low, high = item.read()
@@ -99,7 +99,7 @@ def test_rooms_join_the_photographs_and_more_of_them_change_none() -> None:
     room = few.items("test", "s")[-1]
     room.check()
     low, high = room.read()
-    assert (room.scene, low.shape, high.shape) == ("room2001", (192, 256, 3), (192, 256, 3))
+    assert (room.scene, low.shape, high.shape) == ("s/room2001", (192, 256, 3), (192, 256, 3))
     assert low.mean() < 0.6 * high.mean()
 
 

@@ -103,6 +103,27 @@ def test_folders_of_splits_divide(paired: Path, tmp_path: Path) -> None:
     assert len(names(videos, "test")) == 9
 
 
+@pytest.mark.parametrize("table", [False, True])
+def test_videos_of_one_name_in_two_splits_are_one_scene_only_by_the_table(
+    table: bool, tmp_path: Path, write: Write
+) -> None:
+    for number, split in enumerate(("train", "test")):
+        for side, folder in enumerate(("low", "high")):
+            for video in range(3):
+                seed = 100 * number + 10 * video + side
+                write(tmp_path / "SDSD" / split / folder / f"pair{video}" / "0.png", seed)
+    if table:
+        (tmp_path / "SDSD" / "metadata.csv").write_text("video,scene\npair0,street\n")
+    data = PairDataModule(tmp_path / "SDSD", layout=VideoFolders, split="scene_disjoint", val_fraction=0)
+    data.setup("fit")
+    assert data.describe()["leak"]["left_out"] == table
+    assert {item.scene for item in data.datasets["test"].items} == {
+        "SDSD/street" if table else "SDSD/test/pair0",
+        "SDSD/test/pair1",
+        "SDSD/test/pair2",
+    }
+
+
 def test_a_table_names_splits_scenes_and_facts(unpaired: Path) -> None:
     rows = ["v0,train,street,A", "v1,test,park,B", "v2,test,park,B", "v3,valid,room,A", "v4,train,street,A"]
     (unpaired / "metadata.csv").write_text("\ufeffvideo,split,scene,phone\n" + "\n".join(rows) + "\n")
