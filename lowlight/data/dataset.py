@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, default_collate
 
 from lowlight.data.cache import ArrayCache
 from lowlight.data.pairs import PairItem, check_references_alike, check_sizes, refuse
-from lowlight.data.scenes import THUMBNAIL, thumbnail
+from lowlight.data.scenes import THUMBNAIL, scene_groups, thumbnail
 from lowlight.images import Batch, Pair, from_uint8
 
 Key = tuple[int, int, int]
@@ -130,6 +130,10 @@ class PairDataset(Dataset[Pair]):
     def clues(self) -> list[tuple[NDArray[np.float32], str | None]]:
         """Return what the scene of each pair is known by: its thumbnail, and its label if it has one."""
         return list(zip(self.thumbnails(), (item.scene for item in self.items), strict=True))
+
+    def scene_groups(self) -> list[list[int]]:
+        """Group the pairs by scene; see :func:`lowlight.data.scenes.scene_groups`."""
+        return scene_groups(self.thumbnails(), [item.scene for item in self.items])
 
     def without(self, indices: Set[int]) -> "PairDataset":
         """Return the pairs, uncropped, but those of some indices."""

@@ -1,7 +1,7 @@
 """Data module: loaders for training, validation and testing on one or several joined sets of pairs."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,6 @@ from lowlight.data.pairs import PairItem, PairSet, Split, name_sets, read_weight
 from lowlight.data.photographs import REFERENCES, bright_images
 from lowlight.data.progressive import Stage, read_stages, stage_of
 from lowlight.data.sampling import EpochSampler
-from lowlight.data.scenes import scene_groups
 from lowlight.data.splits import (
     PROTOCOLS,
     Protocol,
@@ -38,8 +37,8 @@ class PairDataModule(pl.LightningDataModule):
 
     Training samples are crops (or resized images), shuffled and augmented; they depend on seed, epoch and
     index only. Validation and testing yield whole images at native size, one at a time, in a fixed order.
-    Unless a set has a validation split, whole scenes of the training images are held out. Set-up checks all
-    files that a stage uses and reports all bad ones in one ``ValueError``.
+    Of every set without a validation split, whole scenes of the training images are held out. Set-up checks
+    all files that a stage uses and reports all bad ones in one ``ValueError``.
 
     Args:
         root: Folder of a set, or several folders, joined; each set is named after its folder.
@@ -62,7 +61,8 @@ class PairDataModule(pl.LightningDataModule):
         mixup: Concentration of the weights by which each training pair is blended with another one of its
             batch; see :func:`lowlight.data.mixup.mix`. ``None`` blends nothing.
         bright: Folder of bright photographs for unpaired training; ``None`` takes the training references.
-        val_fraction: Share of the training images held out for validation; 0 holds out none.
+        val_fraction: Share of the training images held out for validation, where a set has no validation
+            split; 0 holds out none.
         eval_size: Side in pixels of the squares to which validation and test images are resized; ``None`` is
             native size.
         num_workers: Loader processes; samples are the same for any number.
@@ -159,20 +159,17 @@ class PairDataModule(pl.LightningDataModule):
         if test := self.datasets.get("test"):
             everything, val, self._leak = apart_from_test(everything, val, test, self.split)
         items = everything.items
-        groups = scene_groups(everything.thumbnails(), [item.scene for item in items])
+        groups = everything.scene_groups()
         self._scenes["train"] = len(groups)
-        if not own and self.val_fraction > 0 and everything.has_references:
-            by_scene = self.split != "by_file"
-            chosen = set(
-                hold_out_scenes(groups, [set_of(item.name) for item in items], self.val_fraction, self.seed)
-                if by_scene
-                else hold_out_files(len(items), self.val_fraction, self.seed)
-            )
-            val = PairDataset([items[index] for index in sorted(chosen)], self.cache, resize=self.eval_size)
+        if self.val_fraction > 0 and everything.has_references:
+            chosen = self._held_out(items, groups, {set_of(item.name) for item in own})
+            if chosen and self.split != "by_file":
+                held_out = sum(group[0] in chosen for group in groups)
+                self._scenes["train"] -= held_out
+                self._scenes["val"] = held_out + len(val.scene_groups())
+            held = [items[index] for index in sorted(chosen)]
+            val = PairDataset([*val.items, *held], self.cache, resize=self.eval_size)
             items = [item for index, item in enumerate(items) if index not in chosen]
-            if by_scene:
-                self._scenes["val"] = sum(group[0] in chosen for group in groups)
-                self._scenes["train"] -= self._scenes["val"]
         train = PairDataset(
             items,
             self.cache,
@@ -190,6 +187,15 @@ class PairDataModule(pl.LightningDataModule):
                 check_alike({item.name: train.size(index) for index, item in enumerate(items)})
         self.datasets |= {"train": train, "val": val}
 
+    def _held_out(
+        self, items: Sequence[PairItem], groups: Sequence[Sequence[int]], validated: Collection[str]
+    ) -> set[int]:
+        """Return the indices of the training pairs that are held out of sets without validation pairs."""
+        if self.split == "by_file":
+            return set(hold_out_files(len(items), self.val_fraction, self.seed))
+        sets = [set_of(item.name) for item in items]
+        return set(hold_out_scenes(groups, sets, self.val_fraction, self.seed, validated))
+
     def _bright(self, items: list[PairItem]) -> Sequence[PairItem]:
         """Return the pairs whose references are drawn as bright images."""
         if self.patch_size is None and self.resize is None:
@@ -203,7 +209,7 @@ class PairDataModule(pl.LightningDataModule):
         A scene is known by its label, or else by the name of its first image.
         """
         dataset = self.datasets[split]
-        groups = scene_groups(dataset.thumbnails(), [item.scene for item in dataset.items])
+        groups = dataset.scene_groups()
         first = [(index, dataset.items[group[0]]) for group in groups for index in group]
         return {
             dataset.items[index].name: item.scene or item.name

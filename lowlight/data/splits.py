@@ -63,25 +63,33 @@ def hold_out_files(count: int, fraction: float, seed: int) -> list[int]:
 
 
 def hold_out_scenes(
-    groups: Sequence[Sequence[int]], sets: Sequence[str], fraction: float, seed: int
+    groups: Sequence[Sequence[int]],
+    sets: Sequence[str],
+    fraction: float,
+    seed: int,
+    validated: Collection[str] = (),
 ) -> list[int]:
     """Choose whole scenes for validation, the same share of each set; a scene is in its first pair's.
 
-    A set of a single scene is left whole, unless every set has one.
+    A set of a single scene is left whole, unless every set has one and none is validated.
 
     Args:
         groups: Indices of the pairs of each scene.
         sets: Name of the set per pair.
         fraction: Share of the pairs.
         seed: Seed of the choice.
+        validated: Sets with validation pairs of their own; scenes of theirs are left in training.
 
     Returns:
         Indices of the pairs held out.
     """
     by_set: dict[str, list[Sequence[int]]] = {}
     for group in groups:
-        by_set.setdefault(sets[group[0]], []).append(group)
-    divided = [one for one in by_set.values() if len(one) > 1] or [list(groups)]
+        if not any(sets[index] in validated for index in group):
+            by_set.setdefault(sets[group[0]], []).append(group)
+    divided = [one for one in by_set.values() if len(one) > 1]
+    if not divided and not validated:
+        divided = [list(groups)]
     return [index for one in divided for index in hold_out(one, fraction, seed)]
 
 

@@ -117,6 +117,27 @@ def test_a_validation_split_of_its_own_is_used(write_pairs: Write) -> None:
     assert len(names(data.train_dataloader())) == 4
 
 
+def test_a_joined_set_with_validation_images_does_not_end_that_of_the_others(
+    write_pairs: Write, write: Write, tmp_path: Path
+) -> None:
+    own, other, lone = write_pairs("own"), write_pairs("other", stems=STEMS), write_pairs("lone", stems=["1"])
+    write_pairs("own", split="val", stems=["90", "91"])
+    for number, root in enumerate((own, other, lone)):
+        for path in sorted(root.glob("our485/high/*")):
+            write(path, 1000 * number + int(path.stem))  # no scene is in two sets
+    write(own / "our485/high/1.png", 1003)  # but this one, which own trains on and other must not hold out
+    data = PairDataModule([own, other, lone], val_fraction=0.4)
+    data.setup("fit")
+    held_out = names(data.val_dataloader())
+    trained = {item.name for item in data.datasets["train"].items}
+    assert held_out[:2] == ["own/90", "own/91"]
+    assert [name.split("/")[0] for name in held_out[2:]] == ["other"] * len(held_out[2:])
+    assert len(held_out) == 2 + 4
+    assert "other/3" in trained
+    assert trained.isdisjoint(held_out)
+    assert data.describe()["scene_groups"] == {"train": 14 - 4, "val": 2 + 4}
+
+
 def test_validation_can_be_left_out(lol: Path) -> None:
     data = PairDataModule(root=lol, val_fraction=0)
     data.setup("fit")
