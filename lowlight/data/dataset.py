@@ -21,9 +21,11 @@ Key = tuple[int, int, int]
 class PairDataset(Dataset[Pair]):
     """Pairs decoded through the cache.
 
-    ``dataset[index]`` is the pair itself (its centre crop if ``patch_size`` is set). ``dataset[seed, epoch,
-    index]`` is a training sample: a random crop, turned by a multiple of 90 degrees and mirrored, by a
-    generator seeded with these three numbers, independent of workers, ranks and other epochs.
+    ``dataset[seed, epoch, index]`` is a training sample: a random crop, turned by a multiple of 90 degrees
+    and mirrored, by a generator seeded with these three numbers, independent of workers, ranks and other
+    epochs. ``dataset[index]`` is the pair itself (its centre crop if ``patch_size`` is set). With ``drawn``
+    or ``bright``, what is drawn for a training sample is drawn for it, too, always alike, as
+    ``trainer=overfit`` needs.
 
     Both images of a pair are one array of shape (2, H, W, 3), so they cannot be treated differently. All
     operations are indexing of 8-bit pixels: exact, and only the crop is read from disk. (kornia's paired
@@ -70,17 +72,22 @@ class PairDataset(Dataset[Pair]):
         return len(self.items)
 
     def __getitem__(self, key: int | Key) -> Pair:
+        generator: np.random.Generator | None = None
+        place: np.random.Generator | None = None  # draws crop and turn
         if isinstance(key, tuple):
-            index, generator = key[2], np.random.default_rng(key)
+            index = key[2]
+            generator = place = np.random.default_rng(key)
         else:
-            index, generator = key, None
-        item, pixels = self.items[index], self._prepared(self.pixels(index), generator)
+            index = key
+            if self.drawn or self.bright:
+                generator = np.random.default_rng([0, 0, index])
+        item, pixels = self.items[index], self._prepared(self.pixels(index), place)
         has_reference = item.has_reference
         if generator is not None:
             pixels = item.sample(pixels, generator)
             if self.bright:
                 other = self.bright[int(generator.integers(len(self.bright)))]
-                bright = self._prepared(self._decoded(*other), generator)
+                bright = self._prepared(self._decoded(*other), place)
                 pixels, has_reference = np.stack([pixels[0], bright[1]]), False
         low, high = from_uint8(pixels)
         pair: Pair = {"low": low, "high": high, "name": item.name, "has_reference": has_reference}

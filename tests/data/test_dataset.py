@@ -61,6 +61,15 @@ def test_an_index_alone_gives_the_centre(items: list[FilePair]) -> None:
     assert torch.equal(pair["high"], read_image(items[0].high)[:, 8:24, 12:28])
 
 
+def test_an_index_alone_always_draws_the_same_bright_image(items: list[FilePair]) -> None:
+    first, again = (PairDataset(items, patch_size=16, augment=True, bright=items)[0] for _ in range(2))
+    assert torch.equal(first["low"], read_image(items[0].low)[:, 8:24, 12:28])
+    assert torch.equal(first["high"], again["high"])
+    centres = [read_image(item.high)[:, 8:24, 12:28] for item in items]
+    assert any(torch.equal(first["high"], centre) for centre in centres)
+    assert first["has_reference"] is False
+
+
 def test_a_cached_pair_is_not_decoded_again(
     items: list[FilePair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 from PIL import Image
 
 from lowlight.colour import srgb_to_linear
 from lowlight.data import LowLightPhotographs, PairDataModule, PairDataset, PairedFolder
 from lowlight.data.low_light import LowLight, LowLightPhoto, darken_scene, illumination, sensor_noise
+from lowlight.images import Batch
 from tests.conftest import photograph
 
 PLAIN = LowLight(
@@ -145,6 +147,43 @@ def test_training_makes_no_fixed_low_light(photos: Path, tmp_path: Path, monkeyp
     assert set(darkened) == {item.name for item in data.datasets["test"].items}
     pair = data.datasets["val"][0]
     assert pair["low"].mean() < pair["high"].mean()
+
+
+class KeptPairs(pl.LightningModule):
+    """Keeps its training batches and learns nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.batches: list[Batch] = []
+
+    def training_step(self, batch: Batch, _: int) -> None:  # type: ignore[override]
+        self.batches.append(batch)
+
+    def configure_optimizers(self) -> None:
+        """Return no optimizer."""
+
+
+def test_overfitting_repeats_one_batch_of_low_light(photos: Path, tmp_path: Path) -> None:
+    sets = {"bright": LowLightPhotographs(photos, ranges={"night": 0.5})}
+    data = PairDataModule(sets=sets, val_fraction=0, patch_size=32, batch_size=2, cache=False)
+    kept = KeptPairs()
+    pl.Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        overfit_batches=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        default_root_dir=tmp_path,
+    ).fit(kept, data)
+    first, *others = kept.batches
+    assert len(others) == 2
+    assert (first["low"].mean((1, 2, 3)) < first["high"].mean((1, 2, 3))).all()
+    for batch in others:
+        assert batch["name"] == first["name"]
+        assert (batch["low"] == first["low"]).all()
+        assert (batch["high"] == first["high"]).all()
 
 
 def test_sources_are_mixed_by_weight_and_validated_apart(photos: Path, lol: Path) -> None:

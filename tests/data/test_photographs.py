@@ -161,7 +161,10 @@ def test_references_of_the_training_images_serve_as_bright_ones(tmp_path: Path) 
     data.unpair()
     data.setup()
     assert set(drawn(data)) == {(low, high) for low in (10, 20, 30) for high in (210, 220, 230)}
-    assert data.datasets["train"][0]["high"].mean() * 255 == pytest.approx(210)  # not a training sample
+    train = data.datasets["train"]
+    alone = [round(float(train[index]["high"].mean()) * 255) for index in (0, 1, 2)]
+    assert set(alone) <= {210, 220, 230}
+    assert alone != [210, 220, 230]  # drawn for an index alone, too
 
 
 def test_wrong_bright_photographs_are_refused(photos: Path, tmp_path: Path, write: Write) -> None:
