@@ -13,7 +13,7 @@ from lowlight.data import DarkenedPhotographs, darken
 from lowlight.data.bright import installed
 from lowlight.data.pairs import PairItem, Split
 from lowlight.data.synthetic import embedded, expose
-from lowlight.report.findings import SCENES_NEEDED
+from lowlight.report.findings import scenes_needed
 
 Write = Callable[..., Path]
 
@@ -82,7 +82,7 @@ def test_the_embedded_data_have_the_scenes_that_tell_methods_apart_and_keep_the_
     items = {split: embedded().items(split, "synthetic") for split in SPLITS}
     assert {split: len(pairs) for split, pairs in items.items()} == {"train": 336, "val": 16, "test": 40}
     scenes = {split: {item.scene for item in pairs} for split, pairs in items.items()}
-    assert len(scenes["test"]) >= SCENES_NEEDED + 2
+    assert len(scenes["test"]) >= scenes_needed(1) + 2
     assert len(scenes["train"]) >= 24
     assert len(set().union(*scenes.values())) == sum(map(len, scenes.values()))
 
