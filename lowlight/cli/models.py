@@ -51,10 +51,34 @@ def models(
         headings = [heading for heading, _ in SCORES.values()]
         print("\nScores, mean over images with its 95 % interval over scenes:\n")
         print_table(["model", "source", "split", "images", *headings], scored, right=headings)
+    _print_measured()
     names = {model.name for model in ready}
     learnt = [name for name in available() if "optimizer" in read_recipe(name)]
     others = ", ".join(name for name in learnt if name not in names)
     print(f"\nThe default is {DEFAULT}. To be trained first (lowlight train method=NAME): {others}")
+
+
+def _print_measured() -> None:
+    """Print what was measured of each method after training all for the same time."""
+    from lowlight.methods.measured import measured
+    from lowlight.shipped import SCORES
+
+    field = measured()
+    rows = [
+        [
+            one.name,
+            f"{one.parameters:,}" if one.parameters else "-",
+            f"{one.gmac:.2f}" if one.gmac else "-",
+            f"{one.milliseconds:.1f}",
+            *(one.score.cell(metric) for metric in SCORES),
+        ]
+        for one in field.methods
+    ]
+    headings = ["parameters", "GMAC", "ms", *(heading for heading, _ in SCORES.values())]
+    images = f"{field.methods[0].score.images} of {field.methods[0].score.scenes} scenes"
+    print(f"\nMethods compared: {field.about}; LOL's test images, {images};")
+    print(f"GMAC and ms per 600x400 image on {field.machine}:\n")
+    print_table(["method", *headings], rows, right=headings)
 
 
 main = app.main
