@@ -11,6 +11,7 @@ from lowlight.checkpoints.pretrained import CONFIG
 from lowlight.files import read_json
 from lowlight.metrics import METRICS, OPTIONAL
 from lowlight.paths import last_part, without_folders
+from lowlight.report.leaks import leak_of
 from lowlight.report.runs import Run, read_run
 from lowlight.runs.folder import BEST
 from lowlight.sharing.hub import LICENCE
@@ -75,8 +76,8 @@ class Facts:
     @property
     def leaks(self) -> bool | None:
         """Whether test images show scenes of the training; None if no file tells."""
-        leak = self.data.get("leak")
-        return None if not leak else int(leak["in_training_scenes"]) > 0
+        leak = leak_of(self.run)
+        return None if leak is None else int(leak["in_training_scenes"]) > 0
 
 
 def read_facts(folder: Path) -> Facts:

@@ -175,6 +175,15 @@ def test_scores_that_may_show_a_leak_are_not_offered_for_ranking(
     assert "| PSNR, dB | 6.16 |" in text
 
 
+def test_a_training_says_nothing_of_leaks_into_other_images(run: Path) -> None:
+    (run / "best.ckpt").unlink()
+    edit(run, lambda manifest: manifest.update(data_of_training=dict(manifest["data"])))
+    edit(run, lambda manifest: manifest["data"].pop("leak"))
+    front, text = card(run)
+    assert "model-index" not in front
+    assert "Whether test images show scenes of the training is not recorded." in text
+
+
 def test_undefined_scores_are_not_offered_either(run: Path) -> None:
     edit(run, lambda metrics: metrics.update({"test/psnr": "Infinity"}), "metrics.json")
     assert card(run)[0]["metrics"] == ["ssim"]
