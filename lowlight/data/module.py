@@ -24,6 +24,8 @@ from lowlight.data.splits import (
     Protocol,
     apart_from_test,
     by_file,
+    check_digests,
+    digest_of,
     hold_out_files,
     hold_out_scenes,
 )
@@ -232,6 +234,14 @@ class PairDataModule(pl.LightningDataModule):
     def _refuse_missing(self, split: Split) -> None:
         places = ", ".join(f"{name} ({pairs})" for name, pairs in self.sets.items())
         raise ValueError(f"there is no {split} split in {places}; give data.root a folder that has one")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of the data: a digest of the images' names in each split."""
+        return {split: digest_of(item.name for item in data.items) for split, data in self.datasets.items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuse to go on from a checkpoint of other images: :func:`lowlight.data.splits.check_digests`."""
+        check_digests(state_dict, self.state_dict(), ", ".join(self.sets))
 
     def train_dataloader(self) -> DataLoader[Pair]:
         """Return the loader of shuffled training batches, of the next epoch if training is progressive.

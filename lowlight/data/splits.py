@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -49,6 +49,30 @@ def by_file(train: Sequence[PairItem], test: Sequence[PairItem]) -> tuple[list[P
 def by_hash(names: Iterable[str]) -> list[str]:
     """Sort names by their hashes: an order as if drawn, but the same on every machine."""
     return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+
+
+def digest_of(names: Iterable[str]) -> str:
+    """Return a short digest of names, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
+
+
+def check_digests(before: Mapping[str, str], now: Mapping[str, str], sets: str) -> None:
+    """Refuse training or validation images that have changed: new ones move scenes between the splits.
+
+    Args:
+        before: Digests of a checkpoint, by split.
+        now: Digests of the data.
+        sets: Names of the sets, for the message.
+
+    Raises:
+        ValueError: Saying in which splits they are others.
+    """
+    changed = [split for split in ("train", "val") if before.get(split) != now.get(split)]
+    if changed:
+        raise ValueError(
+            f"{sets}: other images are in {' and '.join(changed)} than when this run began, so its best "
+            "epoch may have learnt what is validated now: train anew (resume=restart, or another output_dir)"
+        )
 
 
 def hold_out_names(names: Collection[str], fraction: float) -> set[str]:

@@ -280,6 +280,16 @@ def test_a_resumed_training_sees_the_batches_of_an_unbroken_one(lol: Path, tmp_p
     assert torch.equal(resumed.gain, unbroken.gain)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_does_not_go_on_with_other_images(lol: Path, write_pairs: Write, tmp_path: Path) -> None:
+    fit(lol, tmp_path / "run", 2)
+    write_pairs(stems=[*STEMS, "10"], size=(40, 32))
+    with pytest.raises(
+        ValueError, match=r"LOL: other images are in train( and val)? than when this run began"
+    ):
+        fit(lol, tmp_path / "run", 4, tmp_path / "run" / "last.ckpt")
+
+
 def test_the_description_is_plain(lol: Path) -> None:
     data = PairDataModule(root=lol)
     data.setup()
