@@ -1,14 +1,18 @@
 """Finished run folders, read and checked to be comparable."""
 
 import hashlib
+import logging
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from lowlight.files import read_json, read_table, read_yaml
 from lowlight.images import read_rgb
+from lowlight.metrics import METRICS, OPTIONAL
+
+log = logging.getLogger(__name__)
 
 Curve = dict[int, float]
 """Value by epoch, counted from 1."""
@@ -121,9 +125,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     runs = [read_run(folder) for folder in folders]
     for run in runs[1:]:
         _check_same_images(runs[0], run)
-    _check_definitions(runs)
     _check_pictures(runs)
-    return runs
+    return _of_one_definition(runs)
 
 
 def _check_same_images(first: Run, second: Run) -> None:
@@ -143,14 +146,33 @@ def _check_same_images(first: Run, second: Run) -> None:
         _refuse(first, second, f": these images have another scene in each: {_first_names(moved)}")
 
 
-def _check_definitions(runs: Sequence[Run]) -> None:
-    """Raise ValueError unless each metric has one definition in all runs that have it."""
+def _of_one_definition(runs: Sequence[Run]) -> list[Run]:
+    """Return runs in which each metric has one definition; one that ranks nothing is left out otherwise.
+
+    Raises:
+        ValueError: If runs define a metric by which methods are ranked differently.
+    """
+    unranked = {metric.key for metric in (*METRICS, *OPTIONAL) if not metric.ranked}
     known: dict[str, Run] = {}
+    dropped: set[str] = set()
     for run in runs:
         for metric, definition in run.definitions.items():
             first = known.setdefault(metric, run)
-            if first.definitions[metric] != definition:
+            if first.definitions[metric] != definition and metric not in unranked:
                 _refuse(first, run, f": they define {metric} differently")
+            if first.definitions[metric] != definition:
+                dropped.add(metric)
+    for metric in sorted(dropped):
+        log.warning("%s is left out: not all runs define it alike; score them anew to compare it", metric)
+    return [_without(run, dropped) for run in runs] if dropped else list(runs)
+
+
+def _without(run: Run, metrics: Collection[str]) -> Run:
+    def left(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if key not in metrics}
+
+    per_image = {name: left(row) for name, row in run.per_image.items()}
+    return replace(run, scores=left(run.scores), definitions=left(run.definitions), per_image=per_image)
 
 
 def _check_pictures(runs: Sequence[Run]) -> None:

@@ -140,6 +140,20 @@ def test_definitions_that_the_first_run_lacks_are_compared_among_the_others(tmp_
         read_runs(folders)
 
 
+def test_a_score_that_ranks_nothing_is_left_out_where_its_definitions_differ(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folders = [
+        write_run(tmp_path / name, metrics={"definitions": {"loe": by}, "test/loe": 100.0})
+        for name, by in (("a", "rounded"), ("b", "not rounded"))
+    ]
+    for run in read_runs(folders):
+        assert "loe" not in run.scores
+        assert "psnr" in run.scores
+    assert "loe is left out" in caplog.text
+    assert all("loe" in run.scores for run in read_runs(folders[:1]))
+
+
 def test_pictures_that_the_first_run_did_not_keep_are_compared_among_the_others(tmp_path: Path) -> None:
     folders = [write_run(tmp_path / "a"), write_run(tmp_path / "c"), _other_pixels(tmp_path)]
     shutil.rmtree(folders[0] / "pictures")

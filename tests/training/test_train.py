@@ -1,6 +1,7 @@
 """Options of training that every learned method has, in whole runs."""
 
 import csv
+from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
 
@@ -159,7 +160,7 @@ def test_a_resumed_run_ends_as_one_never_stopped(name: str, options: str, lol: P
 def test_a_run_resumed_in_a_renamed_folder_keeps_its_best_epoch(
     lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lowlight.training.train.check_mode", lambda _: None)
+    monkeypatch.setattr(import_module("lowlight.training.train"), "check_mode", lambda _: None)
     more = ["trainer.max_epochs=4", "objective.mode=min"]  # the first epoch's PSNR is the least
     run("autoencoder", lol, tmp_path / "straight", *more)
     run_in_two("autoencoder", lol, tmp_path / "before", *more, moved_to=tmp_path / "after")
