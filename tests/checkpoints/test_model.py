@@ -18,6 +18,7 @@ from tests.tiny import TINY, by_class, tiny
 LOW = 0.3 * torch.rand(1, 3, 37, 45, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", by_class(TINY))
 def test_a_model_enhances_as_its_method_does(name: str, tmp_path: Path) -> None:
     method = tiny(name)

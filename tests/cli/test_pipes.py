@@ -96,6 +96,7 @@ def test_a_folder_below_is_no_hindrance(tmp_path: Path) -> None:
         assert image.size == (32, 24)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize(
     ("to", "status", "told"),

@@ -270,6 +270,7 @@ def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
     assert [event.step for event in events(run).Scalars("train/loss")] == [1]
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_before_its_run_began_is_a_failed_run_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

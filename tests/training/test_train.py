@@ -63,6 +63,7 @@ def test_one_switch_clips_and_one_accumulates_for_every_method(name: str, lol: P
         assert moved.item() == pytest.approx(1e-3, rel=0.01)  # the rate is 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("name", by_class(LEARNT))
 def test_values_that_are_not_finite_stop_training_and_reach_no_checkpoint(

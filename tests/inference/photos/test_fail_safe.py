@@ -205,6 +205,7 @@ def test_a_network_that_judges_its_input_replaces_the_check_for_darkness(tmp_pat
     assert (told.reason, told.notes) == (None, ("problem found: glare",))
 
 
+@pytest.mark.slow
 def test_the_network_of_plates_judges_in_torch_and_says_that_its_export_does_not(tmp_path: Path) -> None:
     method = tiny("plate_gan").eval()
     with torch.no_grad():

@@ -137,6 +137,7 @@ def test_bands_cover_every_row_once(height: int, width: int) -> None:
     assert all(rows.stop - rows.start in (1, *range(BAND // width + 1)) for rows in found)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STATM.exists(), reason="other systems do not tell a process its size")
 def test_the_process_stays_within_the_memory_while_the_fail_safe_keeps_samples() -> None:
     """A new process, whose VmHWM is read (getrusage would inherit our peak)."""
