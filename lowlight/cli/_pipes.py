@@ -64,7 +64,6 @@ def places(paths: Sequence[Path], out: Path) -> Iterator[Places]:
 
     Raises:
         ValueError: If standard output is a terminal, or a list's encoding is unknown.
-        OSError: If standard output does not take the photograph; not if its reader has gone.
     """
     if out == PIPE and sys.stdout.isatty():
         raise ValueError("--out - writes the photograph to standard output: redirect it, > bright.png")
@@ -76,24 +75,9 @@ def places(paths: Sequence[Path], out: Path) -> Iterator[Places]:
         yield Places(read, temporary / "out" if out == PIPE else out, temporary)
         for file in (temporary / "out").rglob("*"):
             if file.is_file():
-                _standard_output(file)
-
-
-def _standard_output(file: Path) -> None:
-    """Copy a file to standard output itself, since messages' stream drops what a full disk does not take."""
-    sys.stdout.flush()
-    try:
-        descriptor = sys.stdout.fileno()
-    except OSError:  # replaced by one in memory
-        sys.stdout.buffer.write(file.read_bytes())
-        return
-    try:
-        with file.open("rb") as written, open(descriptor, "wb", closefd=False) as output:
-            shutil.copyfileobj(written, output)
-    except BrokenPipeError:
-        pass
-    except OSError as error:
-        raise OSError(f"standard output did not take the photograph: {error.strerror}") from None
+                with file.open("rb") as written:
+                    shutil.copyfileobj(written, sys.stdout.buffer)
+                sys.stdout.flush()
 
 
 def _standard_input(folder: Path) -> list[Path]:

@@ -67,7 +67,7 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "") -> Ph
         tags, is_raw = _begin(path, file)
         if is_raw:
             _check_size(raw.size(path), max_pixels)
-            photo, tags = raw.develop(path), read_raw_tags(file)
+            photo, tags = raw.develop(path), tags or read_raw_tags(file)
             if tags is None:
                 photo = replace(photo, notes=(*photo.notes, "the raw file's EXIF data could not be read"))
             return _with_metadata(photo, {}, tags)

@@ -100,7 +100,7 @@ def test_a_folder_below_is_no_hindrance(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize(
     ("to", "status", "told"),
-    [("> /dev/full", 1, "standard output did not take the photograph: No space left"), ("| true", 0, "")],
+    [("> /dev/full", 1, "the output was not written whole: No space left"), ("| true", 0, "")],
 )
 def test_a_photograph_that_a_full_disk_does_not_take_is_told(
     to: str, status: int, told: str, tmp_path: Path

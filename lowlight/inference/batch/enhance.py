@@ -33,7 +33,7 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
     if not job.is_video:
         return enhance_file(enhancer, job.source, job.target, settings)
     began = time.perf_counter()
-    frames = _glance(job.source)
+    frames = _glance(job.source) if settings.fail_safe or settings.brightness is not None else []
     reason = "not_dark" if settings.fail_safe and enhancer.judge is None and _are_bright(frames) else None
     if reason is not None and job.source.suffix.lower() == job.target.suffix.lower():
         copy_photo(job.source, job.target)
