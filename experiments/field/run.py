@@ -2,21 +2,23 @@
 
 Each trains by ``experiment=lol_cpu/NAME``, all in 32 bits, also those whose preset does not. Schedules need
 the number of epochs beforehand, so a few epochs of each stage are timed, those of all methods in one
-sitting before the first is trained: a shared machine's pace changes from hour to hour. Interrupted, the
-same command continues; what is trained and scored is not done again, so methods may be given one by one.
-Those that learn nothing are scored beside those that are trained. At the end of each call, all that are
-there are timed in one run and compared.
+sitting before the first is trained, since a shared machine's pace changes from hour to hour; networks of
+all of them are then benchmarked. ``epochs.json`` in the folder of results keeps the numbers; copied from
+another such folder, it makes a machine train as long as that one would. Interrupted, the same command
+continues; what is trained and scored is not done again, so methods may be given one by one. Those that
+learn nothing are scored beside those that are trained. At the end of each call, all that are there are
+compared.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lowlight.config import available, load_config
+from lowlight.files import read_json, write_json
 
 HERE = Path(__file__).parent
 
@@ -29,9 +31,10 @@ TIMED = 3
 """Epochs that are timed."""
 
 
-def lowlight(verb: str, *arguments: object) -> None:
+def lowlight(verb: str, *arguments: object, environment: Mapping[str, str] = os.environ) -> None:
     """Run a command of lowlight."""
-    subprocess.run([sys.executable, "-m", "lowlight", verb, *map(str, arguments)], check=True)
+    command = [sys.executable, "-m", "lowlight", verb, *map(str, arguments)]
+    subprocess.run(command, check=True, env=environment)
 
 
 def script(path: str, *arguments: object) -> None:
@@ -45,7 +48,7 @@ def seconds_per_epoch(settings: Sequence[str], folder: Path) -> float:
     if not manifest.exists():
         few = [f"trainer.max_epochs={TIMED}", f"trainer.check_val_every_n_epoch={TIMED + 1}"]
         lowlight("train", *settings, *few, f"output_dir='{folder}'", "resume=restart")
-    return 60 / TIMED * float(json.loads(manifest.read_text())["train_minutes"])
+    return 60 / TIMED * float(read_json(manifest)["train_minutes"])
 
 
 def epochs_within(seconds: float, settings: Sequence[str], folder: Path) -> list[str]:
@@ -65,6 +68,15 @@ def epochs_within(seconds: float, settings: Sequence[str], folder: Path) -> list
 def even(epochs: float) -> int:
     """Round to an even number, so that the last epoch is validated as that at half is."""
     return 2 * max(1, round(epochs / 2))
+
+
+def benchmark(presets: Sequence[str], out: Path) -> None:
+    """Time networks of all methods in one run, which their weights do not change."""
+    networks = [max((out / "timed" / method).rglob("manifest.json")).parent for method in presets]
+    timing = [*networks, *UNLEARNT, "--size", "600x400", "--threads", 2]
+    lowlight("benchmark", *timing, "--engine", "torch", "--engine", "bf16", "--out", out / "speed")
+    with_avx2 = os.environ | AVX2
+    lowlight("benchmark", *timing, "--out", out / "speed-avx2", environment=with_avx2)
 
 
 def settings_of(method: str, data: Sequence[str]) -> list[str]:
@@ -103,12 +115,17 @@ def main() -> None:
     out: Path = arguments.out
     data = ["data=lol", f"data.root='{arguments.lol}'"]
     roots = [f"--{name}={getattr(arguments, name)}" for name in ("lol", "exposures", "bright", "dark")]
-    seconds = 60 * arguments.minutes
-    epochs = {
-        method: epochs_within(seconds, settings_of(method, data), out / "timed" / method)
-        for method in presets
-        if method in arguments.methods
-    }
+    lengths = out / "epochs.json"
+    if not lengths.exists():
+        seconds = 60 * arguments.minutes
+        timed = {
+            method: epochs_within(seconds, settings_of(method, data), out / "timed" / method)
+            for method in presets
+        }
+        write_json(lengths, timed)
+    epochs = read_json(lengths)
+    if (out / "timed").exists() and not (out / "speed-avx2").exists():
+        benchmark(presets, out)
     for method in arguments.methods:
         for seed in arguments.seeds if method in presets else [0]:
             name = f"{method}-{seed}" if method in presets else method
@@ -126,11 +143,6 @@ def main() -> None:
                 script("mixed-sources/run.py", *roots, *models, "--out", out / "sources" / name)
     scored = sorted(path.parent for path in out.glob("test/*/manifest.json"))
     lowlight("compare", *scored, "--out", out / "report")
-    runs = sorted(path.parent for path in out.glob("runs/*-0/manifest.json"))
-    timing = [*runs, *UNLEARNT, "--size", "600x400", "--threads", 2]
-    lowlight("benchmark", *timing, "--engine", "torch", "--engine", "bf16", "--out", out / "speed")
-    os.environ |= AVX2
-    lowlight("benchmark", *timing, "--out", out / "speed-avx2")
 
 
 if __name__ == "__main__":

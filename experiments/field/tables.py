@@ -1,19 +1,27 @@
-"""Write what run.py measured: results/field.json, the README's tables, and what ``lowlight models`` lists."""
+"""Write what run.py measured: results/field.json, the README's tables, and what ``lowlight models`` lists.
+
+What an earlier call wrote stays, unless the folder holds it anew: methods may be trained in several places.
+"""
 
 import argparse
 import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scipy.stats import kendalltau
 
+from lowlight.evaluation.statistics import compare_paired, holm
+from lowlight.files import read_json, read_table, write_json, write_table
 from lowlight.methods.measured import FILE
+from lowlight.report.figures import LIGHT
+from lowlight.report.score_figures import draw_distribution
 from lowlight.shipped import SCORES, Score
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+IMAGES = RESULTS / "per_image.csv"
 
 PUBLISHED = {
     "retinexnet": 16.77,
@@ -29,12 +37,10 @@ PUBLISHED = {
 }
 """PSNR in dB on LOL's 15 official test images: as published, and of published weights for the last three."""
 
+DIFFERENCES = ("psnr", "ssim", "lpips")
+"""Scores whose differences are shown."""
+
 SECOND = {"lpips": ("LPIPS", 3), "niqe": ("NIQE", 1), "loe": ("LOE", 0)}
-
-
-def read(path: Path) -> Any:
-    """Read a file of JSON."""
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def score(source: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,42 +64,91 @@ def row_of_source(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def speeds(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what ``lowlight benchmark`` measured, keyed by model and engine."""
+def benchmarked(out: Path, folder: str) -> dict[str, dict[str, Any]]:
+    """Return what ``lowlight benchmark`` measured, keyed by method and engine; nothing if it has not run."""
+    file = out / folder / "benchmark.json"
     found: dict[str, dict[str, Any]] = {}
-    for row in read(folder / "benchmark.json")["rows"]:
-        found.setdefault(Path(row["model"]).name, {})[row["engine"]] = row
+    for row in read_json(file)["rows"] if file.exists() else []:
+        model = Path(row["model"])
+        network = out.resolve() / "timed"
+        name = model.relative_to(network).parts[0] if model.is_relative_to(network) else row["model"]
+        found.setdefault(name, {})[row["engine"]] = row
     return found
 
 
-def collect(out: Path) -> dict[str, Any]:
-    """Gather the results of each method, of all its seeds."""
-    here, old = speeds(out / "speed"), speeds(out / "speed-avx2")
-    methods: dict[str, Any] = {}
+def add_speeds(methods: dict[str, Any], out: Path) -> None:
+    """Add the size, speed and memory of each method that is there."""
+    avx2 = benchmarked(out, "speed-avx2")
+    for name, engines in benchmarked(out, "speed").items():
+        if name in methods:
+            torch = engines["torch"]
+            methods[name] |= {key: torch[key] for key in ("parameters", "gmac", "milliseconds", "memory_mb")}
+            methods[name]["milliseconds_bf16"] = (
+                engines["bf16"]["milliseconds"] if "bf16" in engines else None
+            )
+            methods[name]["milliseconds_avx2"] = avx2[name]["torch"]["milliseconds"]
+
+
+class Images(NamedTuple):
+    """Scores of one method's test images, in the form of a report's entry."""
+
+    label: str
+    rows: list[dict[str, str]]
+
+    def images(self, key: str) -> list[float]:
+        """Return one score of each image."""
+        return [float(row[key]) for row in self.rows]
+
+
+def keep_images(out: Path) -> dict[str, Images]:
+    """Keep the scores of each image, of all methods and seeds; return those of seed 0."""
+    kept = (
+        {(row["method"], row["seed"], row["name"]): row for row in read_table(IMAGES)}
+        if IMAGES.exists()
+        else {}
+    )
+    for test in sorted(path.parent for path in out.glob("test/*/per_image.csv")):
+        method, seed = method_and_seed(test.name, out)
+        for row in read_table(test / "per_image.csv"):
+            numbers = {key: f"{float(row[key]):.6g}" for key in SCORES | SECOND}
+            kept[method, seed, row["name"]] = {
+                "method": method,
+                "seed": seed,
+                "name": row["name"],
+                "scene": row["scene"],
+                **numbers,
+            }
+    write_table(IMAGES, [kept[key] for key in sorted(kept)])
+    found: dict[str, Images] = {}
+    for method, seed, name in sorted(kept):
+        if seed == "0":
+            found.setdefault(method, Images(method, [])).rows.append(kept[method, seed, name])
+    return found
+
+
+def method_and_seed(test: str, out: Path) -> tuple[str, str]:
+    """Return what a folder of scores is of: those of methods that learn nothing are named without a seed."""
+    name, _, seed = test.rpartition("-")
+    return (name, seed) if (out / "runs" / test).exists() else (test, "0")
+
+
+def add_scores(methods: dict[str, Any], out: Path) -> None:
+    """Add the scores of each method, of all its seeds."""
     for test in sorted(path.parent for path in out.glob("test/*/metrics.json")):
-        name, _, seed = (
-            test.name.rpartition("-") if (out / "runs" / test.name).exists() else (test.name, "", "0")
-        )
+        name, seed = method_and_seed(test.name, out)
         about = methods.setdefault(name, {"name": name, "seeds": {}})
-        one: dict[str, Any] = {"scores": [score("lol", read(test / "metrics.json"))]}
+        one: dict[str, Any] = {"scores": [score("lol", read_json(test / "metrics.json"))]}
         validation = out / "validation" / test.name / "metrics.json"
         if validation.exists():
-            one["scores"].append({**score("lol", read(validation) | {"split": "val"})})
-        rows = read(out / "sources" / test.name / "scores.json")
+            one["scores"].append({**score("lol", read_json(validation) | {"split": "val"})})
+        rows = json.loads((out / "sources" / test.name / "scores.json").read_text())
         one["scores"] += [row_of_source(row) for row in rows if row["source"] != "lol"]
         manifest = out / "runs" / test.name / "manifest.json"
         if manifest.exists():
-            told = read(manifest)
+            told = read_json(manifest)
             one |= {key: told[key] for key in ("commit", "train_minutes", "epochs", "parameters")}
             one["precision"] = told["precision"]["used"][-1]
         about["seeds"][seed] = one
-        timed = here.get(test.name)
-        if timed is not None:
-            fast = timed["torch"]
-            about |= {key: fast[key] for key in ("parameters", "gmac", "milliseconds", "memory_mb")}
-            about["milliseconds_bf16"] = timed["bf16"]["milliseconds"] if "bf16" in timed else None
-            about["milliseconds_avx2"] = old[test.name]["torch"]["milliseconds"]
-    return methods
 
 
 def on_test(method: Mapping[str, Any], seed: str = "0") -> Score:
@@ -188,6 +243,25 @@ def sources_table(methods: list[dict[str, Any]]) -> str:
     return markdown(["method", *headings], rows)
 
 
+def differences_table(entries: list[Images]) -> str:
+    """Return the table of the first method's scores minus those of the others, on the same images."""
+    first, *others = entries
+    scenes = [row["scene"] for row in first.rows]
+    columns = []
+    for key in DIFFERENCES:
+        found = [compare_paired(first.images(key), other.images(key), scenes) for other in others]
+        decimals = (SCORES | SECOND)[key][1]
+        columns.append(
+            [
+                f"{one.difference:+.{decimals}f} [{one.low:+.{decimals}f}, {one.high:+.{decimals}f}], {p:.3f}"
+                for one, p in zip(found, holm([one.p_value for one in found]), strict=True)
+            ]
+        )
+    rows = [[other.label, *cells] for other, *cells in zip(others, *columns, strict=True)]
+    headings = [(SCORES | SECOND)[key][0] for key in DIFFERENCES]
+    return markdown([f"{first.label} minus", *headings], rows)
+
+
 def seeds_table(methods: list[dict[str, Any]]) -> str:
     """Return the table of those that were trained with several seeds."""
     rows = []
@@ -220,13 +294,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder that run.py wrote to")
     out: Path = parser.parse_args().out
-    methods = sorted(collect(out).values(), key=lambda method: -on_test(method).means["psnr"])
-    machine = read(out / "speed" / "benchmark.json")["about"]["machine"]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "field.json").write_text(
-        json.dumps({"machine": machine, "methods": methods}, indent=1) + "\n", encoding="utf-8"
-    )
-    shutil.copy(out / "report" / "distribution.png", RESULTS / "distribution.png")
+    file = RESULTS / "field.json"
+    known = read_json(file) if file.exists() else {"methods": []}
+    found = {method["name"]: method for method in known["methods"]}
+    add_scores(found, out)
+    add_speeds(found, out)
+    methods = sorted(found.values(), key=lambda method: -on_test(method).means["psnr"])
+    measured = out / "speed" / "benchmark.json"
+    machine = read_json(measured)["about"]["machine"] if measured.exists() else known["machine"]
+    write_json(file, {"machine": machine, "methods": methods})
+    shutil.copy(out / "epochs.json", RESULTS / "epochs.json")
+    images = keep_images(out)
+    entries = [images[method["name"]] for method in methods if method["name"] in images]
+    (RESULTS / "distribution.png").write_bytes(draw_distribution(entries, [], LIGHT))
     listed = [
         {
             **{key: method[key] for key in ("name", "parameters", "gmac", "milliseconds")},
@@ -236,11 +316,12 @@ def main() -> None:
     ]
     about = "trained for 15 minutes on LOL by two CPU cores, by experiment=lol_cpu/NAME with seed 0"
     content = {"about": about, "machine": f"two threads of an {machine['processor']}", "methods": listed}
-    FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(FILE, content)
     readme = HERE / "README.md"
     text = readme.read_text(encoding="utf-8")
     tables = {
         "scores": scores_table(methods),
+        "differences": differences_table(entries),
         "costs": costs_table(methods),
         "sources": sources_table(methods),
         "seeds": seeds_table(methods),
