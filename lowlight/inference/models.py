@@ -1,6 +1,7 @@
 """Names of the models to enhance with, checked before torch is imported."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -48,7 +49,7 @@ def check_model(
         existing(checkpoint)
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
-    if method is not None and method not in shipped() and method not in ready_made():
+    if method is not None and method not in shipped() and not _is_function(method):
         is_method = method in available("method")
         learns = is_method and "optimizer" in read_recipe(method)
         problem = "must be trained first" if learns else "must be made first" if is_method else "is no method"
@@ -137,7 +138,13 @@ def ready_made() -> list[str]:
 
     The others are functions. Only the config files are read, since composing every config takes long.
     """
-    return shipped() + [name for name in available("method") if "function" in read_recipe(name)]
+    return shipped() + [name for name in available("method") if _is_function(name)]
+
+
+@cache
+def _is_function(name: str) -> bool:
+    """Return whether a method of that name is there and learns nothing; its config is read once."""
+    return name in available("method") and "function" in read_recipe(name)
 
 
 def read_recipe(name: str) -> dict[str, object]:

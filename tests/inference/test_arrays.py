@@ -114,6 +114,12 @@ def test_a_model_is_a_method_a_path_or_a_name(tmp_path: Path) -> None:
     assert np.array_equal(lowlight.enhance(DARK, strength=0.0), DARK)
 
 
+def test_a_name_is_looked_up_once_and_not_for_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    lowlight.enhance(DARK, "gamma")
+    monkeypatch.delattr("lowlight.inference.models.read_recipe")
+    assert lowlight.enhance(DARK, "gamma").mean() > DARK.mean()
+
+
 @pytest.mark.parametrize("image", [DARK, DARK.astype(np.float64) / 255, DARK.astype(np.uint16) * 257])
 def test_opacity_is_kept(image: np.ndarray) -> None:
     opacity = (image[..., :1] // 2 if image.dtype != float else image[..., :1] / 2)[::-1]
