@@ -26,6 +26,7 @@ def test_every_verb_is_completed() -> None:
     assert completed("en") == ["enhance"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "offered"),
     [

@@ -113,6 +113,7 @@ def test_the_evaluation_knows_its_own_settings() -> None:
         check_overrides("evaluate", ["chekpoint=a"])
 
 
+@pytest.mark.slow
 def test_the_command_says_so_and_hydras_own_error_is_still_to_be_had(tmp_path: Path) -> None:
     done = lowlight("train", "data=lol", "data.rot=x", folder=tmp_path)
     assert done.returncode == 1

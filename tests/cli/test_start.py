@@ -106,6 +106,7 @@ def test_enhancing_by_a_function_imports_no_more(dark: Path, tmp_path: Path) -> 
     assert (tmp_path / "out/dark.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])
 def test_an_exported_network_enhances_without_torch_and_as_with_it(suffix: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
@@ -176,6 +177,7 @@ def test_what_exists_is_skipped_before_torch_is_imported(dark: Path, tmp_path: P
     assert "torch" not in modules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -198,6 +200,7 @@ def test_a_wrong_option_is_told_before_torch_is_imported(
     assert said.startswith(f"lowlight enhance: {told}")
 
 
+@pytest.mark.slow
 def test_a_missing_checkpoint_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     told = "missing.ckpt: no such file or folder\n"
     said = refusal_without_torch("export", tmp_path, "missing.ckpt", "--out", str(tmp_path / "net.onnx"))

@@ -73,6 +73,7 @@ def test_several_methods_are_folders_of_the_archive(tmp_path: Path) -> None:
     assert zipfile.ZipFile(last.archive).namelist() == ["gamma/dusk.png", "lime/dusk.png"]
 
 
+@pytest.mark.slow
 def test_nothing_in_the_archive_leads_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     sources = [dark(tmp_path / r"..\evil.png"), dark(tmp_path / "C:b.png")]

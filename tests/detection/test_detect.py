@@ -95,6 +95,7 @@ def run_verb(*arguments: str) -> Any:
     return CliRunner().invoke(app, list(arguments))
 
 
+@pytest.mark.slow
 def test_the_verb_prints_a_table_and_writes_the_curves(tmp_path: Path) -> None:
     images = write(tmp_path, range(40, 60, 5))
     options = ["--annotations", str(tmp_path / "labels"), "--methods", "gamma,identity", "--device", "cpu"]

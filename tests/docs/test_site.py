@@ -59,6 +59,7 @@ def generate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return import_module("generate")
 
 
+@pytest.mark.slow
 def test_the_generated_parts_of_the_pages_are_up_to_date(generate: ModuleType) -> None:
     for page in (ROOT / "docs").glob("*.md"):
         assert page.read_text() == generate.refreshed(page), "run: python docs/generate.py"

@@ -67,6 +67,7 @@ def test_a_pretrained_folder_scores_as_the_method_it_holds(lol: Path, tmp_path: 
     assert run(lol, tmp_path / "out", f"checkpoint='{tmp_path}/folder'") == method
 
 
+@pytest.mark.slow
 def test_a_checkpoint_brings_the_facts_and_curves_of_its_training(lol: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     save_pretrained(build(load_config(["method=gamma"]).method), folder)

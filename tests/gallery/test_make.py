@@ -43,6 +43,7 @@ def save(path: Path, pixels: np.ndarray) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_page_holds_every_version_of_every_photograph_and_asks_no_one(made: Made) -> None:
     page = Pictures(made.page)
     versions = ["input", *METHODS, "reference"]
@@ -140,6 +141,7 @@ def test_frames_of_a_video_are_shown_and_count_as_one_scene(tmp_path: Path) -> N
     assert row["mean_luma_low"] == ""
 
 
+@pytest.mark.slow
 def test_a_broken_photograph_is_left_out_and_told(photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no image")
     good = photographs / "low" / f"{NAMES[0]}.png"

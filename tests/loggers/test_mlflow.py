@@ -159,6 +159,7 @@ def test_a_job_that_fails_before_its_run_began_is_a_failed_run_with_the_reason(
     assert not (job / "mlflow_id.txt").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_the_store_does_not_know_begins_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -65,6 +65,7 @@ def test_the_validation_loss_takes_images_of_any_size() -> None:
     assert method.loss(method.restore(low), {"low": low, "high": low, "name": ["a"]}).isfinite()
 
 
+@pytest.mark.slow
 def test_trains_on_photographs_and_is_scored_without_references(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     metrics = train(on(photos, out))

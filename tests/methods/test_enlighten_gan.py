@@ -146,6 +146,7 @@ def test_the_generators_step_leaves_no_gradient_in_the_discriminators() -> None:
     assert all(weight.grad is not None for weight in method.discriminator.parameters())
 
 
+@pytest.mark.slow
 def test_the_discriminators_learn_and_the_generator_deceives_them_by_brightening() -> None:
     method = enlighten_gan("method.optimizer.lr=1e-2", "method.discriminator_optimizer.lr=0")
     batch = unpaired_batch()

@@ -31,6 +31,7 @@ def test_the_classes_are_those_of_the_data() -> None:
     assert tuple(load_config(["method=plate_gan"]).method.net.problems) == PROBLEMS
 
 
+@pytest.mark.slow
 def test_the_classifiers_learn_the_labels_and_leave_the_generator_alone() -> None:
     method = plate_gan("method.classification_weight=1", "method.pixel_weight=0").train()
     labelled = batch(label=torch.tensor([1, 2, 1, 2]))
@@ -46,6 +47,7 @@ def test_the_classifiers_learn_the_labels_and_leave_the_generator_alone() -> Non
     assert losses[-1] < losses[0] / 2
 
 
+@pytest.mark.slow
 def test_pairs_without_labels_teach_only_that_something_is_wrong() -> None:
     method, unlabelled = plate_gan().train(), batch()
     optimizer = torch.optim.Adam(method.net.parameters(), lr=1e-2)

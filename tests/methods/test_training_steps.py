@@ -272,6 +272,7 @@ def three_times_as_bright(enhanced: Tensor, high: Tensor, low: Tensor) -> Tensor
     return losses.l1(enhanced, 3 * low)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("summed", [False, True])
 def test_a_reference_free_loss_trains_by_config(summed: bool, lol: Path) -> None:
     here = "tests.methods.test_training_steps"

@@ -106,6 +106,7 @@ def test_what_does_not_go_together_is_told_in_one_line(settings: dict[str, str],
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_runtime_without_integers_says_which_has_them(photographs: Path) -> None:
     with pytest.raises(ValueError, match="onnx computes in no 8-bit integers here; openvino does"):
         choose(precision="int8", runtime="onnx", calibrate=[photographs], device="cpu")

@@ -55,6 +55,7 @@ def assert_same(method: Method, path: Path) -> None:
         assert enhanced.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [runtime.name for runtime in RUNTIMES])
 def test_an_export_gives_what_torch_gives_at_any_size(kind: str, tmp_path: Path) -> None:
     method = halving()

@@ -172,6 +172,7 @@ def test_a_run_resumed_in_a_renamed_folder_keeps_its_best_epoch(
     assert {state["dirpath"] for state in states if "dirpath" in state} == {str(tmp_path / "after")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", by_class(LEARNT))
 def test_a_checkpoint_holds_the_average_and_the_weights_and_the_average_is_scored(
     name: str, lol: Path, tmp_path: Path
@@ -249,6 +250,7 @@ def test_the_average_is_kept_on_the_device_of_the_weights(lol: Path, tmp_path: P
     assert {weight.device.type for weight in average._average_model.parameters()} == {"cuda"}
 
 
+@pytest.mark.slow
 def test_callbacks_compose_as_a_list_and_one_alone_still_works() -> None:
     default = load_config().callbacks
     assert load_config(["callbacks=default"]).callbacks == default

@@ -185,6 +185,7 @@ def test_the_halo_is_needed() -> None:
     assert levels_apart(enhance_array(enhancer, pixels, tile=1), expected) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", [MIRNet(6, groups=1, blocks=1), UNet(4, 3, norm="instance")])
 def test_networks_that_pool_show_no_seams(net: nn.Module) -> None:
     """Compared with the untiled result under the same statistics, which isolates the tiles' effect."""
