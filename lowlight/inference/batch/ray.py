@@ -121,12 +121,17 @@ def _stream(
 
 def _absolute(job: Job) -> Job:
     """Return the job with absolute paths, for a process with another working directory."""
-    return Job(job.source.absolute(), job.target.absolute())
+    return replace(job, source=job.source.absolute(), target=job.target.absolute())
 
 
 def _absolute_model(model: Mapping[str, Any]) -> dict[str, Any]:
-    checkpoint = model["checkpoint"]
-    return {**model, "checkpoint": checkpoint and Path(checkpoint).absolute()}
+    """Return the model's arguments with absolute paths."""
+    checkpoint, calibrate = model["checkpoint"], model.get("calibrate", ())
+    return {
+        **model,
+        "checkpoint": checkpoint and Path(checkpoint).absolute(),
+        "calibrate": [Path(path).absolute() for path in calibrate],
+    }
 
 
 def share_resources(

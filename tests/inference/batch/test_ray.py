@@ -10,7 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lowlight.cli.enhance import app
-from lowlight.inference.batch.ray import share_resources
+from lowlight.inference.batch.jobs import Job
+from lowlight.inference.batch.ray import _absolute, _absolute_model, share_resources
 from tests.cli.commands import lowlight
 from tests.conftest import photograph
 
@@ -43,6 +44,21 @@ def test_an_address_without_a_cluster_is_refused_at_once(address: str, tmp_path:
     assert result.exit_code == 1
     assert f"--ray-address {address}: no cluster answers" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_workers_get_jobs_and_model_whole_with_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = Path.cwd()
+    job = _absolute(Job(Path("a.png"), Path("out/a-1EV.png"), -1.0))
+    assert job == Job(here / "a.png", here / "out" / "a-1EV.png", -1.0)
+    model = {"checkpoint": "run", "calibrate": [Path("dark"), "b.png"], "precision": "int8"}
+    assert _absolute_model(model) == {
+        "checkpoint": here / "run",
+        "calibrate": [here / "dark", here / "b.png"],
+        "precision": "int8",
+    }
 
 
 def told(stdout: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
