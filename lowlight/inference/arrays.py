@@ -62,7 +62,10 @@ def enhance_image(enhancer: Enhancer, image: Any, settings: Settings) -> Enhance
     """
     if _is_tensor(image):
         _check(image, -3, "(C, H, W) or (B, C, H, W)", ("uint8",))
-        return Enhanced(_by_channels(image, -3, lambda colour: _tensor(enhancer, colour, settings)))
+        is_grey = image.shape[-3] == 1
+        return Enhanced(
+            _by_channels(image, -3, lambda colour: _tensor(enhancer, colour, settings, is_grey=is_grey))
+        )
     if isinstance(image, Path | str):
         photo, reason = enhance_photo(enhancer, read_photo(Path(image), remedy="scale it down"), settings)
         picture, notes = to_pillow(photo), photo.notes
@@ -114,7 +117,10 @@ def _check_range(image: Any) -> None:
 
 
 def _by_channels(image: Any, axis: int, enhance: Callable[[Any], Any]) -> Any:
-    """Enhance the colours of an image whose channels lie on an axis: grey stays grey, opacity is kept."""
+    """Enhance the colours of an image whose channels lie on an axis: grey stays grey, opacity is kept.
+
+    ``enhance`` maps three channels to three, of grey to equal ones.
+    """
     before, count = (slice(None),) * (image.ndim + axis), image.shape[axis]
     if count == 3:
         return enhance(image)
@@ -125,14 +131,16 @@ def _by_channels(image: Any, axis: int, enhance: Callable[[Any], Any]) -> Any:
     return join([enhanced, image[(*before, slice(3, 4))]], axis) if count == 4 else first
 
 
-def _tensor(enhancer: Enhancer, image: "Tensor", settings: Settings) -> "Tensor":
-    """Enhance a tensor of shape (3, H, W) or (B, 3, H, W)."""
+def _tensor(enhancer: Enhancer, image: "Tensor", settings: Settings, *, is_grey: bool) -> "Tensor":
+    """Enhance a tensor of shape (3, H, W) or (B, 3, H, W); a grey one gets the mean of its channels."""
     import torch
 
     low = image.float().div(255) if image.dtype == torch.uint8 else image.float()
     low = low if image.ndim == 4 else low[None]
     with torch.inference_mode():
         enhanced = blend(low, enhancer.enhance(low), settings.strength)
+        if is_grey:
+            enhanced = enhanced.mean(1, keepdim=True).expand_as(low)
         stops = 0.0 if settings.brightness is None else stops_to_mean(enhanced, settings.brightness)
         enhanced = adjusted(enhanced, stops + settings.exposure, settings.saturation)
     rounded = to_uint8(enhanced) if image.dtype == torch.uint8 else enhanced.clone().to(image.dtype)

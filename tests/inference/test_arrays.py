@@ -21,6 +21,7 @@ from lowlight.methods import Method, Supervised, TwoStages
 from lowlight.networks import Autoencoder, CoarseToFine, coarse_to_fine
 from lowlight.networks.receptive_field import receptive_radius
 from lowlight.runtimes import pass_memory
+from lowlight.runtimes.enhancer import Enhancer
 from lowlight.runtimes.pass_memory import PROBE
 from lowlight.shipped import shipped
 from tests.conftest import photograph
@@ -185,6 +186,24 @@ def test_exposure_brightness_and_saturation_are_the_users(image: Any) -> None:
     for name, value in (("strength", 3), ("exposure", 9), ("brightness", 0), ("saturation", -1)):
         with pytest.raises(ValueError, match=f"{name} must be from"):
             look(**{name: value})
+
+
+class Tinted(Enhancer):
+    """Makes red, green and blue differ."""
+
+    stride, halo, name = 1, 0, "tinted"
+
+    def enhance(self, low: torch.Tensor) -> torch.Tensor:
+        return (low * torch.tensor([5.0, 3.0, 2.0])[:, None, None]).clamp(0, 1)
+
+
+def test_a_grey_tensor_becomes_what_a_grey_array_does() -> None:
+    grey = DARK[..., :1]
+    array = lowlight.enhance(grey, Tinted(), fail_safe=False)
+    tensor = torch.from_numpy(grey).movedim(-1, 0)
+    for given, white in ((tensor, 1), (tensor[None], 1), (tensor / 255, 255)):
+        made = lowlight.enhance(given, Tinted()).reshape(tensor.shape) * white
+        assert np.abs(made.movedim(0, -1).numpy() - array.astype(float)).max() <= 1
 
 
 def test_a_path_of_too_many_pixels_is_refused_without_an_option_of_the_command_line(tmp_path: Path) -> None:
