@@ -74,7 +74,8 @@ def summarise(means: dict[str, Any], table: _Table, data: PairDataModule, folder
         "size": f"{size}x{size}" if size else "native",
         "rounding": "8-bit",
         "intervals": {one + key: ends for one, own in intervals.items() for key, ends in own.items()},
-        "intervals_are": "95 % bootstrap over scenes of the mean over images",
+        "intervals_are": "95 % bootstrap over scenes of the mean over images"
+        + (", of flicker over videos" if videos else ""),
         "definitions": DEFINITIONS
         | {one.key: one.definition for one in OPTIONAL if {*one.keys} & {*next(iter(table.values()))}}
         | (VIDEO_DEFINITIONS if videos else {}),

@@ -29,7 +29,7 @@ def score_videos(table: Mapping[str, Mapping[str, float]], dataset: PairDataset)
     Returns:
         One row per video: its name, scene and facts, its number of frames, the mean of each score over the
         frames that have it, and the flicker of the enhanced, the dark and any reference video, see
-        :data:`DEFINITIONS`; NaN for fewer than three frames.
+        :data:`DEFINITIONS`; NaN for fewer than three frames. Facts of the same names are left out.
     """
     videos: dict[str, tuple[Video, list[int]]] = {}
     for index, item in enumerate(dataset.items):
@@ -40,8 +40,12 @@ def score_videos(table: Mapping[str, Mapping[str, float]], dataset: PairDataset)
     for video, frames in videos.values():
         scores = [table[dataset.items[index].name] for index in frames]
         means = {key: _mean([row[key] for row in scores]) for key in scores[0]}
-        row = {"video": video.name, "scene": video.scene, **video.facts, "frames": len(frames), **means}
-        rows.append(row | _flicker([one["mean_luma"] for one in scores], dataset, frames))
+        names = {"video": video.name, "scene": video.scene}
+        flicker = _flicker([one["mean_luma"] for one in scores], dataset, frames)
+        computed = {"frames": len(frames), **means, **flicker}
+        taken = {*names, *computed, *DEFINITIONS}
+        facts = {key: value for key, value in video.facts.items() if key not in taken}
+        rows.append(names | facts | computed)
     return rows
 
 

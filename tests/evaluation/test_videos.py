@@ -81,6 +81,18 @@ def test_videos_without_references_get_the_scores_that_need_none(flickering: Pat
     assert not list((tmp_path / "out").rglob("high.png"))
 
 
+def test_the_tables_columns_do_not_replace_what_is_computed(flickering: Path, tmp_path: Path) -> None:
+    table = "video,scene,frames,flicker_reference,phone\nflickering,,9,none,A\nsteady,,9,none,B\n"
+    (flickering / "metadata.csv").write_text(table)
+    metrics = run(flickering, tmp_path / "out")
+    flickers, steady = rows(tmp_path / "out" / "per_video.csv")
+    assert (flickers["scene"], steady["scene"]) == ("set/flickering", "set/steady")
+    assert (flickers["phone"], flickers["frames"]) == ("A", "5")
+    assert "flicker_reference" not in flickers
+    assert metrics["intervals"]["flicker"] == pytest.approx([0, 4], abs=1e-3)
+    assert metrics["intervals_are"].endswith("over scenes of the mean over images, of flicker over videos")
+
+
 def test_flicker_is_that_of_the_enhanced_frames(flickering: Path, tmp_path: Path) -> None:
     run(flickering, tmp_path / "out", "method=gamma", "method.function.exponent=0.5", "save_images=true")
     enhanced = np.round(255 * np.sqrt(np.array([40, 44]) / 255))
