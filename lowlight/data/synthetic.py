@@ -25,6 +25,9 @@ Box = tuple[int, int, int, int]
 FIRST_ROOM: Mapping[str, int] = {"train": 0, "val": 1000, "test": 2000}
 """Number of the first rendered room per split."""
 
+MOST_ROOMS = 1000
+"""Largest number of rooms of a split: beyond it lie those of the next."""
+
 
 def expose(
     light: NDArray[np.float64],
@@ -147,7 +150,7 @@ class DarkenedPhotographs:
         test_fraction: Share of a folder's photographs for testing; at least one photograph.
         seed: Seed of crops, exposures and noise.
         rooms: Numbers of rendered rooms that are added to the photographs of training, validation and
-            testing; see :mod:`lowlight.data.rooms`.
+            testing, up to :data:`MOST_ROOMS` each; see :mod:`lowlight.data.rooms`.
     """
 
     def __init__(
@@ -165,10 +168,10 @@ class DarkenedPhotographs:
         seed: int = 0,
         rooms: Sequence[int] = (0, 0, 0),
     ) -> None:
-        if len(rooms) != 3 or min(rooms) < 0:
+        if len(rooms) != 3 or not 0 <= min(rooms) <= max(rooms) <= MOST_ROOMS:
             raise ValueError(
                 f"rooms={list(rooms)} must be three counts, of training, validation and testing, "
-                "e.g. [24, 3, 8]"
+                f"from 0 to {MOST_ROOMS}, e.g. [24, 3, 8]"
             )
         if size is None and (views, test_views) != (1, 1):
             raise ValueError(

@@ -12,7 +12,7 @@ from lowlight.colour import linear_to_srgb, srgb_to_linear
 from lowlight.data import DarkenedPhotographs, darken
 from lowlight.data.bright import installed
 from lowlight.data.pairs import PairItem, Split
-from lowlight.data.synthetic import embedded, expose
+from lowlight.data.synthetic import MOST_ROOMS, embedded, expose
 from lowlight.report.findings import scenes_needed
 
 Write = Callable[..., Path]
@@ -103,6 +103,12 @@ def test_rooms_join_the_photographs_and_more_of_them_change_none() -> None:
     assert low.mean() < 0.6 * high.mean()
 
 
+def test_no_room_is_in_two_splits() -> None:
+    most = DarkenedPhotographs(views=1, test_views=1, exposures=1, rooms=(MOST_ROOMS,) * 3)
+    scenes = {item.scene for split in SPLITS for item in most.items(split, "s")}
+    assert len([scene for scene in scenes if scene and "room" in scene]) == 3 * MOST_ROOMS
+
+
 def test_a_photograph_that_is_not_installed_is_named() -> None:
     assert installed("skimage/data/coffee.png").is_file()
     for file in ("skimage/data/no.png", "nopackage/no.png"):
@@ -141,7 +147,7 @@ def test_wrong_descriptions_are_refused(tmp_path: Path, write: Write) -> None:
         DarkenedPhotographs(size=None)
     with pytest.raises(ValueError, match="must ascend"):
         DarkenedPhotographs(exposure_range=(0.5, 0.1))
-    for rooms in ((1, 2), (1, 2, -1)):
+    for rooms in ((1, 2), (1, 2, -1), (1001, 1, 1)):
         with pytest.raises(ValueError, match="three counts, of training, validation and testing"):
             DarkenedPhotographs(rooms=rooms)
     with pytest.raises(ValueError, match="no such folder"):
