@@ -9,6 +9,7 @@ import numpy as np
 from lowlight.data.pairs import refuse
 from lowlight.decoding.reading import read_size
 from lowlight.detection.boxes import Objects, objects
+from lowlight.files import shortened
 
 EXDARK = (
     "Bicycle", "Boat", "Bottle", "Bus", "Car", "Cat", "Chair", "Cup", "Dog", "Motorbike", "People", "Table"
@@ -29,7 +30,9 @@ def read_annotations(path: Path | str, images: Mapping[str, Path]) -> dict[str, 
     in it; its content tells the format:
 
     - DARK FACE: the number of faces, then left, top, right and bottom of each;
-    - YOLO: class, and horizontal centre, vertical centre, width and height as shares of the image's;
+    - YOLO: class, and horizontal centre, vertical centre, width and height as shares of the image's; a
+      confidence may follow. Labels of polygons, oriented boxes or key points, which are longer, are refused:
+      their numbers do not say which they are;
     - ExDark: ``% bbGt version=3``, then the class's name, left, top, width and height of each.
 
     Args:
@@ -117,7 +120,7 @@ def _read_file(path: Path, image: Path) -> Objects:
         if len(rows) != int(lines[0]):
             refuse(path, [f"holds {len(rows)} boxes after the number {lines[0]}"], "See DARK FACE's format.")
         return objects(rows)
-    table = np.array([_numbers(path, line, 5)[:5] for line in lines]).reshape(-1, 5)
+    table = np.array([_yolo_box(path, line) for line in lines]).reshape(-1, 5)
     if table.size and (table[:, 1:].max() > 1 or table.min() < 0):
         raise ValueError(
             f"{path}: neither DARK FACE's format (a number of faces first) nor YOLO's (shares of the image)"
@@ -125,6 +128,17 @@ def _read_file(path: Path, image: Path) -> Objects:
     size = np.array(read_size(image), float)
     centres, halves = table[:, 1:3] * size, table[:, 3:5] * size / 2
     return objects(np.column_stack((centres - halves, centres + halves)), table[:, 0].astype(np.int64))
+
+
+def _yolo_box(path: Path, line: str) -> list[float]:
+    """Return class and box of a line of YOLO's, without a confidence."""
+    numbers = _numbers(path, line, 5)
+    if len(numbers) > 6:
+        raise ValueError(
+            f"{path}: {shortened(line, 40)!r} has {len(numbers)} numbers, YOLO's boxes have 5 or, with a "
+            "confidence, 6; convert polygons, oriented boxes and key points to boxes"
+        )
+    return numbers[:5]
 
 
 def _read_exdark(path: Path, lines: Sequence[str]) -> Objects:

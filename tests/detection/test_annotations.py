@@ -62,7 +62,9 @@ def test_dark_face(images: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_yolo(images: dict[str, Path], tmp_path: Path) -> None:
-    folder = write(tmp_path / "labels", {"a/1.txt": "3 0.5 0.5 0.2 0.4\n0 0.1 0.1 0.1 0.1\n", "b/3.txt": ""})
+    folder = write(
+        tmp_path / "labels", {"a/1.txt": "3 0.5 0.5 0.2 0.4\n0 0.1 0.1 0.1 0.1 0.9\n", "b/3.txt": ""}
+    )
     found = read_annotations(folder, images)
     assert found["a/1.png"].boxes[0].tolist() == pytest.approx([80, 30, 120, 70])
     assert found["a/1.png"].classes.tolist() == [3, 0]
@@ -82,6 +84,11 @@ def test_exdark(images: dict[str, Path], tmp_path: Path) -> None:
         ("2\n10 20 30 40\n", "holds 1 boxes after the number 2"),
         ("0 50 50 20 20\n", "neither DARK FACE's format"),
         ("0 0.5 nan 0.2 0.2\n", "is no line of 5 numbers"),
+        (
+            "0 0.1 0.1 0.5 0.1 0.5 0.5 0.1 0.5\n",
+            "has 9 numbers, YOLO's boxes have 5 or, with a confidence, 6",
+        ),
+        ("0 0.5 0.5 0.2 0.4 0.4 0.4 2\n", "has 8 numbers"),
         ("1\n10 20 30\n", "is no line of 4 numbers"),
         ("% bbGt version=3\nLion 1 2 3 4\n", "'Lion' is none of ExDark's classes"),
     ],
