@@ -144,8 +144,13 @@ def _is_run(text: str) -> bool:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a mapping as JSON; non-finite floats become the strings Infinity, -Infinity and NaN."""
-    write_text(path, json.dumps(_valid(values), indent=2, allow_nan=False) + "\n")
+    """Write a mapping as JSON, see :func:`json_text`."""
+    write_text(path, json_text(values) + "\n")
+
+
+def json_text(values: Any) -> str:
+    """Return values as indented JSON; non-finite floats become the strings Infinity, -Infinity and NaN."""
+    return json.dumps(_valid(values), indent=2, allow_nan=False)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """``lowlight benchmark``: speed, memory and size of methods."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from lowlight.cli._options import Debug, Trust
 from lowlight.cli._tables import print_table
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
-from lowlight.files import check_folder, printable
+from lowlight.files import check_folder, json_text, printable
 from lowlight.runtimes.table import RUNTIMES
 
 app = Verb("benchmark")
@@ -86,7 +85,7 @@ def benchmark(
         if out:
             write(result, out)
     if as_json:
-        print(json.dumps(result, indent=2))
+        print(json_text(result))
     else:
         _print(result)
 

@@ -1,6 +1,5 @@
 """``lowlight data``: audit a paired dataset, download LOL, write the no-learning control."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ from lowlight.cli._audit_text import describe
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug
 from lowlight.cli._verb import Verb
-from lowlight.files import check_folder
+from lowlight.files import check_folder, json_text
 
 app = Verb("data", help="Audit a paired dataset, download LOL, write the no-learning control.")
 
@@ -41,7 +40,7 @@ def check(
         from lowlight.data.layouts import layout_of
 
         report = audit(root, layout=layout_of(data))
-    print(json.dumps(report, indent=2) if as_json else describe(report, None if everything else 10))
+    print(json_text(report) if as_json else describe(report, None if everything else 10))
     raise typer.Exit({"clean": 0, "leaking": 3, "damaged": 4, "suspicious": 5}[report["verdict"]])
 
 

@@ -1,6 +1,5 @@
 """``lowlight detect``: average precision of a detector, before and after enhancement."""
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +11,7 @@ from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Device, Trust
 from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
-from lowlight.files import check_folder, printable
+from lowlight.files import check_folder, json_text, printable
 
 app = Verb("detect")
 
@@ -75,7 +74,7 @@ def detect(
 
             write(result, out)
     if as_json:
-        print(json.dumps({key: result[key] for key in ("about", "rows")}, indent=2))
+        print(json_text({key: result[key] for key in ("about", "rows")}))
     else:
         _print(result, out)
 

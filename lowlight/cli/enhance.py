@@ -1,6 +1,5 @@
 """`lowlight enhance`: brighten dark photographs and videos."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from lowlight.cli._pipes import PIPE, places
 from lowlight.cli._sizes import read_pixels, read_size
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
-from lowlight.files import printable, remove_leftovers
+from lowlight.files import json_text, printable, remove_leftovers
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 
 
@@ -277,7 +276,7 @@ def _print_json(outcomes: Sequence[Outcome]) -> None:
         {key: str(value) if isinstance(value, Path) else value for key, value in asdict(outcome).items()}
         for outcome in outcomes
     ]
-    print(json.dumps({"files": files, "summary": summary}, indent=2))
+    print(json_text({"files": files, "summary": summary}))
 
 
 main = app.main

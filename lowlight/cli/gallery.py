@@ -1,6 +1,5 @@
 """``lowlight gallery``: many methods over many photographs on one page, and the ranking of votes on them."""
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Device, Precision, Trust
 from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
-from lowlight.files import check_folder, printable
+from lowlight.files import check_folder, json_text, printable
 
 if TYPE_CHECKING:
     from lowlight.gallery.make import Made
@@ -143,7 +142,7 @@ def _rank(files: Sequence[Path], out: Path | None, as_json: bool) -> None:
     if out:
         write_ranking(ranking, out)
     if as_json:
-        print(json.dumps(asdict(ranking), indent=2))
+        print(json_text(asdict(ranking)))
         return
     _print_ranking(ranking)
 

@@ -1,6 +1,5 @@
 """``lowlight models``: the models that are ready to enhance."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
+from lowlight.files import json_text
 
 app = Verb("models")
 
@@ -25,7 +25,7 @@ def models(
     with errors_in_one_line("models", debug=False):
         ready = models()
     if as_json:
-        print(json.dumps([asdict(model) for model in ready], indent=2))
+        print(json_text([asdict(model) for model in ready]))
         return
     rows = [
         [

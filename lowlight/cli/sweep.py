@@ -1,6 +1,5 @@
 """``lowlight sweep``: status and objective of a sweep's jobs."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug
 from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
+from lowlight.files import json_text
 from lowlight.sweeps.summary import NUMBERS, Job, cells, read_sweep, rows, totals, write_summary
 
 app = Verb("sweep")
@@ -29,7 +29,7 @@ def sweep(
         jobs = read_sweep(folder)
         write_summary(folder, jobs)
     if as_json:
-        print(json.dumps(rows(jobs), indent=2))
+        print(json_text(rows(jobs)))
     else:
         print_jobs(jobs)
 

@@ -113,6 +113,18 @@ def test_the_verb_prints_a_table_and_writes_the_curves(tmp_path: Path) -> None:
     assert '"rows"' in run_verb(str(images), *options, "--detector", detector, "--json").stdout
 
 
+def refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def test_undefined_scores_are_texts_in_the_printed_json(tmp_path: Path) -> None:
+    images = write(tmp_path, range(40, 45, 5))  # an interval over one image is undefined
+    options = ["--annotations", str(tmp_path / "labels"), "--methods", "gamma", "--device", "cpu", "--json"]
+    done = run_verb(str(images), *options, "--detector", f"{__name__}:bright_square")
+    rows = json.loads(done.stdout, parse_constant=refuse)["rows"]
+    assert [row["ap_interval"] for row in rows] == [["NaN", "NaN"]] * 2
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
