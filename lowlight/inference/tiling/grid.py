@@ -70,7 +70,10 @@ class Grid:
         origin = max(0, (start - self.halo) // self.stride * self.stride)
         inside = length - origin - 2 * self.margin
         longest = (side - 2 * self.margin) // self.stride * self.stride
-        step = round_up(-(-inside // -(-inside // longest)), self.stride) if inside > longest else longest
+        step = longest
+        if inside > longest:
+            even = -(-inside // -(-inside // longest))
+            step = round_up(max(even, self.ramp), self.stride)  # a tile keeps a ramp at both ends
         count = max(1, -(-inside // step))
         starts = [origin + number * step for number in range(count)]
         stops = [first + step + 2 * self.margin for first in starts[:-1]] + [length]
