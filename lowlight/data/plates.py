@@ -16,6 +16,9 @@ from lowlight.data.plate_problems import PROBLEMS, degrade
 
 _SPLITS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
+_DEGRADING, _DRAWING = 1, 2
+"""Last words of the two seeds; without one, a plate's is that of a training sample, seed, epoch and index."""
+
 
 @dataclass(frozen=True)
 class PlatePair:
@@ -51,7 +54,7 @@ class PlatePair:
         """Return a key of the pixels: the fonts, Pillow's version, which draws, and all parameters."""
         states = [file_state(Path(font)) if font else "" for font in self.font_files]
         return (
-            f"plate 1|{PIL.__version__}|{states}|{self.seed}|{self.problem if not self.is_bright else None}"
+            f"plate 2|{PIL.__version__}|{states}|{self.seed}|{self.problem if not self.is_bright else None}"
         )
 
     def check(self) -> None:
@@ -59,14 +62,14 @@ class PlatePair:
 
     def draw(self) -> Drawn:
         """Draw the plate; its text is known."""
-        return draw_plate(np.random.default_rng(self.seed), self.font_files)
+        return draw_plate(np.random.default_rng([*self.seed, _DRAWING]), self.font_files)
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Draw the plate and degrade it, always alike."""
         high = self.draw().pixels
         if self.is_bright:
             return high, high
-        return degrade(high, self.problem, np.random.default_rng([*self.seed, 1])), high
+        return degrade(high, self.problem, np.random.default_rng([*self.seed, _DEGRADING])), high
 
     def source(self) -> "PlatePair":
         """Return the pair without its fixed picture, which training has no use for."""

@@ -1,5 +1,6 @@
 """Drawn plates follow from seed, split and index alone, and each problem spoils them in its own way."""
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from lowlight.colour import luma
 from lowlight.data import DrawnPlates, PairDataModule
-from lowlight.data.plate_drawing import LAYOUTS, SIZE, draw_plate, fonts
+from lowlight.data.plate_drawing import LAYOUTS, SIZE, Drawn, draw_plate, fonts
 from lowlight.data.plate_problems import PROBLEMS, degrade
 from lowlight.images import from_uint8
 from lowlight.metrics.legibility import legibility
@@ -93,6 +94,27 @@ def test_a_training_sample_is_degraded_anew_by_the_same_problem() -> None:
     assert np.array_equal(one[1], pixels[1])
     assert not np.array_equal(one[0], other[0])
     assert max(grey(one[0]).mean(), grey(other[0]).mean()) < 0.4 * grey(pixels[1]).mean()
+
+
+def test_no_training_sample_is_degraded_by_the_numbers_that_drew_its_plate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[int] = []
+
+    def note(generator: np.random.Generator, font_files: tuple[str, ...]) -> Drawn:
+        drawn.append(int(np.random.Generator(copy(generator.bit_generator)).integers(2**62)))
+        return draw_plate(generator, font_files)
+
+    monkeypatch.setattr("lowlight.data.plates.draw_plate", note)
+    for split in ("train", "val", "test"):
+        for pair in PLATES.pairs(split)[:3]:
+            pair.draw()
+    samples = [
+        int(np.random.default_rng((0, epoch, index)).integers(2**62))
+        for epoch in range(3)
+        for index in range(3)
+    ]
+    assert len({*drawn, *samples}) == len(drawn) + len(samples) == 18
 
 
 def test_batches_carry_the_labels_and_every_plate_is_a_scene(tmp_path: Path) -> None:
