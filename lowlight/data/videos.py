@@ -3,15 +3,15 @@
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lowlight.data.layouts import FOLDERS, SPLITS, subfolders
+from lowlight.data.layouts import FOLDERS, SPLITS, plain, subfolders
 from lowlight.data.pairs import (
     PairItem,
     Split,
@@ -75,7 +75,7 @@ class Frame:
 
 
 class _Folder(NamedTuple):
-    """A video's path below its set, its folders of frames and references, and the split they lie in."""
+    """A video's path below its set, without the split's folder, its frames, its references and its split."""
 
     name: str
     low: Path
@@ -89,10 +89,12 @@ class VideoFolders:
     Without references, as in LLIV-Phone, every folder of images is a video: ``<video>/<frame>.png``, at any
     depth. With references, as in SDSD, two folders hold the videos: ``low/<video>/<frame>.png`` and
     ``high/<video>/<frame>.png`` (also ``input|gt`` and the other names of :data:`.layouts.FOLDERS`), matched
-    by stem. Frames are ordered by the numbers in their names.
+    by stem; or each video holds the two, ``<video>/low/<frame>.png``. Nothing else beside the two is read.
+    Frames are ordered by the numbers in their names.
 
-    The splits are those of folders (``train``, ``val``, ``test`` above the videos), else those of the column
-    ``split`` of ``metadata.csv``, else chosen by a hash of the scenes' names. The table's other columns are
+    The splits are those of folders (``train``, ``val``, ``test`` anywhere above the videos, as in
+    ``train/low/<video>`` and ``low/train/<video>``; all videos or none), else those of the column ``split``
+    of ``metadata.csv``, else chosen by a hash of the scenes' names. The table's other columns are
     written beside the scores; ``scene`` names what several videos show, in any split. Without it, every
     video is a scene of its own, also if folders of two splits give two videos one name.
 
@@ -136,8 +138,8 @@ class VideoFolders:
         """Return the frames of a split, named ``<name>/<video>/<stem>``; empty if it has no video.
 
         Raises:
-            ValueError: If the folder is missing or holds no videos, if frames do not match or share a stem,
-                or if ``metadata.csv`` is unusable.
+            ValueError: If the folder is missing or holds no videos, if only some of them are in folders of
+                splits, if frames do not match or share a stem, or if ``metadata.csv`` is unusable.
         """
         found, facts = self._videos(), self._metadata()
         scenes = {video: facts.get(video.name, {}).get("scene") or _where(video) for video in found}
@@ -170,7 +172,9 @@ class VideoFolders:
             if _folders_of_images(place)
         ]
         found = [
-            video for split, place in places or [(None, self.root)] for video in self._inside(place, split)
+            self._divide(*video, split)
+            for split, place in places or [(None, self.root)]
+            for video in sorted(self._inside(place), key=lambda one: by_numbers(one[0]))
         ]
         if not found:
             known = ", ".join(f"{low}|{high}" for low, high in self.folders)
@@ -179,29 +183,64 @@ class VideoFolders:
                 f"{self.root}: no videos, looked for folders of frames, alone or in a pair of folders {known}"
                 f"{hint}"
             )
+        outside = [video.name for video in found if video.split is None]
+        if 0 < len(outside) < len(found):
+            inside = next(video for video in found if video.split)
+            raise ValueError(
+                f"{self.root}: video {inside.name} is in a folder of the split {inside.split}, "
+                f"{outside[0]} in none; put all videos below folders of splits, or none"
+            )
         return found
 
-    def _inside(self, place: Path, split: Split | None) -> list[_Folder]:
-        """Find the videos of a folder."""
-        for names in self.folders:
-            sides = [subfolders(place, name) for name in names]
-            if not all(sides):
-                continue
-            low, high = sides[0][0], sides[1][0]
-            if list_images(low):
+    def _inside(self, place: Path, name: str = "") -> Iterator[tuple[str, Path, Path | None]]:
+        """Yield path, frames and references of the videos at a folder, of that path, and below it."""
+        children = [
+            place / child for child in next(os.walk(place), ("", [], []))[1] if not child.startswith(".")
+        ]
+        sides = self._sides(place) if children else None
+        if sides is None:
+            if name and list_images(place):
+                yield name, place, None
+            for child in children:
+                if not child.is_symlink():
+                    yield from self._inside(child, _joined(name, child.name))
+            return
+        if holding := [side for side in sides if list_images(side)]:
+            if not name:
                 raise ValueError(
-                    f"{low}: holds images, not a folder per video; "
+                    f"{holding[0]}: holds images, not a folder per video; "
                     "photographs are read by data=lol or data=pairs"
                 )
-            dark, bright = _folders_of_images(low), _folders_of_images(high)
-            if alone := sorted(dark.keys() ^ bright.keys()):
-                refuse(
-                    place,
-                    [f"video {one} is in one of {low.name} and {high.name} only" for one in alone],
-                    "Every video needs a folder of its name in both.",
-                )
-            return [_Folder(name, dark[name], bright[name], split) for name in dark]
-        return [_Folder(name, path, None, split) for name, path in _folders_of_images(place).items()]
+            yield name, *sides
+        dark, bright = map(_folders_of_images, sides)
+        if alone := sorted(dark.keys() ^ bright.keys()):
+            low, high = sides
+            refuse(
+                place,
+                [f"video {one} is in one of {low.name} and {high.name} only" for one in alone],
+                "Every video needs a folder of its name in both.",
+            )
+        for one in dark:
+            yield _joined(name, one), dark[one], bright[one]
+
+    def _sides(self, place: Path) -> tuple[Path, Path] | None:
+        """Return the folders of dark frames and of references in a folder, if it has both."""
+        for names in self.folders:
+            low, high = (subfolders(place, name) for name in names)
+            if low and high:
+                return low[0], high[0]
+        return None
+
+    def _divide(self, name: str, low: Path, high: Path | None, split: Split | None) -> _Folder:
+        """Return a video with its split: the one it was found in, or else that of a folder above it."""
+        parts = unicodedata.normalize("NFC", name).split("/")
+        splits: dict[str, Split] = {
+            plain(folder): one for one in get_args(Split) for folder in self.splits.get(one, ())
+        }
+        if split is None and (above := next((part for part in parts[:-1] if plain(part) in splits), None)):
+            split = splits[plain(above)]
+            parts.remove(above)
+        return _Folder("/".join(parts), low, high, split)
 
     def _metadata(self) -> dict[str, dict[str, str]]:
         """Read the rows of ``metadata.csv`` by video, if there is such a file."""
@@ -235,6 +274,10 @@ class VideoFolders:
             tests = max(min(max(tests, 1), len(order) - 1), len(order) == 1)
         chosen = set(order[:tests])
         return {video: "test" if scenes[video] in chosen else "train" for video in found}
+
+
+def _joined(*parts: str) -> str:
+    return "/".join(filter(None, parts))
 
 
 def _where(video: _Folder) -> str:

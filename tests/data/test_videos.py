@@ -103,6 +103,61 @@ def test_folders_of_splits_divide(paired: Path, tmp_path: Path) -> None:
     assert len(names(videos, "test")) == 9
 
 
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "{split}/{side}/{video}",
+        "{side}/{split}/{video}",
+        "{side}/phone/{split}/{video}",
+        "{split}/{video}/{side}",
+        "phone/{split}/{side}/{video}",
+        "phone/{side}/{Split}/{video}",
+    ],
+)
+def test_splits_and_sides_are_known_wherever_they_lie(layout: str, tmp_path: Path, write: Write) -> None:
+    for number, split in enumerate(("train", "train", "train", "test")):
+        for seed, side in enumerate(("low", "high")):
+            parts = {"split": split, "Split": split.title(), "side": side, "video": f"v{number}"}
+            write(tmp_path / layout.format(**parts) / "0.png", 2 * number + seed)
+    (tmp_path / "metadata.csv").write_text("video,phone\nv3,A\nphone/v3,A\n")
+    videos = VideoFolders(tmp_path)
+    phone = "phone/" if "phone" in layout else ""
+    assert names(videos, "train") == [f"set/{phone}v{number}/0" for number in range(3)]
+    (item,) = videos.items("test", "set")
+    assert item.video is not None
+    assert (item.name, item.has_reference, item.scene) == (f"set/{phone}v3/0", True, f"set/test/{phone}v3")
+    assert item.video.facts == {"phone": "A"}
+
+
+def test_each_video_may_hold_its_references(paired: Path) -> None:
+    for video in range(3):
+        for folder in ("input", "GT"):
+            (paired / f"v{video}").mkdir(exist_ok=True)
+            (paired / folder / f"pair{video}").rename(paired / f"v{video}" / folder)
+    for folder in ("input", "GT"):
+        (paired / folder).rmdir()
+    (paired / "v0" / "mask").mkdir()
+    items = VideoFolders(paired, test_fraction=1).items("test", "set")
+    assert [item.name for item in items] == [
+        f"set/v{video}/000{frame}" for video in range(3) for frame in range(3)
+    ]
+    assert all(item.has_reference for item in items)
+    (paired / "v1" / "GT" / "0001.png").unlink()
+    with pytest.raises(ValueError, match=r"v1: input/0001\.png has no counterpart"):
+        names(VideoFolders(paired, test_fraction=1), "test")
+
+
+def test_videos_of_which_only_some_are_in_folders_of_splits_are_refused(unpaired: Path, write: Write) -> None:
+    write(unpaired / "phone" / "train" / "v9" / "0.png", 0)
+    with pytest.raises(ValueError, match=r"phone/v9 is in a folder of the split train, v0 in none; put all"):
+        names(VideoFolders(unpaired), "test")
+
+
+def test_a_video_may_be_called_as_a_split_is(unpaired: Path, write: Write) -> None:
+    write(unpaired / "test" / "0.png", 0)
+    assert "set/test/0" in names(VideoFolders(unpaired, test_fraction=1), "test")
+
+
 @pytest.mark.parametrize("table", [False, True])
 def test_videos_of_one_name_in_two_splits_are_one_scene_only_by_the_table(
     table: bool, tmp_path: Path, write: Write
