@@ -32,6 +32,35 @@ def shrunk(pixels: NDArray[Any], longest: int) -> NDArray[np.float32]:
     return small
 
 
+SAMPLES = 2**16
+"""Pixels, at most, that stand for an image where its brightness is measured."""
+
+
+def sampled(pixels: NDArray[Any], most: int = SAMPLES) -> NDArray[Any]:
+    """Return pixels of shape (H, W, 3) as one row, shape (1, N, 3); if there are many, some drawn at random.
+
+    Those of all images of one size lie in the same places. A regular grid could meet a pattern's own.
+
+    Args:
+        pixels: Integers or floats.
+        most: Largest N.
+    """
+    height, width = pixels.shape[:2]
+    if height * width <= most:
+        return pixels.reshape(1, -1, 3)
+    places = np.random.default_rng(0).integers(height * width, size=most)
+    drawn: NDArray[Any] = pixels[places // width, places % width]
+    return drawn[None]
+
+
+def store(image: NDArray[np.float32], pixels: NDArray[Any]) -> None:
+    """Store a float image (3, H, W) in [0, 1] in pixels of shape (H, W, 3), rounded if they are integers."""
+    if pixels.dtype.kind != "f":
+        image = image * np.float32(white_of(pixels))
+        np.rint(image, out=image)
+    pixels[...] = np.moveaxis(image, 0, -1)
+
+
 def white_of(pixels: NDArray[Any]) -> int:
     """Return the pixel value of white: the largest integer of the type, or 1 for floats."""
     return 1 if pixels.dtype.kind == "f" else int(np.iinfo(pixels.dtype).max)

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lowlight.adjustments import stops_to_mean
 from lowlight.inference.batch.jobs import Job
-from lowlight.inference.photos.enhance import choose_stops, enhance_file, enhance_pixels
+from lowlight.inference.photos.enhance import enhance_file, enhance_pixels
 from lowlight.inference.photos.fail_safe import why_not_dark
 from lowlight.inference.photos.writing import copy_photo
+from lowlight.inference.pixels import SAMPLES, floating, sampled
 from lowlight.inference.settings import Outcome, Settings
 from lowlight.inference.tiling.enhance import lasting_tile
 from lowlight.inference.video.enhance import enhance_video
@@ -41,9 +43,9 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
     if reason is not None:
         summary = enhance_video(lambda low: low, job.source, job.target, smoothing=0)
     else:
-        stops = choose_stops(enhancer, frames, settings) if frames else settings.exposure
-        settings = replace(settings, exposure=stops, brightness=None)
-        frame = _Frames(enhancer, settings)
+        stops = _choose_stops(enhancer, frames, settings)
+        frames.clear()
+        frame = _Frames(enhancer, replace(settings, exposure=stops, brightness=None))
         summary = enhance_video(frame, job.source, job.target, smoothing=settings.smoothing)
     return Outcome(
         job.source,
@@ -72,6 +74,17 @@ def _glance(source: Path) -> list[NDArray[np.float32]]:
 def _are_bright(frames: Sequence[NDArray[np.float32]]) -> bool:
     """Return whether more than half of some frames are not dark."""
     return 2 * sum(why_not_dark(frame) is not None for frame in frames) > len(frames)
+
+
+def _choose_stops(enhancer: Enhancer, frames: Sequence[NDArray[np.float32]], settings: Settings) -> float:
+    """Return the change of exposure in stops by which some frames together get the brightness, if wanted."""
+    if settings.brightness is None or not frames:
+        return settings.exposure
+    enhance = _Frames(enhancer, replace(settings, exposure=0.0, brightness=None, saturation=1.0))
+    most = SAMPLES // len(frames)
+    made = [sampled(np.moveaxis(enhance(floating(frame))[0], 0, -1), most) for frame in frames]
+    stops = stops_to_mean(floating(np.concatenate(made, axis=1)), settings.brightness)
+    return settings.exposure + float(stops.item())
 
 
 class _Frames:

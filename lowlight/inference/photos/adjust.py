@@ -8,11 +8,8 @@ from numpy.typing import NDArray
 from lowlight.adjustments import adjusted, stops_to_mean
 from lowlight.colour import blend
 from lowlight.decoding.bands import bands
-from lowlight.inference.pixels import floating, shrunk, white_of
+from lowlight.inference.pixels import floating, sampled, store
 from lowlight.inference.settings import DEFAULTS, Settings
-
-_SMALL = 256
-"""Longer side in pixels of the copy whose mean luma is brought to the brightness, at least."""
 
 
 def neutral(settings: Settings) -> Settings:
@@ -30,28 +27,25 @@ def adjust_pixels(
 ) -> NDArray[Any]:
     """Apply strength, brightness, exposure and saturation to an enhancement under :func:`neutral` settings.
 
-    The result is that of enhancing with these settings, but for the rounding of ``enhanced`` and the small
-    copy on which a brightness is measured.
+    The result is that of enhancing with these settings, but for the rounding of ``enhanced``.
 
     Args:
-        pixels: The photograph, of shape (H, W, 3), uint8 or uint16.
-        enhanced: Its enhancement, of the same shape and type.
+        pixels: The photograph, of shape (H, W, 3), uint8, uint16 or float32 in [0, 1].
+        enhanced: Its enhancement, of the same shape; of the same type, or with more bits.
         settings: What to apply.
 
     Returns:
-        Pixels of the same shape and type; ``enhanced`` itself where nothing is to be changed.
+        Pixels of the photograph's shape and type; ``enhanced`` itself if nothing changes it.
     """
     stops = settings.exposure
     if settings.brightness is not None:
-        low, small = (floating(shrunk(image, _SMALL)) for image in (pixels, enhanced))
-        blended = blend(low, small, settings.strength)
+        blended = blend(floating(sampled(pixels)), floating(sampled(enhanced)), settings.strength)
         stops += float(stops_to_mean(blended, settings.brightness).item())
-    if settings.strength == 1 and stops == 0 and settings.saturation == 1:
+    is_done = settings.strength == 1 and stops == 0 and settings.saturation == 1
+    if is_done and enhanced.dtype == pixels.dtype:
         return enhanced
-    output = np.empty_like(enhanced)
-    white = np.float32(white_of(enhanced))
+    output = np.empty_like(pixels)
     for rows in bands(enhanced):
         blended = blend(floating(pixels[rows]), floating(enhanced[rows]), settings.strength)
-        image = adjusted(blended, stops, settings.saturation)[0]
-        output[rows] = np.moveaxis(np.rint(image * white), 0, -1)
+        store(adjusted(blended, stops, settings.saturation)[0], output[rows])
     return output

@@ -1,7 +1,6 @@
 """Enhancing a photograph, in memory or as a file."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lowlight.adjustments import adjusted, stops_to_mean
+from lowlight.adjustments import adjusted
 from lowlight.colour import blend
-from lowlight.decoding.bands import bands
 from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
+from lowlight.inference.photos.adjust import adjust_pixels
 from lowlight.inference.photos.fail_safe import Comparison, why_not_dark
 from lowlight.inference.photos.writing import copy_photo, write_photo
 from lowlight.inference.pixels import floating, shrunk
@@ -45,8 +44,15 @@ def enhance_pixels(
     return enhanced, judgement.reason
 
 
-def _enhance(enhancer: Enhancer, pixels: NDArray[Any], settings: Settings) -> tuple[NDArray[Any], Judgement]:
-    """Enhance as :func:`enhance_pixels` does, and return what was found in the photograph as well."""
+def _enhance(
+    enhancer: Enhancer, pixels: NDArray[Any], settings: Settings, *, is_grey: bool = False
+) -> tuple[NDArray[Any], Judgement]:
+    """Enhance as :func:`enhance_pixels` does, and return what was found in the photograph as well.
+
+    A brightness is that of the whole result. It is set once that is there, of which 16 bits per colour are
+    kept beside the final one.
+    """
+    sets_brightness = settings.brightness is not None
 
     def finish(low: Image, enhanced: Image) -> Image:
         if not np.isfinite(enhanced).all():
@@ -54,27 +60,33 @@ def _enhance(enhancer: Enhancer, pixels: NDArray[Any], settings: Settings) -> tu
         blended = blend(low, enhanced, settings.strength)
         if settings.fail_safe:
             comparison.add(low, blended)
-        return adjusted(blended, stops, settings.saturation)
+        if is_grey:
+            blended = np.broadcast_to(blended.mean(1, keepdims=True), blended.shape)
+        return blended if sets_brightness else adjusted(blended, settings.exposure, settings.saturation)
 
     before = _judge(enhancer, pixels) if settings.fail_safe else Judgement(None)
     if before.reason is not None:
         return pixels, before
     comparison = Comparison(pixels, brightens=enhancer.judge is None)
     try:
-        stops = choose_stops(enhancer, [pixels], settings)
-        limit, tile = settings.memory_limit(), settings.tile
-        enhanced = enhance_array(enhancer, pixels, max_memory=limit, tile=tile, finish=finish)
+        kept = np.dtype(np.uint16 if sets_brightness and pixels.dtype == np.uint8 else pixels.dtype)
+        limit = settings.memory_limit() - (pixels.size * kept.itemsize if sets_brightness else 0)
+        enhanced = enhance_array(
+            enhancer, pixels, max_memory=limit, tile=settings.tile, finish=finish, dtype=kept.type
+        )
     except _NotFiniteError:
         if not settings.fail_safe:
             raise ValueError(f"the output of {enhancer.name} is not finite") from None
         return pixels, Judgement("not_finite")
     if settings.fail_safe and (reason := comparison.why_not_sound()):
         return pixels, Judgement(reason)
+    if sets_brightness:
+        enhanced = adjust_pixels(pixels, enhanced, replace(settings, strength=1.0))
     return enhanced, before
 
 
 _SMALL = 256
-"""Longer side in pixels, at least, of the copy that is judged, or enhanced to see how bright all becomes."""
+"""Longer side in pixels, at least, of the copy that is judged."""
 
 
 def _judge(enhancer: Enhancer, pixels: NDArray[Any]) -> Judgement:
@@ -82,29 +94,6 @@ def _judge(enhancer: Enhancer, pixels: NDArray[Any]) -> Judgement:
     if enhancer.judge is None:
         return Judgement(why_not_dark(pixels))
     return enhancer.judge(floating(shrunk(pixels, _SMALL)))
-
-
-def choose_stops(enhancer: Enhancer, pictures: Sequence[NDArray[Any]], settings: Settings) -> float:
-    """Return the change of exposure in stops that gives the results the wanted brightness, if one is wanted.
-
-    Args:
-        enhancer: What enhances.
-        pictures: A photograph, or frames of a video, which get one change in common; shape (H, W, 3). Their
-            mean luma together is measured on small copies.
-        settings: The wanted exposure and brightness.
-
-    Raises:
-        ArithmeticError: If a result is not finite.
-    """
-    if settings.brightness is None:
-        return settings.exposure
-    results = []
-    for low in (floating(shrunk(pixels, _SMALL)) for pixels in pictures):
-        results.append(blend(low, enhancer.enhance_numpy(low), settings.strength).reshape(1, 3, 1, -1))
-    enhanced = np.concatenate(results, axis=-1)
-    if not np.isfinite(enhanced).all():
-        raise _NotFiniteError(f"the output of {enhancer.name} is not finite")
-    return settings.exposure + float(stops_to_mean(enhanced, settings.brightness).item())
 
 
 def enhance_photo(
@@ -119,13 +108,12 @@ def enhance_photo(
         The photograph, and the reason if it is unchanged, else None; see :func:`enhance_pixels`.
     """
     hidden = photo.alpha == 0 if photo.alpha is not None else None
-    pixels, (reason, finding) = _enhance(enhancer, _filled(photo.pixels, hidden), settings)
+    filled = _filled(photo.pixels, hidden)
+    pixels, (reason, finding) = _enhance(enhancer, filled, settings, is_grey=photo.is_grey)
     if reason is not None:
         pixels = photo.pixels
     elif hidden is not None:
         np.copyto(pixels, photo.pixels, where=hidden[..., None])
-    if photo.is_grey and reason is None:
-        _turn_grey(pixels)
     notes = photo.notes if finding is None else (*photo.notes, finding)
     return replace(photo, pixels=pixels, notes=notes), reason
 
@@ -136,12 +124,6 @@ def _filled(pixels: NDArray[Any], hidden: NDArray[np.bool_] | None) -> NDArray[A
         return pixels
     mean = pixels.mean((0, 1), where=~hidden[..., None], dtype=np.float64)
     return np.where(hidden[..., None], mean.round().astype(pixels.dtype), pixels)
-
-
-def _turn_grey(pixels: NDArray[Any]) -> None:
-    """Replace the channels of pixels of shape (H, W, 3), uint8 or uint16, by their rounded mean, in place."""
-    for rows in bands(pixels):
-        pixels[rows] = pixels[rows].mean(axis=-1, keepdims=True).round()
 
 
 def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Settings = DEFAULTS) -> Outcome:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowlight.decoding.photo import Pixels
-from lowlight.inference.pixels import floating, white_of
+from lowlight.inference.pixels import floating, store
 from lowlight.inference.settings import MAX_MEMORY
 from lowlight.inference.tiling.grid import Grid, finished
 from lowlight.inference.tiling.memory_budget import (
@@ -42,6 +42,7 @@ def enhance_array(
     tile: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
     finish: Finish | None = None,
+    dtype: type | None = None,
 ) -> NDArray[Any]:
     """Enhance RGB pixels of shape (H, W, 3), whole if that fits the memory, else in tiles.
 
@@ -61,15 +62,16 @@ def enhance_array(
         progress: Called with the number of pixels enhanced since the last call.
         finish: Computes the final image from a window and its enhancement, both (1, 3, H, W), before it is
             rounded.
+        dtype: Type of the result; by default that of the pixels, for which the memory is planned.
 
     Returns:
-        Pixels of the same shape and type.
+        Pixels of the same shape.
 
     Raises:
         ValueError: If the memory is too small even for the smallest tile, or for an image that can only be
             enhanced whole.
     """
-    output = np.empty(pixels.shape, pixels.dtype)
+    output = np.empty(pixels.shape, dtype or pixels.dtype)
     longest = max(pixels.shape[:2])
     fits = fits_whole(enhancer, pixels, max_memory) if tile is None else tile >= longest
     tiling = None if fits else enhancer.tiling
@@ -77,7 +79,7 @@ def enhance_array(
         if not fits:
             check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
         try:
-            _store(_enhance(enhancer.enhance_numpy, finish, pixels), output)
+            store(_enhance(enhancer.enhance_numpy, finish, pixels), output)
         except exhausted():
             if not fits or (tiling := enhancer.tiling) is None:
                 raise
@@ -123,14 +125,6 @@ def _enhance(enhance: Callable[[Image], Image], finish: Finish | None, window: P
     enhanced = enhance(low)
     image: Image = (finish(low, enhanced) if finish else enhanced)[0]
     return image
-
-
-def _store(image: Image, pixels: Pixels) -> None:
-    """Store a float image (3, H, W) in [0, 1] in pixels of shape (H, W, 3), rounded if they are integers."""
-    if pixels.dtype.kind != "f":
-        image = image * np.float32(white_of(pixels))
-        np.rint(image, out=image)
-    pixels[...] = np.moveaxis(image, 0, -1)
 
 
 def _in_tiles(
@@ -179,7 +173,7 @@ def _bands(
                 trim()
                 used = 0
         end = finished(rows, number)
-        _store(band[:, : end - row.kept.start], output[row.kept.start : end])
+        store(band[:, : end - row.kept.start], output[row.kept.start : end])
         shared = band[:, end - row.kept.start :].copy()
         yield end
 

@@ -8,11 +8,13 @@ import pytest
 
 pytest.importorskip("av")
 
+from lowlight.colour import luma
 from lowlight.inference.batch.enhance import enhance_job
 from lowlight.inference.batch.jobs import Job
 from lowlight.inference.load import choose
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
+from tests.conftest import photograph
 from tests.inference.video.clips import rgb_of, still, write_clip
 from tests.tiny import tiny
 
@@ -31,6 +33,14 @@ def test_brightness_is_that_of_the_whole_video(tmp_path: Path) -> None:
     assert max(background) - min(background) < 3
     assert written[0].mean() < 3
     assert abs(np.mean([frame.mean() for frame in written]) / 255 - 0.4) < 0.06
+
+
+def test_the_brightness_of_a_video_is_that_of_its_noisy_frames(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 20, (4, 200, 800, 1))
+    frames = (photograph(4, 200, 800) / 12 + noise).clip(0, 255).astype(np.uint8)
+    job = Job(write_clip(tmp_path / "clip.mkv", list(frames), codec="ffv1"), tmp_path / "bright.mkv")
+    enhance_job(choose(method="gamma"), job, Settings(brightness=0.3, smoothing=0, fail_safe=False))
+    assert np.mean([luma(frame / 255).mean() for frame in rgb_of(job.target)]) == pytest.approx(0.3, abs=0.01)
 
 
 @pytest.mark.parametrize(
