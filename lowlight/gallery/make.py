@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lowlight.files import check_folder, first_line, to_csv, whole, write_text
+from lowlight.files import check_folder, first_line, printable, to_csv, write_text
 from lowlight.gallery.page import GENERATOR, Gallery, render
 from lowlight.gallery.scores import (
     INPUT,
@@ -143,6 +143,8 @@ def make_gallery(
 def labels_of(methods: Sequence[str]) -> dict[str, str]:
     """Return the methods by their labels: a name itself, a path's last part as far as that is unique.
 
+    Labels are printable: what UTF-8 cannot hold of a path is escaped.
+
     Raises:
         ValueError: If one is unusable or given twice, or none is given.
     """
@@ -153,7 +155,7 @@ def labels_of(methods: Sequence[str]) -> dict[str, str]:
     lasts = [method if is_name_of_method(method) else Path(method).name for method in methods]
     reserved = [INPUT, REFERENCE]
     labels = [
-        method if (lasts + reserved).count(last) > 1 else last
+        printable(method if (lasts + reserved).count(last) > 1 else last)
         for method, last in zip(methods, lasts, strict=True)
     ]
     twice = [label for label in labels if (labels + reserved).count(label) > 1]
@@ -252,9 +254,7 @@ def _write(gallery: Gallery, files: Sequence[Path], out: Path, embedded: bool) -
         for file in files:
             file.replace(folder / file.name)
         sources = {file.name: f"{PICTURES}/{file.name}" for file in files}
-    html = render(gallery, sources, embedded=embedded)
-    with whole(out / PAGE) as partial:
-        partial.write_text(html, encoding="utf-8")
+    write_text(out / PAGE, render(gallery, sources, embedded=embedded))
     kept = set() if embedded else {file.name for file in files}
     for old in folder.glob("[0-9a-f]" * 16 + ".jpg"):
         if old.name not in kept:

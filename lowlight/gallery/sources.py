@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from lowlight.data.pairs import check_sizes, list_images, match, refuse
 from lowlight.decoding.reading import read_photo
+from lowlight.files import printable
 from lowlight.images import read_rgb
 from lowlight.inference.batch.jobs import files_of, is_video
 from lowlight.inference.pixels import floating
@@ -61,7 +62,8 @@ def find_sources(
 ) -> tuple[list[Source], list[str]]:
     """List the files to show, each once: those given, and the images and videos in folders, at any depth.
 
-    A file is named after its path in the given folder, without the suffix, as far as that is unique.
+    A file is named after its path in the given folder, without the suffix, as far as that is unique. What
+    UTF-8 cannot hold of a name, and control characters, are escaped.
 
     Args:
         paths: Files and folders.
@@ -93,13 +95,16 @@ def find_sources(
 
 
 def _names(files: Sequence[tuple[Path, Path]]) -> list[str]:
-    """Return the shortest names that tell all files apart."""
+    """Return the shortest printable names that tell all files apart; numbered ones if none do."""
     kinds = (
         [within.with_suffix("").as_posix() for _, within in files],
         [within.as_posix() for _, within in files],
         [(Path(file.absolute().parent.name) / within.name).as_posix() for file, within in files],
+        [str(file) for file, _ in files],
     )
-    return next((names for names in kinds if len(set(names)) == len(names)), [str(file) for file, _ in files])
+    shown = [[printable(name) for name in names] for names in kinds]
+    numbered = [f"{number}: {name}" for number, name in enumerate(shown[-1], 1)]
+    return next((names for names in shown if len(set(names)) == len(names)), numbered)
 
 
 def _references(files: Sequence[Path], folder: Path) -> dict[Path, Path]:

@@ -1,6 +1,7 @@
 """Making galleries: what is shown, scored and written."""
 
 import math
+import os
 import re
 import sys
 from html.parser import HTMLParser
@@ -130,6 +131,30 @@ def test_files_of_one_name_are_told_apart_and_one_given_twice_is_shown_once(tmp_
     paths = [save(tmp_path / folder / "a.png", pixels) for folder in ("one", "two")]
     made = make_gallery([*paths, tmp_path / "one"], ["gamma"], tmp_path / "page")
     assert [item.name for item in made.gallery.items] == ["one/a.png", "two/a.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_not_utf_8_are_escaped_and_stay_unique(tmp_path: Path) -> None:
+    pixels = photograph(1, 16, 16) // 4
+    for name in (b"caf\xe9.png", b"caf\\udce9.png", b"a.png"):
+        save(tmp_path / "in" / os.fsdecode(name), pixels)
+    out = tmp_path / "page"
+    make_gallery([tmp_path / "in"], ["gamma"], out)
+    shown = ["1: {0}/a.png", r"2: {0}/caf\udce9.png", r"3: {0}/caf\udce9.png"]
+    assert sorted({row["picture"] for row in read_table(out / "scores.csv")}) == [
+        one.format(tmp_path / "in") for one in shown
+    ]
+    (tmp_path / "in" / r"caf\udce9.png").unlink()
+    made = make_gallery([tmp_path / "in"], ["gamma"], out)
+    assert [item.name for item in made.gallery.items] == ["a", r"caf\udce9"]
+    assert r"caf\udce9: gamma" in Pictures(made.page).sources
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_labels_of_runs_that_are_not_utf_8_are_escaped(tmp_path: Path) -> None:
+    run = tmp_path / os.fsdecode(b"caf\xe9")
+    run.mkdir()
+    assert labels_of([str(run)]) == {r"caf\udce9": str(run)}
 
 
 def test_frames_of_a_video_are_shown_and_count_as_one_scene(tmp_path: Path) -> None:
