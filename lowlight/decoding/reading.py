@@ -46,8 +46,12 @@ Info = Mapping[Any, Any]
 """What Pillow tells of a file beside its pixels."""
 
 
+_PIXEL_BYTES = 8
+"""Bytes of an RGBA pixel of 16 bits; a file may take as many for each pixel of the limit."""
+
+
 class TooLargeError(ValueError):
-    """An image has more pixels than the limit."""
+    """An image has more pixels than the limit, or takes more bytes than so many pixels do."""
 
 
 def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "") -> Photo:
@@ -55,7 +59,8 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "") -> Ph
 
     Args:
         path: The file; the format is detected from its content, not its suffix.
-        max_pixels: Largest image accepted, in pixels; others are refused before they are decoded.
+        max_pixels: Largest image accepted, in pixels; others are refused before they are decoded, and so are
+            those of many channels that take more bytes than RGBA of 16 bits with so many pixels.
         remedy: What to do about an image that is too large, for the message; empty for nothing.
 
     Raises:
@@ -63,7 +68,7 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "") -> Ph
             define which is white; the message names it. :class:`TooLargeError` and
             :class:`lowlight.decoding.formats.UnknownFormatError` are such errors.
     """
-    with _naming(path, max_pixels, remedy), silence(), path.open("rb") as file:
+    with _naming(path, remedy), silence(), path.open("rb") as file:
         tags, is_raw = _begin(path, file)
         if is_raw:
             _check_size(raw.size(path), max_pixels)
@@ -84,12 +89,14 @@ def read_size(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "scale it 
     Raises:
         ValueError: If the header shows that the file cannot be read; the message names it.
     """
-    with _naming(path, max_pixels, remedy), silence(), path.open("rb") as file:
+    with _naming(path, remedy), silence(), path.open("rb") as file:
         tags, is_raw = _begin(path, file)
         if is_raw:
             size, orientation = raw.size(path), 1
         elif tags is not None:
-            size, orientation = tiff.read_samples(tags).size, (*tags.integers(ORIENTATION), 1)[0]
+            samples = tiff.read_samples(tags)
+            _check_samples(samples, max_pixels)
+            size, orientation = samples.size, (*tags.integers(ORIENTATION), 1)[0]
         else:
             with open_picture(file) as image:
                 if image.mode == "F":
@@ -100,7 +107,7 @@ def read_size(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "scale it 
 
 
 @contextmanager
-def _naming(path: Path, max_pixels: int, remedy: str) -> Iterator[None]:
+def _naming(path: Path, remedy: str) -> Iterator[None]:
     """Turn whatever a reader raises into one ``ValueError`` that names the file.
 
     Decoders raise almost every type of error for damaged files, so no list of types is kept here.
@@ -113,9 +120,9 @@ def _naming(path: Path, max_pixels: int, remedy: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
-    except TooLargeError:
+    except TooLargeError as error:
         advice = f"; {remedy}" if remedy else ""
-        raise TooLargeError(f"{path}: more than {max_pixels / 1e6:g} megapixels{advice}") from None
+        raise TooLargeError(f"{path}: {error}{advice}") from None
     except UnknownFormatError as error:
         raise UnknownFormatError(f"{path}: {error}") from None
     except MemoryError:
@@ -151,12 +158,20 @@ def _begin(path: Path, file: BinaryIO) -> tuple[Exif | None, bool]:
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     if size[0] * size[1] > max_pixels:
-        raise TooLargeError
+        raise TooLargeError(f"more than {max_pixels / 1e6:g} megapixels")
+
+
+def _check_samples(samples: tiff.Samples, max_pixels: int) -> None:
+    _check_size(samples.size, max_pixels)
+    width, height = samples.size
+    if width * height * samples.pixel_bytes > max_pixels * _PIXEL_BYTES:
+        limit = f"{max_pixels / 1e6:g} megapixels of RGBA"
+        raise TooLargeError(f"{samples.channels} channels of {samples.bits} bits take more than {limit}")
 
 
 def _read_tiff(path: Path, file: BinaryIO, tags: Exif, max_pixels: int) -> Photo:
     samples = tiff.read_samples(tags)
-    _check_size(samples.size, max_pixels)
+    _check_samples(samples, max_pixels)
     if not samples.is_pillows and tiff.is_complete():
         photo, info = tiff.decode(path, samples)
         photo = replace(photo, icc=info["icc_profile"], notes=_frames(info["frames"]))

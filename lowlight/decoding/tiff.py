@@ -32,6 +32,7 @@ class Samples:
 
     Attributes:
         size: Stored width and height in pixels, before the orientation is applied.
+        channels: Number of samples of a pixel.
         bits: Bits per sample.
         photometric: Meaning of the samples, by its code in TIFF 6.0.
         extras: Meaning of each sample beyond the colours, by its code.
@@ -39,10 +40,16 @@ class Samples:
     """
 
     size: tuple[int, int]
+    channels: int
     bits: int
     photometric: int
     extras: tuple[int, ...]
     is_planar: bool
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of a decoded pixel with all its samples."""
+        return self.channels * (2 if self.bits > 8 else 1)
 
     @property
     def is_pillows(self) -> bool:
@@ -84,7 +91,7 @@ def read_samples(exif: Exif) -> Samples:
     if not extras and surplus == 1 and photometric == _RGB:
         extras = (_UNASSOCIATED,)  # as other programs read a fourth channel without a meaning
     extras += (0,) * (surplus - len(extras))
-    return Samples(sides, depths[0], photometric, extras, exif.integers(_PLANAR) == (2,))
+    return Samples(sides, count, depths[0], photometric, extras, exif.integers(_PLANAR) == (2,))
 
 
 def is_raw(file: BinaryIO, exif: Exif) -> bool:
@@ -100,22 +107,27 @@ def decode(path: Path, samples: Samples) -> tuple[Photo, dict[str, Any]]:
 
     Returns:
         The photograph, not turned, and the file's number of frames, ICC profile and XMP as Pillow names them.
+
+    Raises:
+        ValueError: If the file holds other values than its tags say, before they are decoded.
     """
     import tifffile
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # it logs what its exceptions say
     with path.open("rb") as opened, tifffile.TiffFile(opened) as file:
         page = file.pages.first
+        axes, kind = page.axes, page.dtype
+        if axes not in ("YX", "YXS", "SYX") or kind not in (np.uint8, np.uint16, np.bool_):
+            raise ValueError(f"a TIFF image of axes {axes} and type {kind} is not read")
+        if page.size != samples.size[0] * samples.size[1] * samples.channels:
+            raise ValueError("broken (the TIFF tags contradict each other)")
         values: NDArray[Any] = np.asarray(page.asarray(buffersize=_BUFFER))
-        axes = page.axes
         info = {"frames": len(file.pages), "icc_profile": _bytes(page, 34675), "xmp": _bytes(page, 700)}
     if axes == "SYX":
-        values, axes = np.moveaxis(values, 0, -1), "YXS"
+        values = np.moveaxis(values, 0, -1)
     if axes == "YX":
-        values, axes = values[..., None], "YXS"
-    if axes != "YXS" or values.dtype not in (np.uint8, np.uint16, np.bool_):
-        raise ValueError(f"a TIFF image of axes {axes} and type {values.dtype} is not read")
-    return interpret(values.astype(np.uint8) if values.dtype == np.bool_ else values, samples), info
+        values = values[..., None]
+    return interpret(values.astype(np.uint8) if kind == np.bool_ else values, samples), info
 
 
 def is_complete() -> bool:
@@ -158,7 +170,7 @@ def corrected(image: Image.Image, photo: Photo) -> Photo:
         raise ValueError(f"signed integers {UNDEFINED_WHITE}")
     if photo.pixels.dtype == np.uint8:
         return photo
-    samples = Samples(image.size, max(tags[_BITS]), tags.get(_PHOTOMETRIC, _BLACK_IS_ZERO), (), False)
+    samples = Samples(image.size, 1, max(tags[_BITS]), tags.get(_PHOTOMETRIC, _BLACK_IS_ZERO), (), False)
     return replace(interpret(photo.pixels[..., :1], samples), icc=photo.icc)
 
 

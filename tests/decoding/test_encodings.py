@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from lowlight.decoding.reading import read_photo, read_size
+from lowlight.decoding.reading import TooLargeError, read_photo, read_size
 from lowlight.inference.photos.writing import write_photo
 
 RNG = np.random.default_rng(0)
@@ -110,6 +110,34 @@ def test_samples_that_do_not_define_white_are_refused(kind: str, tmp_path: Path)
     for read in (read_photo, read_size):
         with pytest.raises(ValueError, match=r"a\.tif: .*do not define which value is white"):
             read(path)
+
+
+def test_many_channels_are_refused_before_they_take_more_memory_than_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.zeros((HEIGHT, WIDTH, 64), np.uint16)
+    path = tiff(tmp_path, values, photometric="minisblack", planarconfig="contig", compression="zlib")
+    whole = 16 * HEIGHT * WIDTH  # as much as RGBA of 16 bits
+    assert read_photo(path, whole).pixels.shape == (HEIGHT, WIDTH, 3)
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda *_, **__: pytest.fail("decoded"))
+    for read in (read_photo, read_size):
+        told = r"a\.tif: 64 channels of 16 bits take more than 0\.009599 megapixels of RGBA"
+        with pytest.raises(TooLargeError, match=told):
+            read(path, whole - 1)
+
+
+@pytest.mark.parametrize("channels", [(1, 64), (64, 1)])
+def test_tags_that_contradict_each_other_are_refused_before_decoding(
+    channels: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = [(256, 10), (257, 10), (258, 16), (259, 1), (262, 1), (273, 146)]
+    tags += [*((277, count) for count in channels), (278, 10), (279, 12800), (284, 1)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    (tmp_path / "a.tif").write_bytes(head + entries + bytes(4 + 12800))
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda *_, **__: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match=r"a\.tif: broken \(the TIFF tags contradict each other\)"):
+        read_photo(tmp_path / "a.tif")
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

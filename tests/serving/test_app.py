@@ -60,6 +60,12 @@ def load(name: str) -> Enhancer:
     return Threefold()
 
 
+def many_channels() -> bytes:
+    values = np.zeros((32, 32, 64), np.uint8)
+    tifffile.imwrite(buffer := BytesIO(), values, photometric="minisblack", planarconfig="contig")
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     """Return a function that starts a server for small pictures; nothing may be left of them."""
@@ -146,6 +152,7 @@ def test_strength_zero_changes_nothing(client: TestClient) -> None:
         ("", b"a text\n" * 99, 415, "not an image, or of an unknown format"),
         ("", b"%!PS-Adobe-3.0 EPSF-3.0\n", 415, "not an image, or of an unknown format"),
         ("", encoded(pixels=np.zeros((71, 71, 3), np.uint8)), 413, "more than 0.005 megapixels"),
+        ("", many_channels(), 413, "64 channels of 8 bits take more than 0.005 megapixels of RGBA"),
         ("", bytes(200_000), 413, "More than 0.0954 MB in one request."),
         ("?model=threfold", encoded(), 404, "no model 'threfold'; did you mean threefold?"),
         ("?model=xyzzy", encoded(), 404, "no model 'xyzzy'; see /models"),
