@@ -26,6 +26,7 @@ WIDTH = """
 
 TAGS = "[...viewers[0].querySelectorAll('.tag')].map((tag) => tag.textContent)"
 SHOWN = "[...document.querySelectorAll('#pair img')].map((image) => image.src)"
+SEEN = "document.querySelector('[data-choice]').getAttribute('aria-disabled') === 'false'"
 PROGRESS = "document.getElementById('progress').textContent"
 
 
@@ -35,6 +36,12 @@ def opened(made: Made, folder: Path, width: int = 1280, fragment: str = "") -> P
     page.wait("document.readyState === 'complete' && typeof viewers !== 'undefined'")
     page.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
     return page
+
+
+def judge(page: Page, key: str) -> None:
+    """Press a key once the pair has been seen."""
+    page.wait(SEEN)
+    page.press(key)
 
 
 def hosts(page: Page) -> set[str]:
@@ -107,7 +114,7 @@ def test_votes_by_keyboard_survive_a_reload_and_are_ranked(made: Made, tmp_path:
         assert page.run(PROGRESS) == "1 of 9"
         for key in "120":
             shown.append(page.run(SHOWN))
-            page.press(key)
+            judge(page, key)
         assert page.run(PROGRESS) == "4 of 9"
         page.press("Backspace")
         assert page.run(PROGRESS) == "3 of 9"
@@ -121,7 +128,7 @@ def test_votes_by_keyboard_survive_a_reload_and_are_ranked(made: Made, tmp_path:
         assert page.run(PROGRESS) == "3 of 9"
         for key in "1201201":
             shown.append(page.run(SHOWN))
-            page.press(key)
+            judge(page, key)
         assert page.run("document.getElementById('done').hidden") is False
         page.press("1")  # nothing is left to judge
         page.run("document.getElementById('download').click()")
@@ -143,6 +150,55 @@ def test_votes_by_keyboard_survive_a_reload_and_are_ranked(made: Made, tmp_path:
     assert (ranking.votes, ranking.voters, ranking.pictures) == (9, 1, 3)
 
 
+CLICK = """
+(() => {
+  const box = document.querySelector('[data-choice="1"]').getBoundingClientRect();
+  return [box.left + box.width / 2, box.top + box.height / 2];
+})()
+"""
+
+
+def test_a_pair_that_nobody_has_seen_gets_no_vote(made: Made, tmp_path: Path) -> None:
+    with opened(made, tmp_path, fragment="#vote") as page:
+        x, y = page.run(CLICK)
+
+        def click(count: int) -> None:
+            mouse = {"x": x, "y": y, "button": "left", "clickCount": count}
+            for kind in ("mousePressed", "mouseReleased"):
+                page.send("Input.dispatchMouseEvent", type=kind, **mouse)
+
+        page.wait(SEEN)
+        click(1)
+        click(2)
+        assert page.run(PROGRESS) == "2 of 9"
+        page.wait(SEEN)
+        click(2)  # of a slow double click
+        assert page.run(PROGRESS) == "2 of 9"
+        page.press("1")
+        page.press("2")
+        assert page.run(PROGRESS) == "3 of 9"
+        page.wait(SEEN)
+        enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+        page.run("document.querySelector('[data-choice=\"0\"]').focus()")
+        for repeated in (False, True, True):
+            page.wait(SEEN)
+            page.send("Input.dispatchKeyEvent", type="keyDown", autoRepeat=repeated, **enter)
+        assert page.run(PROGRESS) == "4 of 9"
+        assert page.run("document.activeElement.dataset.choice") == "0"
+
+
+def test_a_pair_is_judged_once_both_pictures_are_there(made: Made, tmp_path: Path) -> None:
+    with opened(made, tmp_path, fragment="#vote") as page:
+        page.wait(SEEN)
+        # as of a picture that comes late
+        page.run("Object.defineProperty(document.querySelector('#pair img'), 'complete', {value: false})")
+        page.press("1")
+        time.sleep(0.5)
+        assert page.run(SEEN) is False
+        page.press("1")
+        assert page.run(PROGRESS) == "2 of 9"
+
+
 def downloaded(folder: Path) -> Path:
     for _ in range(100):
         if files := list(folder.glob("votes-*.csv")):
@@ -157,7 +213,7 @@ def test_the_next_person_gets_another_order_and_the_first_ones_votes_are_saved(
     with opened(made, tmp_path) as page:
         page.press("v")
         seed = page.run("JSON.parse(Object.values(localStorage)[0]).seed")
-        page.press("1")
+        judge(page, "1")
         page.run("document.getElementById('anew').click()")
         assert page.run(PROGRESS) == "1 of 9"
         assert page.run("JSON.parse(Object.values(localStorage)[0]).seed") != seed

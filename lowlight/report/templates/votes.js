@@ -6,9 +6,13 @@
   const part = (id) => document.getElementById(id);
   const key = `lowlight-votes-${document.body.dataset.gallery}`;
   const pictures = [...part("pair").querySelectorAll("img")];
+  const choices = [...dialog.querySelectorAll("[data-choice]")];
+  const glance = 300; // milliseconds in which nobody has judged a pair
   let state = null; // {seed, votes: [[choice, seconds, time], ...]}
   let pairs = [];
   let shownAt = 0;
+  let isSeen = false;
+  let seeing = 0;
 
   // mulberry32, so that the order can be made again from its seed
   const random = (seed) => () => {
@@ -55,6 +59,21 @@
     }
   };
 
+  // A choice counts once both pictures are there and were seen for a glance: the second half of a double click,
+  // or a key held down, is none. Not by "disabled", which would take the focus off the button.
+  const allow = (is) => {
+    isSeen = is;
+    for (const button of choices) button.setAttribute("aria-disabled", !is);
+  };
+  const see = () => {
+    clearTimeout(seeing);
+    allow(false);
+    if (!pairs[state.votes.length] || !pictures.every((picture) => picture.complete)) return;
+    shownAt = performance.now();
+    seeing = setTimeout(allow, glance, true);
+  };
+  for (const picture of pictures) picture.onload = picture.onerror = see;
+
   const source = (figure) => figure.querySelector("img").src;
   const show = () => {
     const pair = pairs[state.votes.length];
@@ -63,9 +82,8 @@
     part("done").hidden = Boolean(pair);
     dialog.querySelector('[data-choice="0"]').disabled = !pair;
     part("back").disabled = part("download").disabled = state.votes.length === 0;
-    shownAt = performance.now();
-    if (!pair) return;
-    pictures.forEach((picture, side) => (picture.src = source(pair.figures[side])));
+    if (pair) pictures.forEach((picture, side) => (picture.src = source(pair.figures[side])));
+    see();
     const next = pairs[state.votes.length + 1];
     if (next) for (const figure of next.figures) new Image().src = source(figure);
   };
@@ -82,7 +100,7 @@
     part("question").focus(); // not a picture, which the space bar would choose
   };
   const vote = (choice) => {
-    if (state.votes.length >= pairs.length) return;
+    if (!isSeen) return;
     const seconds = Math.round(performance.now() - shownAt) / 1000;
     state.votes.push([choice, seconds, new Date().toISOString()]);
     keep();
@@ -121,11 +139,17 @@
     if (state.votes.length) download();
     restart(begin());
   });
-  for (const button of dialog.querySelectorAll("[data-choice]")) {
-    button.addEventListener("click", () => vote(Number(button.dataset.choice)));
+  for (const button of choices) {
+    button.addEventListener("click", (event) => {
+      if (event.detail < 2) vote(Number(button.dataset.choice));
+    });
   }
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.repeat) {
+      if (dialog.open && event.key === "Enter") event.preventDefault(); // it would press the button again
+      return;
+    }
     if (!dialog.open) {
       if (event.key === "v" && !event.target.matches("select, textarea")) open();
       return;
