@@ -220,6 +220,44 @@ def test_the_next_person_gets_another_order_and_the_first_ones_votes_are_saved(
         assert len(read_votes([downloaded(tmp_path)])) == 1
 
 
+def test_tabs_of_one_page_share_the_votes(made: Made, tmp_path: Path) -> None:
+    with opened(made, tmp_path, fragment="#vote") as page:
+        page.wait(SEEN)
+        first = page.session
+        target = page.send("Target.createTarget", url=made.page.as_uri() + "#vote")["targetId"]
+        second = page.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page.session = second
+        page.wait("document.readyState === 'complete' && document.getElementById('vote').open")
+        judge(page, "1")
+        judge(page, "2")
+        assert page.run(PROGRESS) == "3 of 9"
+        page.session = first
+        page.wait(f"{PROGRESS} === '3 of 9'", 10)
+        judge(page, "0")
+        page.session = second
+        page.wait(f"{PROGRESS} === '4 of 9'", 10)
+        page.press("Backspace")
+        page.session = first
+        page.wait(f"{PROGRESS} === '3 of 9'", 10)
+        page.run("document.getElementById('anew').click()")
+        page.session = second
+        page.wait(f"{PROGRESS} === '1 of 9'", 10)
+
+
+def test_a_vote_goes_on_from_what_another_tab_has_kept(made: Made, tmp_path: Path) -> None:
+    with opened(made, tmp_path, fragment="#vote") as page:
+        page.wait(SEEN)
+        kept = "JSON.parse(Object.values(localStorage)[0])"
+        page.run(  # no event tells a tab of its own writing
+            f"(() => {{ const state = {kept}; state.votes = [[1, 2, ''], [2, 2, '']];"
+            "localStorage.setItem(Object.keys(localStorage)[0], JSON.stringify(state)); })()"
+        )
+        page.press("1")  # for a pair that the other tab has judged
+        assert page.run(PROGRESS) == "3 of 9"
+        judge(page, "0")
+        assert page.run(f"{kept}.votes.map((vote) => vote[0])") == [1, 2, 0]
+
+
 def test_pictures_beside_the_page_are_shown_from_disk_and_loaded_when_needed(
     photographs: Path, tmp_path: Path
 ) -> None:

@@ -53,10 +53,16 @@
   const recall = () => {
     try {
       const kept = JSON.parse(localStorage.getItem(key));
-      return Number.isInteger(kept.seed) && Array.isArray(kept.votes) ? kept : begin();
+      return Number.isInteger(kept.seed) && Array.isArray(kept.votes) ? kept : null;
     } catch {
-      return begin();
+      return null;
     }
+  };
+  // The page may be open in several tabs, which go on from the longer list of one person's votes.
+  const latest = () => {
+    const kept = recall();
+    if (!state) return kept ?? begin();
+    return kept?.seed === state.seed && kept.votes.length > state.votes.length ? kept : state;
   };
 
   // A choice counts once both pictures are there and were seen for a glance: the second half of a double click,
@@ -87,30 +93,31 @@
     const next = pairs[state.votes.length + 1];
     if (next) for (const figure of next.figures) new Image().src = source(figure);
   };
-  const restart = (next) => {
+  const take = (next) => {
     state = next;
     pairs = order(state.seed);
+    show();
+  };
+  const change = (edit) => {
+    const next = latest();
+    if (next !== state) return take(next); // the change was meant for another pair
+    edit();
     keep();
     show();
   };
   const open = () => {
     if (dialog.open) return;
-    restart(state ?? recall());
+    take(latest());
+    keep();
     dialog.showModal();
     part("question").focus(); // not a picture, which the space bar would choose
   };
   const vote = (choice) => {
     if (!isSeen) return;
     const seconds = Math.round(performance.now() - shownAt) / 1000;
-    state.votes.push([choice, seconds, new Date().toISOString()]);
-    keep();
-    show();
+    change(() => state.votes.push([choice, seconds, new Date().toISOString()]));
   };
-  const undo = () => {
-    state.votes.pop();
-    keep();
-    show();
-  };
+  const undo = () => change(() => state.votes.pop());
 
   // An apostrophe keeps a spreadsheet from running a text; lowlight removes it.
   const guarded = (text) => (/^'*[=+\-@\s]/.test(text) ? `'${text}` : text);
@@ -136,8 +143,14 @@
   part("download").addEventListener("click", download);
   part("close").addEventListener("click", () => dialog.close());
   part("anew").addEventListener("click", () => {
+    state = latest();
     if (state.votes.length) download();
-    restart(begin());
+    take(begin());
+    keep();
+  });
+  addEventListener("storage", (event) => {
+    const kept = recall();
+    if (state && kept && event.key === key) take(kept);
   });
   for (const button of choices) {
     button.addEventListener("click", (event) => {
