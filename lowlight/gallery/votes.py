@@ -12,7 +12,7 @@ from lowlight.evaluation.statistics import LEVEL, draw_clusters, percentile_inte
 from lowlight.files import read_table, write_table
 
 COLUMNS = ("voter", "picture", "first", "second", "choice")
-"""Columns that a file of votes must have; the page adds seconds and time."""
+"""Columns that a file of votes must have; the page adds scene, seconds and time."""
 
 RESAMPLES = 2000
 """Bootstrap resamples of the ranking."""
@@ -28,13 +28,23 @@ ten steps; twelve methods with a million votes per pair, all in one order, take 
 
 @dataclass(frozen=True)
 class Vote:
-    """A person's answer: ``choice`` is 1 or 2 if the first or second picture is better, 0 if neither is."""
+    """A person's answer to two methods' pictures of a photograph.
+
+    Attributes:
+        voter: The person.
+        picture: Name of the photograph, or frame.
+        first: Label of the method of the first picture.
+        second: That of the second one.
+        choice: 1 or 2 if the first or second picture is better, 0 if neither is.
+        scene: Source of the photograph, which frames of one video share; empty if it is not known.
+    """
 
     voter: str
     picture: str
     first: str
     second: str
     choice: int
+    scene: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Ranked:
         method: Its label.
         score: Logarithm of its Bradley-Terry strength; the mean over the methods is 0. A method is preferred
             to another with odds of e to the power of the difference.
-        low: Lower bound of the score's interval; None if there is one person and picture only, if all
+        low: Lower bound of the score's interval; None if there is one person and scene only, if all
             resamples agree, or if the votes between the method and each other are unanimous.
         high: Upper bound likewise.
         preferred: Probability to be preferred to another method, averaged over the others.
@@ -73,6 +83,7 @@ class Ranking:
         votes: Number of votes.
         voters: Number of persons.
         pictures: Number of pictures.
+        scenes: Number of scenes that they show: frames of one video show one.
         groups: Labels of the methods in groups between which all votes went one way; a single group if votes
             both ways link all methods.
     """
@@ -81,19 +92,22 @@ class Ranking:
     votes: int
     voters: int
     pictures: int
+    scenes: int
     groups: Sequence[Sequence[str]]
 
     def describe(self) -> str:
         """Return two or three sentences on what was counted, how, and what only the prior bounds."""
         alone = "; one person's taste" if self.voters == 1 else ""
+        of = f" of {_number(self.scenes, 'scene')}" if self.scenes < self.pictures else ""
         return (
             f"{_number(self.votes, 'vote')} by {_number(self.voters, 'person', 'people')} on "
-            f"{_number(self.pictures, 'picture')}{alone}. Bradley-Terry scores, a tie counts half for each; "
-            f"{self._describe_intervals()}.{self._describe_groups()}"
+            f"{_number(self.pictures, 'picture')}{of}{alone}. Bradley-Terry scores, "
+            f"a tie counts half for each; {self._describe_intervals()}.{self._describe_groups()}"
         )
 
     def _describe_intervals(self) -> str:
-        drawn = [name for name, count in (("voters", self.voters), ("pictures", self.pictures)) if count > 1]
+        shown = "scenes" if self.scenes < self.pictures else "pictures"
+        drawn = [name for name, count in (("voters", self.voters), (shown, self.scenes)) if count > 1]
         if drawn and len(self.groups) == 1 and all(one.low is None for one in self.methods):
             return "no intervals, as all resamples agree"
         if all(one.low is None for one in self.methods):
@@ -143,15 +157,16 @@ def _vote(row: dict[str, str], place: str) -> Vote:
         raise ValueError(f"{place}: the choice is {choice!r}, not 0, 1 or 2")
     if first == second:
         raise ValueError(f"{place}: {first!r} is compared with itself")
-    return Vote(voter, picture, first, second, int(choice))
+    return Vote(voter, picture, first, second, int(choice), row.get("scene", ""))
 
 
 def rank(votes: Sequence[Vote], *, resamples: int = RESAMPLES, seed: int = 0) -> Ranking:
     """Rank methods by votes, with bootstrap intervals.
 
-    Answers of one person resemble each other, and so do answers to one picture. Persons and pictures are
-    therefore both drawn with replacement, and a vote counts as often as its person was drawn times its
-    picture; with one person, only pictures are drawn, and the interval says nothing about other people.
+    Answers of one person resemble each other, and so do answers to one scene, such as to the frames of a
+    video. Persons and scenes are therefore both drawn with replacement, and a vote counts as often as its
+    person was drawn times its scene; with one person, only scenes are drawn, and the interval says nothing
+    about other people. A picture whose scene no vote names is one of its own.
 
     Resampling cannot tell how far apart two methods are if all votes went one way, so a method that is alone
     in its group of :class:`Ranking` has no interval.
@@ -181,13 +196,14 @@ def rank(votes: Sequence[Vote], *, resamples: int = RESAMPLES, seed: int = 0) ->
     order: list[int] = np.argsort(-scores, kind="stable").tolist()
     groups = _groups(wins[np.ix_(order, order)] > 0, [methods[index] for index in order])
     voters, people = _numbered([vote.voter for vote in votes])
-    pictures, shown = _numbered([vote.picture for vote in votes])
+    named = {vote.picture: vote.scene for vote in votes if vote.scene}
+    scenes, shown = _numbered([named.get(vote.picture, vote.picture) for vote in votes])
     bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(methods)
     if max(people, shown) > 1:
         generator = np.random.default_rng(seed)
         weights = (
             draw_clusters(people, resamples, generator)[:, voters]
-            * draw_clusters(shown, resamples, generator)[:, pictures]
+            * draw_clusters(shown, resamples, generator)[:, scenes]
         )
         drawn = bradley_terry(np.tensordot(weights, points, 1))
         bounds = [
@@ -200,7 +216,8 @@ def rank(votes: Sequence[Vote], *, resamples: int = RESAMPLES, seed: int = 0) ->
         Ranked(methods[index], float(scores[index]), *bounds[index], float(preferred[index]), *counts[index])
         for index in order
     ]
-    return Ranking(ranked, len(votes), people, shown, groups)
+    pictures = len({vote.picture for vote in votes})
+    return Ranking(ranked, len(votes), people, pictures, shown, groups)
 
 
 def _count(votes: Sequence[Vote], methods: Sequence[str]) -> tuple[NDArray[np.float64], list[list[int]]]:

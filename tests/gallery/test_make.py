@@ -164,6 +164,7 @@ def test_frames_of_a_video_are_shown_and_count_as_one_scene(tmp_path: Path) -> N
     (row,) = [row for row in read_table(tmp_path / "page/methods.csv") if row["method"] == "gamma"]
     assert float(row["mean_luma"]) > 0
     assert row["mean_luma_low"] == ""
+    assert made.page.read_text().count('data-scene="clip"') == 2
 
 
 @pytest.mark.slow

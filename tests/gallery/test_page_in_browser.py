@@ -145,6 +145,7 @@ def test_votes_by_keyboard_survive_a_reload_and_are_ranked(made: Made, tmp_path:
     for vote, pictures in zip(votes, shown, strict=True):
         assert [addresses[vote.picture, one] for one in (vote.first, vote.second)] == pictures
     assert {vote.picture for vote in votes} == set(NAMES)
+    assert all(vote.scene == vote.picture for vote in votes)
     ranking = rank(votes, resamples=50)
     assert {one.method for one in ranking.methods} == set(METHODS)
     assert (ranking.votes, ranking.voters, ranking.pictures) == (9, 1, 3)

@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import brentq
 
 from lowlight.files import read_table, write_table
-from lowlight.gallery.votes import PRIOR, Vote, bradley_terry, rank, read_votes
+from lowlight.gallery.votes import COLUMNS, PRIOR, Ranking, Vote, bradley_terry, rank, read_votes
 
 HEAD = "voter,picture,first,second,choice\n"
 
@@ -138,6 +138,33 @@ def test_people_who_disagree_make_the_interval_wide() -> None:
     assert (together.voters, together.pictures, alone.voters, alone.pictures) == (6, 40, 1, 240)
     assert "one person's taste" in alone.describe()
     assert "over voters and pictures" in together.describe()
+
+
+def test_frames_of_one_video_are_no_independent_pictures(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    rows = [
+        {"voter": "v", "picture": f"clip {clip}, {frame} s", "scene": f"clip {clip}", "first": "a",
+         "second": "b", "choice": choice}
+        for clip, choice in enumerate(generator.permutation([1] * 7 + [2] * 5))
+        for frame in range(10)
+    ]  # fmt: skip
+    write_table(tmp_path / "votes.csv", rows)
+    write_table(tmp_path / "old.csv", [{**row, "voter": "w"} for row in rows], COLUMNS)
+    frames = rank(read_votes([tmp_path / "old.csv"]), resamples=300)
+    clips = rank(read_votes([tmp_path / "votes.csv"]), resamples=300)
+    assert (frames.pictures, frames.scenes, clips.pictures, clips.scenes) == (120, 120, 120, 12)
+    assert width(clips) > 2 * width(frames)
+    assert "on 120 pictures of 12 scenes; " in clips.describe()
+    assert clips.describe().endswith("bootstrap over scenes.")
+    both = rank(read_votes([tmp_path / "votes.csv", tmp_path / "old.csv"]), resamples=300)
+    assert (both.voters, both.scenes) == (2, 12)
+
+
+def width(ranking: Ranking) -> float:
+    first = ranking.methods[0]
+    assert first.low is not None
+    assert first.high is not None
+    return first.high - first.low
 
 
 def test_ties_count_half_for_each_and_one_vote_has_no_interval() -> None:

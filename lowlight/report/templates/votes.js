@@ -27,10 +27,11 @@
     const all = [];
     for (const viewer of viewers) {
       const name = viewer.querySelector("h3").textContent;
+      const { scene } = viewer.dataset;
       const figures = [...viewer.querySelectorAll("figure[data-method]")];
       figures.forEach((one, index) => {
         for (const other of figures.slice(index + 1)) {
-          all.push({ name, figures: draw() < 0.5 ? [one, other] : [other, one] });
+          all.push({ name, scene, figures: draw() < 0.5 ? [one, other] : [other, one] });
         }
       });
     }
@@ -125,11 +126,11 @@
   const download = () => {
     const voter = state.seed.toString(16).padStart(8, "0");
     const rows = state.votes.map(([choice, seconds, time], index) => {
-      const { name, figures } = pairs[index];
+      const { name, scene, figures } = pairs[index];
       const methods = figures.map((figure) => guarded(figure.dataset.method));
-      return [`v${voter}`, guarded(name), ...methods, String(choice), String(seconds), time];
+      return [`v${voter}`, guarded(name), guarded(scene), ...methods, String(choice), String(seconds), time];
     });
-    const lines = [["voter", "picture", "first", "second", "choice", "seconds", "time"], ...rows];
+    const lines = [["voter", "picture", "scene", "first", "second", "choice", "seconds", "time"], ...rows];
     const text = lines.map((row) => row.map(quoted).join(",") + "\n").join("");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
