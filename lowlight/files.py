@@ -110,11 +110,13 @@ def to_csv(rows: Iterable[Iterable[Any]]) -> str:
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read the rows of a file of :func:`write_table` as texts, keyed by column.
 
+    A byte-order mark, which spreadsheets write, is no part of the first column.
+
     Raises:
         ValueError: If it is no CSV file, or a row is longer or shorter than the head.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             head, *rows = [[_unguarded(cell) for cell in row] for row in csv.reader(file) if row] or [[]]
         if any(len(row) != len(head) for row in rows):
             raise ValueError("its rows differ in length")

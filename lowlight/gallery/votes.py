@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from itertools import compress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from lowlight.evaluation.statistics import LEVEL, draw_clusters, percentile_inte
 from lowlight.files import read_table, write_table
 
 COLUMNS = ("voter", "picture", "first", "second", "choice")
-"""Columns that a file of votes must have; the page adds scene, seconds and time."""
+"""Columns that a file of votes must have; the page adds scene, seconds and time, which is read, too."""
 
 RESAMPLES = 2000
 """Bootstrap resamples of the ranking."""
@@ -132,21 +133,35 @@ def _listed(groups: Sequence[Sequence[str]]) -> str:
 
 
 def read_votes(paths: Sequence[Path]) -> list[Vote]:
-    """Read files of votes; of several answers of a person to one pair of pictures, the last counts.
+    """Read files of votes; of several answers of a person to one pair of pictures, the latest counts.
+
+    That is the one with the later ``time``, in ISO 8601; where one has none, the one read last.
 
     Raises:
         ValueError: If a file is missing or holds something else, naming the row; or there are no votes.
     """
-    votes: dict[tuple[object, ...], Vote] = {}
+    votes: dict[tuple[object, ...], tuple[datetime | None, Vote]] = {}
     for path in paths:
         if not path.is_file():
             raise ValueError(f"{path}: no such file of votes")
         for number, row in enumerate(read_table(path), start=2):
             vote = _vote(row, f"{path}, line {number}")
-            votes[vote.voter, vote.picture, frozenset((vote.first, vote.second))] = vote
+            pair, time = (vote.voter, vote.picture, frozenset((vote.first, vote.second))), _time(row)
+            other = votes[pair][0] if pair in votes else None
+            if not time or not other or time >= other:
+                votes[pair] = time, vote
     if not votes:
         raise ValueError(f"{', '.join(map(str, paths))}: no votes")
-    return list(votes.values())
+    return [vote for _, vote in votes.values()]
+
+
+def _time(row: dict[str, str]) -> datetime | None:
+    """Return the time of an answer, in UTC where it names no zone; None if there is none."""
+    try:
+        time = datetime.fromisoformat(row.get("time", ""))
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _vote(row: dict[str, str], place: str) -> Vote:

@@ -182,6 +182,20 @@ def test_the_last_answer_of_a_person_counts_and_files_are_joined(tmp_path: Path)
     assert votes == [Vote("v1", "p", "b", "a", 1), Vote("v1", "q", "a", "b", 2), Vote("v2", "p", "a", "b", 0)]
 
 
+def test_the_later_answer_counts_whatever_the_order_of_the_files(tmp_path: Path) -> None:
+    head = HEAD.replace("\n", ",time\n")
+    early, late = tmp_path / "votes-1.csv", tmp_path / "votes-1 (1).csv"
+    early.write_text(head + "v,p,a,b,1,2026-11-30T09:59:59.000Z\nv,q,a,b,1,2026-11-30T10:00:00.000Z\n")
+    late.write_text(head + "v,p,a,b,2,2026-11-30T11:00:00+01:00\nv,q,a,b,2,\n")
+    for files, undated in (([early, late], 2), ([late, early], 1)):
+        assert [(vote.picture, vote.choice) for vote in read_votes(files)] == [("p", 2), ("q", undated)]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text(HEAD + "v,p,a,b,1\n", encoding="utf-8-sig")
+    assert read_votes([tmp_path / "votes.csv"]) == [Vote("v", "p", "a", "b", 1)]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
