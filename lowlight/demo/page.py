@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import tempfile
-import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from lowlight.demo.batch import MOST_PHOTOGRAPHS, MOST_RESULTS, Batch, adjust_batch, enhance_batch
 from lowlight.demo.examples import write_examples
 from lowlight.demo.sliders import SLIDERS, with_sliders
-from lowlight.demo.store import Store
+from lowlight.demo.store import KEPT, Store
 from lowlight.demo.view import as_html, hide, lay_out_files, lay_out_results, show
 from lowlight.inference.models import DEFAULT
 from lowlight.inference.settings import Settings
@@ -31,7 +31,7 @@ QUEUED = 100
 """Greatest number of jobs that wait to be done."""
 _WELCOME = "Choose photographs or an example, then press Enhance."
 _UPLOADS = 50  # of the largest size, that are kept
-_CLEANING = (600, 3600)  # every 600 s, files older than 3600 s are deleted
+_CLEANING = (600, KEPT)  # seconds between two cleanings, and from which age files are deleted
 
 
 def serve(
@@ -78,7 +78,9 @@ def serve(
             raise ValueError(f"cannot listen on {host}, port {port}; give another --port or --host") from None
         try:
             announce(page.local_url)
-            threading.Event().wait()
+            while True:
+                time.sleep(_CLEANING[0])
+                store.sweep()
         except KeyboardInterrupt:
             page.close(verbose=False)
 

@@ -1,5 +1,7 @@
 """The web page's temporary files: bounded in number and bytes, and deleted with their sessions."""
 
+import contextlib
+import os
 import shutil
 import tempfile
 import threading
@@ -12,6 +14,8 @@ HELD = 10
 """Number of uploads that a session keeps, the latest."""
 MAX_RESULTS = 2 * 10**9
 """Greatest size of all results, in bytes; the latest ones are kept at any size."""
+KEPT = 3600
+"""Seconds for which the results of a session are kept, from the last that was written."""
 _RESULTS = "results"
 _STALLED = 60  # seconds without a byte after which a partial upload is deleted
 
@@ -62,11 +66,14 @@ class Store:
                 _delete(last)
 
     def sweep(self) -> None:
-        """Delete what exceeds the limits, partial uploads whose sender has left, and results of no session.
+        """Delete what exceeds the limits, old results, those of no session, and uploads broken off.
 
         A photograph that is being enhanced when its session ends is written all the same.
         """
         with self._lock:
+            for session, folder in list(self._results.items()):
+                if _changed(folder) < time.time() - KEPT:
+                    del self._results[session]
             for left in {*(self.folder / _RESULTS).iterdir()} - {*self._results.values()}:
                 _delete(left)
             held = {entry for entries in self._uploads.values() for entry in entries}
@@ -110,11 +117,10 @@ def _changed(entry: Path) -> float:
 def _extent(folder: Path) -> tuple[int, int]:
     """Return the number of files in a folder and their size in bytes."""
     sizes = []
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:
-            continue  # deleted meanwhile
+    for place, _, files in os.walk(folder):  # which passes over folders that are deleted meanwhile
+        for name in files:
+            with contextlib.suppress(OSError):
+                sizes.append(Path(place, name).stat().st_size)
     return len(sizes), sum(sizes)
 
 

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 
 from lowlight.cli.demo import app
 from lowlight.demo import page as demo_page
+from lowlight.demo.store import Store
 from tests.chromium import Page, chromium
 from tests.conftest import photograph
 from tests.demo.test_uploads import CLASSICAL, written
@@ -43,6 +45,24 @@ def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 1
     assert result.stderr == "lowlight demo: the page needs: pip install 'lowlight[demo]'\n"
+
+
+def test_what_is_kept_is_swept_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[Store] = []
+
+    def sleep(_: float) -> None:
+        if swept:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(demo_page, "find_models", lambda _: CLASSICAL)
+    monkeypatch.setattr(demo_page, "build", lambda *_: Mock())
+    monkeypatch.setattr(demo_page, "_launch", lambda *_: None)
+    monkeypatch.setattr(demo_page.time, "sleep", sleep)
+    monkeypatch.setattr(Store, "sweep", lambda store: swept.append(store))
+    demo_page.serve(None, "127.0.0.1", 7860, 1000, 1000)
+    assert len(swept) == 1
 
 
 @pytest.fixture(scope="module")

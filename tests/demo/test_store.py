@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lowlight.demo import store as module
-from lowlight.demo.store import HELD, MOST_UPLOADS, Store
+from lowlight.demo.store import HELD, KEPT, MOST_UPLOADS, Store
 
 
 def uploaded(folder: Path, name: str, size: int = 10, age: float = 0) -> Path:
@@ -84,6 +84,17 @@ def test_results_are_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.Monkey
         (folder / "after.png").write_bytes(bytes(size))
     store.sweep()
     assert [folder.exists() for folder in folders] == [False, False, True]
+
+
+def test_results_go_an_hour_after_the_last_was_written(tmp_path: Path) -> None:
+    store = Store(tmp_path, max_bytes=1000)
+    old, new = store.new_results("mine"), store.new_results("theirs")
+    for folder, age in ((old, KEPT + 60), (new, KEPT - 60)):
+        (folder / "network.npy").touch()
+        os.utime(folder, (time.time() - age,) * 2)
+    store.sweep()
+    assert [old.exists(), new.exists()] == [False, True]
+    assert store.new_results("mine").exists()
 
 
 def test_partial_uploads_are_deleted_once_they_stall(tmp_path: Path) -> None:
