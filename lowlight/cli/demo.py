@@ -16,7 +16,7 @@ app = Verb("demo")
 def demo(
     runs: Runs = None,
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 7860,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
     max_upload: MaxUpload = "20MB",
     max_pixels: Annotated[float, typer.Option(help="Largest image to accept, in pixels.")] = 25e6,
     allow_host: AllowHost = None,

@@ -37,6 +37,14 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("port", ["0", "99999"])
+def test_what_is_no_port_is_refused(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_page, "serve", lambda *_: pytest.fail("started"))
+    result = CliRunner().invoke(app, ["--port", port])
+    assert result.exit_code == 2
+    assert "--port" in result.stderr
+
+
 def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
