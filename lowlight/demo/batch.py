@@ -1,6 +1,7 @@
 """Several photographs of the web page, enhanced one after the other, and the archive of their results."""
 
 import re
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,23 +90,33 @@ def enhance_batch(
 def adjust_batch(batch: Batch, settings: Settings) -> Iterator[Batch]:
     """Write all results anew with another strength, exposure and the like, without a network.
 
+    The old files are deleted once all new ones are written; an error leaves them as they were.
+
     Yields:
         The batch before each photograph, and once all are done.
 
     Raises:
         ValueError: If an upload cannot be read; the message is meant for the page.
-        OSError: If uploads or results have been deleted.
+        FileNotFoundError: If uploads or results have been deleted.
+        OSError: If the files cannot be written.
     """
     if batch.folder is None:
         return
-    if batch.archive:
-        batch.archive.unlink()
-    batch = replace(batch, archive=None, remarks=(), settings=settings)
-    for number, (name, made) in enumerate(batch.results.items(), 1):
-        yield replace(batch, doing=f"Photograph {number} of {len(batch.results)}: {name}")
-        batch = replace(batch, results={**batch.results, name: adjust_upload(made, settings)})
     place = Path(tempfile.mkdtemp(dir=batch.folder))  # browsers keep what had the same address
-    yield replace(batch, archive=_pack(batch.results, place / ARCHIVE))
+    results: dict[str, Results] = {}
+    try:
+        for number, (name, made) in enumerate(batch.results.items(), 1):
+            yield replace(batch, doing=f"Photograph {number} of {len(batch.results)}: {name}")
+            results[name] = adjust_upload(made, settings, place)
+        archive = _pack(results, place / ARCHIVE)
+    except BaseException:  # also if the page is closed meanwhile
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    for one in (one for made in batch.results.values() for one in made.results if one.download):
+        shutil.rmtree(one.preview.parent, ignore_errors=True)
+    if batch.archive:
+        batch.archive.unlink(missing_ok=True)
+    yield replace(batch, results=results, archive=archive, remarks=(), settings=settings)
 
 
 def _pack(results: Mapping[str, Results], archive: Path) -> Path | None:

@@ -20,6 +20,7 @@ from lowlight.inference.models import DEFAULT
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.serving.guard import Guard
+from lowlight.serving.messages import reason_of
 from lowlight.serving.models import find_models, loader
 from lowlight.shipped import shipped
 
@@ -236,9 +237,12 @@ def build(
                     if made.doing:
                         yield [gr.skip(), as_html(made.doing), *[gr.skip()] * len(view)]
                 yield [made, as_html("Done."), *show(made, name, method)]
-            except (OSError, ValueError):
+            except FileNotFoundError:
                 gone = "The photograph or its results have been deleted; choose it again."
                 yield [Batch({}), as_html(gone, refused=True), *hide()]
+            except (OSError, ValueError, MemoryError) as error:
+                told = f"The files are as before: {reason_of(error, store.folder).rstrip('.')}."
+                yield [gr.skip(), as_html(told, refused=True), *[gr.skip()] * len(view)]
             finally:
                 store.sweep()
 

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -107,19 +106,25 @@ def enhance_upload(
     return Results(source, before, caption, tuple(results), tuple(remarks))
 
 
-def adjust_upload(made: Results, settings: Settings) -> Results:
+def adjust_upload(made: Results, settings: Settings, folder: Path) -> Results:
     """Write the results of an upload anew with another strength, exposure and the like, without a network.
+
+    Args:
+        made: The results, whose files are kept.
+        settings: Strength, exposure and the like, and size limit.
+        folder: Folder to write the files to.
 
     Raises:
         ValueError: If the upload cannot be read; the message is meant for the page.
-        OSError: If it or its results have been deleted.
+        FileNotFoundError: If it or its results have been deleted.
+        OSError: If the files cannot be written.
     """
+    made.source.stat()  # the reader's error does not tell what is gone
     photo, results = _read(made.source, settings), []
     for one in made.results:
         if one.download is not None:
             network = replace(photo, pixels=np.load(one.folder / _NETWORK, mmap_mode="r"))
-            shutil.rmtree(one.download.parent)
-            results.append(_write(made.source, photo, network, one, settings)[0])
+            results.append(_write(made.source, photo, network, one, settings, folder)[0])
         else:
             results.append(one)
     return replace(made, results=tuple(results))
@@ -169,20 +174,19 @@ def _enhance(
         network=scaled_down(network).pixels,
         icc=np.frombuffer(b"" if photo.is_grey else photo.icc or b"", np.uint8),
     )
-    return _write(
-        source, photo, network, Result(name, "", folder, folder, None, folder, milliseconds), settings
-    )
+    made = Result(name, "", folder, folder, None, folder, milliseconds)
+    return _write(source, photo, network, made, settings, folder)
 
 
 def _write(
-    source: Path, photo: Photo, network: Photo, one: Result, settings: Settings
+    source: Path, photo: Photo, network: Photo, one: Result, settings: Settings, folder: Path
 ) -> tuple[Result, list[str]]:
     """Adjust what a method made of a photograph, and write its download, preview and histogram.
 
-    They are in a new folder, since browsers keep what had the same address.
+    They are in a new folder in the given one, since browsers keep what had the same address.
     """
     enhanced = replace(network, pixels=adjust_pixels(photo.pixels, network.pixels, settings))
-    place = Path(tempfile.mkdtemp(dir=one.folder))
+    place = Path(tempfile.mkdtemp(dir=folder))
     word = re.sub(r"[^\w.-]+", "-", one.name)
     download = place / f"{source.stem[:40]}-{word[-40:]}{photo_suffix(source)}"
     preview, histogram = place / "preview.png", place / "histogram.png"

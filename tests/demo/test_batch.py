@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lowlight.demo import batch as module
+from lowlight.demo import uploads
 from lowlight.demo.batch import Batch, adjust_batch, enhance_batch
 from lowlight.demo.examples import EXAMPLES, write_examples
 from lowlight.images import read_rgb
@@ -120,6 +121,8 @@ def test_all_results_are_written_anew_with_other_settings(tmp_path: Path) -> Non
     assert made.archive is not None
     assert last.archive is not None
     assert not made.archive.exists()
+    olds = [one.download for each in made.results.values() for one in each.results]
+    assert not [old for old in olds if old is None or old.exists()]
     assert last.archive.name == made.archive.name
     download = last.results["a.png"].results[0].download
     assert download is not None
@@ -127,5 +130,30 @@ def test_all_results_are_written_anew_with_other_settings(tmp_path: Path) -> Non
         assert archive.read("a.png") == download.read_bytes()
     for one in last.results.values():
         one.source.unlink()
-    with pytest.raises((OSError, ValueError)):
+    with pytest.raises(FileNotFoundError):
         list(adjust_batch(last, Settings()))
+
+
+@pytest.mark.parametrize("written", [1, 2])
+def test_a_failure_to_write_anew_leaves_the_files_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    made = made_of(tmp_path, [dark(tmp_path / "a.png"), dark(tmp_path / "b.png")], ["gamma"])[-1]
+    before = sorted((tmp_path / "results").rglob("*"))
+    calls = []
+
+    def fail(*arguments: object) -> tuple[str, ...]:
+        calls.append(arguments)
+        if len(calls) == written:
+            raise OSError(28, "No space left on device")
+        return real(*arguments)
+
+    real = uploads.write_photo
+    monkeypatch.setattr(uploads, "write_photo", fail)
+    with pytest.raises(OSError, match="No space left"):
+        list(adjust_batch(made, Settings(exposure=1.0)))
+    assert sorted((tmp_path / "results").rglob("*")) == before
+    steps = adjust_batch(made, Settings(exposure=1.0))
+    next(steps)
+    steps.close()
+    assert sorted((tmp_path / "results").rglob("*")) == before

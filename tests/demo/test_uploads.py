@@ -203,16 +203,16 @@ def test_a_result_is_adjusted_without_its_method(tmp_path: Path) -> None:
     seen = np.asarray(Image.open(preview)).astype(int)
     again = preview_adjusted(made.results[0], replace(moved, exposure=1.0))
     assert [preview.exists(), again.exists()] == [False, True]
-    adjusted = adjust_upload(made, moved)
+    adjusted = adjust_upload(made, moved, _new(tmp_path / "moved"))
     download = adjusted.results[0].download
     assert download is not None
     assert download.name == "dusk-gamma.png"
     assert np.abs(np.asarray(Image.open(download)).astype(int) - seen).max() <= 1
     last = made.results[0].download
     assert last is not None
-    assert not last.exists()
+    assert last.exists()
     assert len(passes) == 1
-    back = adjust_upload(adjusted, Settings()).results[0].download
+    back = adjust_upload(adjusted, Settings(), tmp_path).results[0].download
     assert back is not None
     whole = enhance_upload(source, ["gamma"], load, Settings(), _new(tmp_path / "whole")).results[0].download
     assert whole is not None
@@ -223,14 +223,14 @@ def test_what_was_left_alone_stays_so(tmp_path: Path) -> None:
     source = written(tmp_path / "day.png", photograph(1))
     made = enhance_upload(source, ["gamma"], loader(CLASSICAL), Settings(), tmp_path)
     assert preview_adjusted(made.results[0], Settings(exposure=1)) == made.results[0].preview
-    assert adjust_upload(made, Settings(exposure=1)) == made
+    assert adjust_upload(made, Settings(exposure=1), tmp_path) == made
 
 
 def test_an_adjusted_photograph_keeps_its_colour_profile(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(photograph(1) // 5).save(tmp_path / "dusk.jpg", icc_profile=profile)
     made = enhance_upload(tmp_path / "dusk.jpg", ["gamma"], loader(CLASSICAL), Settings(), tmp_path)
-    download = adjust_upload(made, Settings(exposure=1)).results[0].download
+    download = adjust_upload(made, Settings(exposure=1), tmp_path).results[0].download
     assert download is not None
     assert Image.open(download).info["icc_profile"] == profile
     assert Image.open(preview_adjusted(made.results[0], Settings(exposure=1))).mode == "RGB"
