@@ -209,6 +209,14 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+def reason(error: BaseException) -> str:
+    """Return an error's message in one line, after its type where the message was not meant for users."""
+    message = " ".join(str(error).split())
+    if message and isinstance(error, ValueError | OSError | MemoryError | RuntimeError):
+        return message
+    return f"{type(error).__name__}: {message}".removesuffix(": ")
+
+
 def shortened(text: str, most: int = 200) -> str:
     """Return a text in one line, cut to a length in characters."""
     line = " ".join(text.split())

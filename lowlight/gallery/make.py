@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lowlight.files import check_folder, first_line, printable, to_csv, write_text
+from lowlight.files import check_folder, printable, reason, to_csv, write_text
 from lowlight.gallery.page import GENERATOR, Gallery, render
 from lowlight.gallery.scores import (
     INPUT,
@@ -125,9 +125,9 @@ def make_gallery(
                     if not memory:
                         memory = _warm_up(enhancers, subject, device)
                     items.append(_item(subject, enhancers, Path(temporary)))
-            except (OSError, ValueError, RuntimeError, MemoryError) as error:
-                reason = first_line(error)
-                failed.append(reason if str(source.path) in reason else f"{source.path}: {reason}")
+            except Exception as error:  # of any reader or method, whose errors are not known
+                told = reason(error)
+                failed.append(told if str(source.path) in told else f"{source.path}: {told}")
         if not items:
             raise ValueError("; ".join(failed))
         gallery = Gallery(list(labels), items, memory, _notes(items, failed, longest))
@@ -170,17 +170,21 @@ def _warm_up(enhancers: Mapping[str, Enhancer], subject: Subject, device: str) -
     """Call every method once, then measure the peak memory of a call in MB."""
     place, memory = torch_device(device), {}
     for label, enhancer in enhancers.items():
-        _enhance(enhancer, subject)
+        _enhance(label, enhancer, subject)
 
-        def again(enhancer: Enhancer = enhancer) -> object:
-            return _enhance(enhancer, subject)
+        def again(label: str = label, enhancer: Enhancer = enhancer) -> object:
+            return _enhance(label, enhancer, subject)
 
         memory[label] = peak_of(again, place) / 1e6 or math.nan
     return memory
 
 
-def _enhance(enhancer: Enhancer, subject: Subject) -> Image:
-    pixels, _ = enhance_pixels(enhancer, np.ascontiguousarray(np.moveaxis(subject.low[0], 0, -1)), SETTINGS)
+def _enhance(label: str, enhancer: Enhancer, subject: Subject) -> Image:
+    low = np.ascontiguousarray(np.moveaxis(subject.low[0], 0, -1))
+    try:
+        pixels, _ = enhance_pixels(enhancer, low, SETTINGS)
+    except Exception as error:  # a model file may raise anything
+        raise ValueError(f"{label} failed: {reason(error)}") from error
     if subject.is_grey:
         pixels = pixels.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))[None]
@@ -193,7 +197,7 @@ def _item(subject: Subject, enhancers: Mapping[str, Enhancer], folder: Path) -> 
     versions, seconds = {INPUT: low}, {}
     for label, enhancer in enhancers.items():
         began = time.perf_counter()
-        enhanced = _enhance(enhancer, subject)
+        enhanced = _enhance(label, enhancer, subject)
         seconds[label] = time.perf_counter() - began
         versions[label] = round_to_8_bits(torch.from_numpy(enhanced))
     scores = {label: scores_of(version, low, high) for label, version in versions.items()}

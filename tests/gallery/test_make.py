@@ -15,9 +15,12 @@ from PIL import Image
 
 import lowlight
 from lowlight.files import read_table
+from lowlight.gallery import make
 from lowlight.gallery.make import Made, labels_of, make_gallery
 from lowlight.images import read_image
+from lowlight.inference.settings import Settings
 from lowlight.metrics import loe, mean_luma, psnr
+from lowlight.runtimes.enhancer import Enhancer
 from tests.conftest import photograph
 from tests.gallery.conftest import METHODS, NAMES
 from tests.inference.video.clips import still, write_clip
@@ -179,6 +182,24 @@ def test_a_broken_photograph_is_left_out_and_told(photographs: Path, tmp_path: P
     with pytest.raises(ValueError, match=r"broken\.png"):
         make_gallery([tmp_path / "broken.png"], ["gamma"], tmp_path / "other")
     assert not (tmp_path / "other/index.html").exists()
+
+
+def test_a_method_that_fails_is_named_and_costs_its_photograph_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("a", 16), ("b", 24)):
+        save(tmp_path / f"{name}.png", photograph(1, size, size) // 4)
+    real = make.enhance_pixels
+
+    def enhance(enhancer: Enhancer, pixels: np.ndarray, settings: Settings) -> object:
+        if len(pixels) == 16:
+            raise IndexError("list index\nout of range")
+        return real(enhancer, pixels, settings)
+
+    monkeypatch.setattr(make, "enhance_pixels", enhance)
+    made = make_gallery([tmp_path / "a.png", tmp_path / "b.png"], ["gamma"], tmp_path / "page")
+    assert [item.name for item in made.gallery.items] == ["b"]
+    assert made.failed == [f"{tmp_path / 'a.png'}: gamma failed: IndexError: list index out of range"]
 
 
 @pytest.mark.parametrize(

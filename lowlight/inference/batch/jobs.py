@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowlight.decoding.formats import PHOTO_SUFFIXES
-from lowlight.files import check_folder, exists, is_folder
+from lowlight.files import check_folder, exists, is_folder, reason
 from lowlight.inference.photos.writing import FORMATS, photo_suffix
 from lowlight.inference.settings import Outcome
 from lowlight.inference.video.suffixes import CONTAINERS, VIDEO_SUFFIXES, target_suffix
@@ -188,11 +188,9 @@ def do_job(job: Job, enhance: Callable[[Job], Outcome], *, skip_existing: bool) 
     try:
         return enhance(job)
     except Exception as error:  # of any reader, whose errors are not known
-        message = " ".join(str(error).split())
-        if not message or not isinstance(error, ValueError | OSError | MemoryError | RuntimeError):
-            message = f"{type(error).__name__}: {message}".removesuffix(": ")
-        reason = message if str(job.source) in message else f"{job.source}: {message}"
-        return Outcome(job.source, job.target, "failed", reason)
+        message = reason(error)
+        told = message if str(job.source) in message else f"{job.source}: {message}"
+        return Outcome(job.source, job.target, "failed", told)
 
 
 def _skipped(job: Job) -> Outcome:
