@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from lowlight.files import printable, shortened
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -86,10 +88,8 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        if not self._is_ours(headers):
-            return await self._refuse(
-                scope, send, 403, "Only requests to the server's own address are answered."
-            )
+        if foreign := self._foreign(headers):
+            return await self._refuse(scope, send, 403, foreign)
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         is_upload = scope["method"] == "POST" and scope["path"].rstrip("/").endswith(self.path)
@@ -175,21 +175,28 @@ class Guard:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body.encode()})
 
-    def _is_ours(self, headers: Sequence[tuple[bytes, str]]) -> bool:
-        """Return whether a request names this server and comes from its own page, or from no page."""
+    def _foreign(self, headers: Sequence[tuple[bytes, str]]) -> str | None:
+        """Return why a request is another site's: it names another host, or is from another's page."""
         hosts = [value for name, value in headers if name == b"host"]
         host = _parsed(f"//{hosts[0]}") if len(hosts) == 1 else None
-        if host is None or not self._names_us(host.hostname or ""):
-            return False
+        if host is None:
+            return f"The request must name one host, the server's address, not {_told(', '.join(hosts))}."
+        if not self._names_us(host.hostname or ""):
+            name = _told(host.hostname or "")
+            return f"{name} is no name of this server; if it is one, start it with --allow-host {name}."
         for value in (value for name, value in headers if name == b"origin"):
-            origin = _parsed(value)
-            if origin is None or origin.scheme not in _PORTS:
-                return False
-            port = _PORTS[origin.scheme]
-            same = (origin.hostname, origin.port or port) == (host.hostname, host.port or port)
-            if not same and origin.hostname not in self.allowed:
-                return False
-        return True
+            if not self._is_own(value, host):
+                return f"A page of {_told(value)} may not use this server; open the server's own page."
+        return None
+
+    def _is_own(self, value: str, host: SplitResult) -> bool:
+        """Return whether an origin is the server itself, or an allowed name of it."""
+        origin = _parsed(value)
+        if origin is None or origin.scheme not in _PORTS:
+            return False
+        port = _PORTS[origin.scheme]
+        same = (origin.hostname, origin.port or port) == (host.hostname, host.port or port)
+        return same or origin.hostname in self.allowed
 
     def _names_us(self, name: str) -> bool:
         if name in self.names:
@@ -199,6 +206,11 @@ class Guard:
         except ValueError:
             return False
         return self.any_address or address.is_loopback
+
+
+def _told(text: str) -> str:
+    """Return a stranger's text for a message."""
+    return shortened(printable(text), 100) or "none"
 
 
 def _parsed(address: str) -> SplitResult | None:

@@ -204,4 +204,25 @@ def test_refusals_can_be_json() -> None:
     server = Server()
     server.guard.as_json = True
     assert server.ask(("host", "evil.example")) == 403
-    assert json.loads(server.sent[1]["body"])["detail"].startswith("Only requests to ")
+    told = json.loads(server.sent[1]["body"])["detail"]
+    assert told == (
+        "evil.example is no name of this server; if it is one, start it with --allow-host evil.example."
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ([("host", "box.lan:7860")], "box.lan is no name of this server; if it is one, start it with "),
+        ([("host", "\x1b" + "a" * 999)], "\\x1b" + "a" * 96 + " ... is no name of this server; "),
+        ([], "The request must name one host, the server's address, not none."),
+        ([LOCAL, LOCAL], "The request must name one host, the server's address, not 127.0.0.1:7860, 127."),
+        ([LOCAL, ("origin", "http://evil.example")], "A page of http://evil.example may not use this server"),
+        ([LOCAL, ("origin", "null")], "A page of null may not use this server; open the server's own page."),
+    ],
+)
+def test_a_refusal_names_the_host_or_the_page(headers: list[tuple[str, str]], told: str) -> None:
+    server = Server()
+    server.ask(*headers)
+    assert server.sent[1]["body"].decode().startswith(told)
+    assert server.sent[1]["body"].count(b"\n") == 1
