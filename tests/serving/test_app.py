@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from lowlight import __version__
+from lowlight.decoding.formats import RAW_SUFFIXES
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.serving import pictures
@@ -255,6 +256,8 @@ def test_the_page_needs_no_other_host(client: TestClient) -> None:
     assert client.get("/").headers["location"] == "docs"
     page = client.get("/docs")
     assert re.findall(r"(?:https?:)?//\w[\w.]*\w", page.text) == []
+    assert ",".join(["image/*", *sorted(RAW_SUFFIXES)]) in page.text
+    assert 'body.append("image", picture)' in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     described = client.get("/openapi.json").json()["paths"]
     assert list(described) == ["/enhance", "/models", "/health"]

@@ -193,9 +193,14 @@ def test_the_page_describes_and_tries_the_interface(server: Server, width: int, 
         page.wait("[...document.images].filter((one) => one.complete && one.naturalWidth == 160).length == 2")
         assert page.run("document.querySelector('figcaption').innerText").startswith("enhanced")
         assert page.run("document.querySelector('figcaption a').download") == "dark.png"
+        page.run(
+            "window.sent = []; window.real = fetch; window.fetch = (address, options) => {"
+            "sent.push(options.body.get('image').name); return real(address, options); }; 0"
+        )
         page.upload("input[type=file]", tmp_path / "dark.gif")  # by its name
         page.run("document.querySelector('form button').click()")
         page.wait("document.querySelector('figcaption a') !== null")
         assert page.run("document.querySelector('figcaption a').download") == "dark.png"
+        assert page.run("sent") == ["dark.gif"]
         asked = {url for url in page.asked if not url.startswith((address, f"blob:{address}", "data:"))}
         assert asked == set()
