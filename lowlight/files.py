@@ -81,9 +81,14 @@ def _is_running(process: int) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all."""
+    """Write a UTF-8 text file, whole or not at all; of file names, see :func:`encodable`."""
     with whole(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(encodable(text), encoding="utf-8")
+
+
+def encodable(text: str) -> str:
+    """Return a text with what UTF-8 cannot hold escaped: bytes of file names in other encodings."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:

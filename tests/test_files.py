@@ -10,6 +10,12 @@ import pytest
 from lowlight.files import first_line, printable, read_table, remove_leftovers, whole, write_table
 
 
+def test_names_that_utf_8_cannot_hold_are_escaped(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    write_table(tmp_path / "a.csv", [{"name": name}])
+    assert read_table(tmp_path / "a.csv") == [{"name": printable(name)}]
+
+
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "folder" / "a.txt"
     with whole(target) as partial:

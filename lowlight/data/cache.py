@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from lowlight.files import first_line, user_cache_folder, whole
+from lowlight.files import encodable, first_line, user_cache_folder, whole
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class ArrayCache:
         """Return the array of a key, memory-mapped and read-only; if missing, build and store it."""
         if self.folder is None:
             return build()
-        path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+        path = self.folder / f"{hashlib.sha256(encodable(key).encode()).hexdigest()[:32]}.npy"
         try:
             if path not in self._sound:
                 _check(path)

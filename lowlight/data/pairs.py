@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lowlight.decoding.formats import SUFFIXES
 from lowlight.decoding.reading import READER, read_size
+from lowlight.files import encodable
 from lowlight.images import read_rgb
 
 Split = Literal["train", "val", "test"]
@@ -139,7 +140,7 @@ class FilePair(Fixed):
 
 def stem_of(path: Path) -> str:
     """Return a file's name without its suffix in Unicode's normal form C: accents are written either way."""
-    return unicodedata.normalize("NFC", path.stem)
+    return unicodedata.normalize("NFC", encodable(path.stem))
 
 
 def shared_prefix(stems: Iterable[str]) -> str:
@@ -205,7 +206,7 @@ def name_sets(
     roots = [root] if isinstance(root, str | Path) else list(root or [])
     named = dict(sets or {})
     for folder in (Path(path).expanduser() for path in roots):
-        name = folder.resolve().name or "root"
+        name = encodable(folder.resolve().name) or "root"
         if name in named:
             raise ValueError(
                 f"two sets are called {name!r} ({named[name]} and {folder}), but image names must be unique; "

@@ -25,7 +25,7 @@ from lowlight.data.pairs import (
 )
 from lowlight.data.splits import by_hash
 from lowlight.decoding.reading import read_size
-from lowlight.files import read_table
+from lowlight.files import encodable, read_table
 from lowlight.images import read_rgb
 
 METADATA = "metadata.csv"
@@ -277,7 +277,7 @@ class VideoFolders:
 
 
 def _joined(*parts: str) -> str:
-    return "/".join(filter(None, parts))
+    return encodable("/".join(filter(None, parts)))
 
 
 def _where(video: _Folder) -> str:

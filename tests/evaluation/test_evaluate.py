@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lowlight.evaluation import evaluate
 from lowlight.evaluation.evaluate import alone
 from lowlight.metrics import Metric
 from lowlight.metrics.brisque import model
+from lowlight.report import compare
 from tests.conftest import photograph
 
 L1 = {"_target_": "lowlight.losses.l1", "_partial_": True}
@@ -59,6 +61,19 @@ def test_saved_images_score_as_the_method_that_made_them(lol: Path, tmp_path: Pa
     assert manifest["predictions"] == str(tmp_path / "gamma" / "images")
     for folder in ("gamma", "saved"):
         assert (tmp_path / folder / "pictures" / "test" / "LOL__7" / "enhanced.png").is_file()
+
+
+def test_names_in_another_encoding_than_utf_8_are_escaped(tmp_path: Path) -> None:
+    for role, pixels in {"low": photograph(1) // 4, "high": photograph(1)}.items():
+        folder = tmp_path / "LOL" / "eval15" / role
+        folder.mkdir(parents=True)
+        Image.fromarray(pixels).save(folder / os.fsdecode(b"caf\xe9.png"), format="png")
+    run(tmp_path / "LOL", tmp_path / "out", "method=gamma", "save_images=true")
+    assert [row["name"] for row in rows(tmp_path / "out")] == ["LOL/caf\\udce9"]
+    compare([tmp_path / "out"], tmp_path / "report")
+    assert "caf\\udce9" in (tmp_path / "report" / "index.html").read_text()
+    again = run(tmp_path / "LOL", tmp_path / "saved", f"predictions='{tmp_path}/out/images'")
+    assert again["test/psnr"] == json.loads((tmp_path / "out" / "metrics.json").read_text())["test/psnr"]
 
 
 def test_a_pretrained_folder_scores_as_the_method_it_holds(lol: Path, tmp_path: Path) -> None:
