@@ -9,6 +9,8 @@ from lowlight.networks.summary import Summary
 class ChannelWeights(Summary):
     """Attention weights between the channels of each head, from their cosine similarity over the image.
 
+    Lengths are divided by in 32-bit floats, also under autocast: what keeps them from 0 is 0 in 16 bits.
+
     Reference:
         Zamir et al., 2022, "Restormer: Efficient Transformer for High-Resolution Image Restoration",
         Equation 1.
@@ -24,7 +26,7 @@ class ChannelWeights(Summary):
         """
         batch, channels, heads = query.shape[0], query.shape[1], temperature.shape[0]
         by_head = (batch, heads, channels // heads, -1)
-        queries, keys = (F.normalize(one.flatten(2).reshape(by_head), dim=-1) for one in (query, key))
+        queries, keys = (F.normalize(one.float().flatten(2).reshape(by_head), dim=-1) for one in (query, key))
         return ((queries @ keys.transpose(-2, -1)) * temperature).softmax(dim=-1)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lowlight import losses
 from lowlight.networks.channel_norm import ChannelNorm
@@ -22,6 +23,7 @@ from lowlight.networks.restormer import Restormer
 from lowlight.networks.retinexformer import Retinexformer
 from lowlight.networks.sci import SCI
 from lowlight.networks.transposed_attention import ChannelWeights, attend
+from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.networks.original_formula import dark_image, keys_of, published_state
 from tests.tiny import tiny
 
@@ -155,6 +157,14 @@ class TestTransposedAttention:
         expected = torch.einsum("oc,bchw->bohw", projection, attended.reshape(2, 8, 5, 7))
         got = attend(ChannelWeights()(query, key, temperature), value, projection)
         torch.testing.assert_close(got, expected)
+
+    @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+    def test_black_is_no_division_by_zero_in_any_precision(self, precision: str) -> None:
+        black, temperature = torch.zeros(1, 4, 5, 7), torch.ones(2, 1, 1)
+        with TorchEnhancer(tiny("restormer"), precision).autocast():
+            black = F.conv2d(black, torch.eye(4)[..., None, None])  # in 16 bits under autocast
+            weights = ChannelWeights()(black, black, temperature)
+        torch.testing.assert_close(weights.float(), torch.full((1, 2, 2, 2), 0.5))
 
     def test_norm_is_per_pixel(self) -> None:
         features = torch.rand(2, 6, 3, 4)
