@@ -10,6 +10,9 @@ from torch.nn import functional as F
 
 from lowlight.networks.channel_norm import ChannelNorm
 
+TALLEST = 4
+"""Greatest height of what the classifiers see, in widths: a strip of one pixel would become a tower."""
+
 
 class PlateRestorer(nn.Module):
     """Restore pictures of licence plates, and find out their problem and whether they are readable.
@@ -29,7 +32,8 @@ class PlateRestorer(nn.Module):
         undamaged: Least probability of the first class from which an input is left untouched.
         readable: Least probability of being readable below which an input is given up.
         width: Width in pixels to which the classifiers bring a picture, since blur, noise and coarse pixels
-            matter by their size beside a character; None for as it is.
+            matter by their size beside a character; None for as it is. What would then be higher than
+            :data:`TALLEST` widths is squeezed to that, which bounds the memory.
 
     Attributes:
         stride: Sides of inputs are multiples of this many pixels.
@@ -82,9 +86,11 @@ class PlateRestorer(nn.Module):
         Returns:
             Logits of the problems, shape (B, problems), and of being readable, shape (B,).
         """
-        if self.width is not None and low.shape[-1] != self.width:
-            height = max(1, round(low.shape[-2] * self.width / low.shape[-1]))
-            low = F.interpolate(low, (height, self.width), mode="bilinear", antialias=True)
+        if self.width is not None:
+            height = round(low.shape[-2] * self.width / low.shape[-1])
+            size = (min(max(1, height), TALLEST * self.width), self.width)
+            if low.shape[-2:] != size:
+                low = F.interpolate(low, size, mode="bilinear", antialias=True)
         return self.problem_classifier(low), self.readable_classifier(low)[:, 0]
 
     def judge(self, low: Tensor) -> tuple[str | None, str | None]:

@@ -65,6 +65,18 @@ def test_a_plate_is_judged_alike_from_near_and_from_afar() -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize(
+    ("size", "seen"), [((511, 1), (1024, 256)), ((5000, 256), (1024, 256)), ((2, 900), (1, 256))]
+)
+def test_what_the_classifiers_see_is_bounded(size: tuple[int, int], seen: tuple[int, int]) -> None:
+    net, shapes = restorer(), []
+    for classifier in (net.problem_classifier, net.readable_classifier):
+        classifier.register_forward_pre_hook(lambda _, given: shapes.append(given[0].shape[-2:]))
+    net.classify(torch.rand(1, 3, *size))
+    assert shapes == [seen, seen]
+
+
+@torch.no_grad()
 def test_it_judges_what_needs_work_and_what_is_past_help() -> None:
     low = torch.rand(1, 3, 16, 32)
     assert isinstance(restorer(), Judging)
