@@ -24,7 +24,7 @@ from lowlight.networks import Autoencoder, CoarseToFine, MIRNet, UNet
 from lowlight.networks.receptive_field import receptive_radius, recorded, replayed
 from lowlight.networks.two_pass import Window
 from lowlight.runtimes.enhancer import Enhancer
-from lowlight.runtimes.pass_memory import UNKNOWN
+from lowlight.runtimes.pass_memory import UNKNOWN, measure_bytes_per_pixel
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.conftest import photograph
 
@@ -332,6 +332,18 @@ class TestMemory:
 
     def test_what_takes_next_to_nothing_is_not_planned_as_unknown(self) -> None:
         assert TorchEnhancer(Classical(identity)).bytes_per_pixel < UNKNOWN / 4
+
+    def test_buffers_that_a_runtime_keeps_count(self) -> None:
+        """OpenVINO allocates for the first pass at a size, and holds that for the next ones."""
+        buffer = np.empty(0)
+
+        def enhance(low: np.ndarray) -> np.ndarray:
+            nonlocal buffer
+            if buffer.size < 100 * low[0, 0].size:
+                buffer = np.ones(100 * low[0, 0].size)
+            return low
+
+        assert measure_bytes_per_pixel(enhance, 4) > 800
 
     @pytest.mark.slow
     def test_less_memory_means_smaller_tiles(self) -> None:
