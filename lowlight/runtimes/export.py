@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import math
 import re
 import tempfile
 import warnings
@@ -61,8 +62,8 @@ def export(
 
     Raises:
         ValueError: If the suffix does not fit, a package is missing, the network cannot be exported or
-            fails on some size, a difference exceeds the tolerance, or the format has no 8-bit integers;
-            nothing is then written.
+            fails on some size, a difference exceeds the tolerance or is NaN, or the format has no 8-bit
+            integers; nothing is then written.
     """
     out = Path(out)
     runtime = runtime_named(kind)
@@ -141,7 +142,7 @@ def export_pretrained(
         Largest difference of the raw outputs, keyed by the images' shape.
 
     Raises:
-        ValueError: If a difference exceeds the tolerance; nothing is then written.
+        ValueError: If a difference exceeds the tolerance or is NaN; nothing is then written.
     """
     with tempfile.TemporaryDirectory() as folder:
         save_pretrained(method, folder, half=half)
@@ -163,7 +164,7 @@ def export_original(method: Model, out: Path | str, *, tolerance: float = 1e-4) 
         Largest difference of the raw outputs, keyed by the images' shape.
 
     Raises:
-        ValueError: If the network is no published one, or a difference exceeds the tolerance.
+        ValueError: If the network is no published one, or a difference exceeds the tolerance or is NaN.
     """
     if not isinstance(method.net, Original):
         raise ValueError(
@@ -196,22 +197,31 @@ def _check(differences: Mapping[str, float], tolerance: float, what: str) -> Non
 def compare(method: Model, engine: ExportedEnhancer | Model) -> dict[str, float]:
     """Return the largest difference of raw outputs to a method's, keyed by the images' shape.
 
-    The shapes are a single pixel, an odd size in a batch of two, and a size that needs no padding.
+    The images are a single pixel, an odd size in a batch of two, a size that needs no padding, and a batch of
+    what divisions and powers may fail on: black, grey, white, and 8-bit darkness with zeros in it.
 
     Raises:
-        ValueError: If the file cannot be run, or gives images of another shape.
+        ValueError: If the file cannot be run, or gives images of another shape or NaN.
     """
     side = max(method.stride, 16)
     generator = torch.Generator().manual_seed(0)
+    shapes = ((1, 3, 1, 1), (2, 3, side + 5, 2 * side + 3), (1, 3, 3 * side, 2 * side))
+    images = [torch.rand(shape, generator=generator) for shape in shapes]
+    plain = torch.tensor([0.0, 0.3, 1.0]).view(3, 1, 1, 1).expand(3, 3, side, side)
+    levels = torch.randint(0, 6, (1, 3, side, side), generator=generator) / 255
     differences = {}
-    for shape in ((1, 3, 1, 1), (2, 3, side + 5, 2 * side + 3), (1, 3, 3 * side, 2 * side)):
-        low = torch.rand(shape, generator=generator)
+    for low in (*images, torch.cat([plain, levels])):
         with torch.no_grad():
             expected, got = method.restore(low), engine.restore(low)
-        label = "x".join(map(str, shape))
+        label = "x".join(map(str, low.shape))
         if got.shape != expected.shape:
             raise ValueError(f"{label} became {'x'.join(map(str, got.shape))}")
         differences[label] = float((got - expected).abs().max())
+        if math.isnan(differences[label]):
+            culprit = "the network itself" if expected.isnan().any() else "the export"
+            raise ValueError(
+                f"{label} differs from torch by nan, as {culprit} returns NaN; nothing was written"
+            )
     return differences
 
 

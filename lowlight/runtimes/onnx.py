@@ -52,12 +52,21 @@ def open_onnx(path: Path, device: str) -> Opened:
 
 
 def write_onnx(program: "ExportedProgram", path: Path, metadata: str) -> None:
-    """Write a traced network as an ONNX file with named dynamic axes."""
+    """Write a traced network as an ONNX file with named dynamic axes.
+
+    It is not optimised here: onnxscript takes constants up to 1e-8 for 0 and drops what they are added to,
+    so that a divisor kept from 0 no longer is. The runtimes optimise what they open, and are as fast.
+    """
     import onnx
     import torch
 
     converted = torch.onnx.export(
-        program, input_names=["low"], output_names=["enhanced"], dynamo=True, verbose=False
+        program,
+        input_names=["low"],
+        output_names=["enhanced"],
+        dynamo=True,
+        optimize=False,
+        verbose=False,
     )
     model: Any = converted.model_proto  # type: ignore[union-attr]
     for image in (*model.graph.input, *model.graph.output):

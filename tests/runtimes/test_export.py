@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ from lowlight.checkpoints import build
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.export import app
 from lowlight.methods import Method, Supervised
-from lowlight.runtimes.export import export, export_pretrained
+from lowlight.model import Model
+from lowlight.networks.function import Function
+from lowlight.networks.hvi import HVI
+from lowlight.runtimes.export import compare, export, export_pretrained
 from lowlight.runtimes.load import load_engine
 from lowlight.runtimes.table import RUNTIMES, runtime_named
 from tests.tiny import LEARNT, tiny
@@ -61,7 +65,7 @@ def test_an_export_gives_what_torch_gives_at_any_size(kind: str, tmp_path: Path)
     method = halving()
     out = tmp_path / f"net{runtime_named(kind).suffix}"
     differences = export(method, out, kind)
-    assert list(differences) == ["1x3x1x1", "2x3x21x35", "1x3x48x32"]
+    assert list(differences) == ["1x3x1x1", "2x3x21x35", "1x3x48x32", "4x3x16x16"]
     assert max(differences.values()) < 1e-5
     assert sorted(path.name for path in tmp_path.iterdir()) == (
         ["net.bin", "net.xml"] if kind == "openvino" else [out.name]
@@ -117,6 +121,44 @@ def test_an_export_beyond_the_tolerance_leaves_the_target_as_it_was(tmp_path: Pa
         export(halving(), out, "torch_export", tolerance=-1.0)
     assert out.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [out]
+
+
+class ThereAndBack(nn.Module):
+    """To hue, saturation and intensity and back, which divides by values that are 0 in the dark."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hvi = HVI()
+
+    def forward(self, low: Tensor) -> Tensor:
+        return self.hvi.to_rgb(self.hvi(low))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_what_keeps_divisors_from_zero_is_in_the_file(kind: str, tmp_path: Path) -> None:
+    method, out = Supervised(ThereAndBack()).eval(), tmp_path / f"net{runtime_named(kind).suffix}"
+    assert max(export(method, out, kind).values()) < 1e-5
+    engine, low = load_engine(out), (torch.rand(1, 3, 32, 32) * 3).round() / 255
+    for image in (low, torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)):
+        torch.testing.assert_close(engine.enhance(image), method.enhance(image), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [(lambda low: low * (low / low), "differs from torch by nan"), (lambda low: low + (low == 1), None)],
+)
+def test_black_grey_and_white_are_compared_too(
+    function: Callable[[Tensor], Tensor], told: str | None
+) -> None:
+    """No random image has a value of exactly 0 or 1."""
+    identity, other = Model(nn.Identity()), Model(Function(function))
+    if told is None:
+        differences = compare(identity, other)
+        assert [shape for shape, difference in differences.items() if difference > 0.5] == ["4x3x16x16"]
+    else:
+        with pytest.raises(ValueError, match=f"^4x3x16x16 {told}"):
+            compare(identity, other)
 
 
 def test_a_difference_that_is_no_number_is_beyond_the_tolerance(tmp_path: Path) -> None:
