@@ -48,7 +48,8 @@ def export(
     original: As = None,
     kind: Annotated[Format, typer.Option("--format", help="Format to write.")] = Format[RUNTIMES[0].name],
     tolerance: Annotated[
-        float, typer.Option(help="Largest accepted difference of an output value to torch's.")
+        float,
+        typer.Option(help="Largest accepted difference to torch's outputs, relative to those beyond 1."),
     ] = 1e-4,
     int8: Annotated[
         list[Path] | None,

@@ -52,13 +52,14 @@ def export(
         method: The method, on the CPU; it is left in evaluation mode.
         out: The file; OpenVINO writes ``.xml`` and, beside it, ``.bin``.
         kind: Name of one of :data:`lowlight.runtimes.table.RUNTIMES`, such as ``onnx``.
-        tolerance: Largest accepted difference of an output value to torch's.
+        tolerance: Largest accepted difference of an output value to torch's, as :func:`compare` has it.
         commit: Commit of lowlight that trained the method, for the metadata.
         calibrate: Dark photographs of shape (1, 3, H, W) in [0, 1]; if given, the file computes in 8-bit
             integers, with ranges chosen on these, and no difference is too large.
 
     Returns:
-        Largest difference of the raw outputs, keyed by the images' shape, such as ``2x3x37x53``.
+        Largest difference of the raw outputs, from :func:`compare`, keyed by the images' shape, such as
+        ``2x3x37x53``.
 
     Raises:
         ValueError: If the suffix does not fit, a package is missing, the network cannot be exported or
@@ -134,12 +135,12 @@ def export_pretrained(
         method: A method with a recipe.
         out: The folder; files of an earlier export are replaced.
         half: Whether weights are stored in 16 bits.
-        tolerance: Largest accepted difference of an output value to the method's.
+        tolerance: Largest accepted difference of an output value to the method's, as :func:`compare` has it.
         commit: Commit of lowlight that trained the method.
         trust: Packages beyond torch and lowlight that the method's recipe calls.
 
     Returns:
-        Largest difference of the raw outputs, keyed by the images' shape.
+        Largest difference of the raw outputs, from :func:`compare`, keyed by the images' shape.
 
     Raises:
         ValueError: If a difference exceeds the tolerance or is NaN; nothing is then written.
@@ -158,10 +159,10 @@ def export_original(method: Model, out: Path | str, *, tolerance: float = 1e-4) 
     Args:
         method: A method whose network is a :class:`lowlight.networks.original.Original`.
         out: The file, of ``torch.save``.
-        tolerance: Largest accepted difference of an output value to the method's.
+        tolerance: Largest accepted difference of an output value to the method's, as :func:`compare` has it.
 
     Returns:
-        Largest difference of the raw outputs, keyed by the images' shape.
+        Largest difference of the raw outputs, from :func:`compare`, keyed by the images' shape.
 
     Raises:
         ValueError: If the network is no published one, or a difference exceeds the tolerance or is NaN.
@@ -197,8 +198,9 @@ def _check(differences: Mapping[str, float], tolerance: float, what: str) -> Non
 def compare(method: Model, engine: ExportedEnhancer | Model) -> dict[str, float]:
     """Return the largest difference of raw outputs to a method's, keyed by the images' shape.
 
-    The images are a single pixel, an odd size in a batch of two, a size that needs no padding, and a batch of
-    what divisions and powers may fail on: black, grey, white, and 8-bit darkness with zeros in it.
+    Outputs are not clamped: where the method's largest exceeds 1, differences are relative to it. The images
+    are a single pixel, an odd size in a batch of two, a size that needs no padding, and a batch of what
+    divisions and powers may fail on: black, grey, white, and 8-bit darkness with zeros in it.
 
     Raises:
         ValueError: If the file cannot be run, or gives images of another shape or NaN.
@@ -216,7 +218,7 @@ def compare(method: Model, engine: ExportedEnhancer | Model) -> dict[str, float]
         label = "x".join(map(str, low.shape))
         if got.shape != expected.shape:
             raise ValueError(f"{label} became {'x'.join(map(str, got.shape))}")
-        differences[label] = float((got - expected).abs().max())
+        differences[label] = float((got - expected).abs().max() / expected.abs().max().clamp(min=1))
         if math.isnan(differences[label]):
             culprit = "the network itself" if expected.isnan().any() else "the export"
             raise ValueError(

@@ -161,6 +161,18 @@ def test_black_grey_and_white_are_compared_too(
             compare(identity, other)
 
 
+def test_differences_of_large_outputs_are_relative_to_them() -> None:
+    """Rounding grows with the values, of which an untrained network has large ones before clamping."""
+    large, small = (
+        compare(
+            Model(Function(lambda low, by=by: by * low)), Model(Function(lambda low, by=by: by * low + 1e-3))
+        )
+        for by in (100, 0.1)
+    )
+    assert max(large.values()) < 1e-4
+    assert min(small.values()) == pytest.approx(1e-3, rel=0.01)
+
+
 def test_a_difference_that_is_no_number_is_beyond_the_tolerance(tmp_path: Path) -> None:
     method = halving()
     nn.init.constant_(method.net.conv.weight, float("nan"))
