@@ -16,7 +16,9 @@ from lowlight.inference.load import choose
 from lowlight.inference.tiling.enhance import enhance_array
 from lowlight.methods import Supervised
 from lowlight.runtimes.accelerate import accelerate, psnr_to_torch
+from lowlight.runtimes.runtime import Opened, Runtime
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
+from lowlight.runtimes.torch_export import open_torch_export, write_torch_export
 from tests.tiny import tiny
 
 pytest.importorskip("onnx")
@@ -54,6 +56,30 @@ def test_a_network_of_parts_runs_as_in_torch_and_in_tiles(runtime: str) -> None:
     whole, tiled = (enhance_array(fast, pixels, tile=tile).astype(int) for tile in (256, 96))
     assert abs(whole - tiled).max() <= 1
     assert abs(whole - enhance_array(slow, pixels, tile=256)).max() <= 1
+
+
+class Clamping(Runtime):
+    """Stands for a runtime whose activations turn NaN into a number, and computes in torch otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__("clamping", ".pt2", self._open, write_torch_export)
+
+    @staticmethod
+    def _open(path: Path, device: str) -> Opened:
+        run, metadata = open_torch_export(path, device)
+        return Opened(lambda low: np.nan_to_num(run(low)), metadata)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["coarse_to_fine", "zero_dce", "sci"])
+def test_tiles_keep_the_rims_that_were_measured_in_torch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO's activations swallow the NaN by which receptive fields are measured."""
+    monkeypatch.setattr("lowlight.runtimes.accelerate.runtime_named", lambda _: Clamping())
+    fast, slow = accelerate(tiny(name), "clamping"), TorchEnhancer(tiny(name))
+    assert fast.halo == slow.halo
+    assert fast.tiling is not None
+    assert slow.tiling is not None
+    assert fast.tiling.halo == slow.tiling.halo > 0
 
 
 @pytest.mark.slow
