@@ -24,7 +24,6 @@ class RetinexNet(nn.Module):
 
     Attributes:
         stride: Sides of the input must be multiples of this many pixels, which suits both networks.
-        parts: Submodules that take most of the time.
 
     Reference:
         Wei, Wang, Yang, Liu, 2018, "Deep Retinex decomposition for low-light enhancement", Section 3 and, for
@@ -33,8 +32,6 @@ class RetinexNet(nn.Module):
     Differs from the paper: the reflectance is not denoised (by BM3D there), and the two networks are not
     trained together in the end, which the authors' code does not do either.
     """
-
-    parts = ("decomposition", "relighting")
 
     def __init__(self, decomposition: nn.Module, relighting: nn.Module) -> None:
         super().__init__()

@@ -14,12 +14,11 @@ from lowlight.cli.enhance import app
 from lowlight.inference.calibration import LONGEST, calibration_photographs
 from lowlight.inference.load import choose
 from lowlight.inference.tiling.enhance import enhance_array
-from lowlight.methods import Supervised
 from lowlight.runtimes.accelerate import accelerate, psnr_to_torch
 from lowlight.runtimes.runtime import Opened, Runtime
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from lowlight.runtimes.torch_export import open_torch_export, write_torch_export
-from tests.tiny import tiny
+from tests.tiny import LEARNT, tiny
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -82,9 +81,22 @@ def test_tiles_keep_the_rims_that_were_measured_in_torch(name: str, monkeypatch:
     assert fast.tiling.halo == slow.tiling.halo > 0
 
 
+@pytest.mark.parametrize("name", LEARNT)
+def test_parts_are_from_one_tensor_to_one_tensor(name: str) -> None:
+    """Other runtimes run nothing else."""
+    net, seen = tiny(name).net.eval(), []
+    for part in getattr(net, "parts", ()):
+        net.get_submodule(part).register_forward_hook(lambda _, *given: seen.append(given))
+    net(torch.rand(1, 3, 64, 64))
+    assert len(seen) >= len(getattr(net, "parts", ()))
+    for inputs, output in seen:
+        assert len(inputs) == 1
+        assert isinstance(output, torch.Tensor)
+
+
 @pytest.mark.slow
 def test_another_network_is_exported_whole() -> None:
-    method = Supervised(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1))).eval()
+    method = tiny("retinexnet").eval()
     low = torch.rand(1, 3, 9, 11)
     torch.testing.assert_close(
         accelerate(method, "openvino").enhance(low), method.enhance(low), rtol=0, atol=1e-5
