@@ -36,18 +36,19 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def peak_of(work: Callable[[], object], device: str = "cpu") -> int:
+def peak_of(work: Callable[[], object], device: str = "cpu", start: int | None = None) -> int:
     """Run a function and return the peak memory that it needed in bytes, on the device it computes on.
 
     Args:
         work: The function.
         device: ``cuda`` or ``cuda:N`` for that GPU's memory; otherwise that of this process is measured.
+        start: As for :func:`taken_by`; it is not used on a GPU.
 
     Returns:
         Peak in bytes, beyond what was held before; 0 if the system does not report it.
     """
     if not device.startswith("cuda"):
-        return taken_by(work)
+        return taken_by(work, start)
     cuda = sys.modules["torch"].cuda
     cuda.reset_peak_memory_stats(device)
     before = cuda.memory_allocated(device)
@@ -55,17 +56,22 @@ def peak_of(work: Callable[[], object], device: str = "cpu") -> int:
     return int(cuda.max_memory_allocated(device) - before)
 
 
-def taken_by(work: Callable[[], object]) -> int:
+def taken_by(work: Callable[[], object], start: int | None = None) -> int:
     """Run a function and return its peak memory in bytes, beyond the resident memory before.
 
     Resident memory is sampled every millisecond: resetting the kernel's own peak counter would take it from
     whoever else reads it.
 
+    Args:
+        work: The function.
+        start: Resident memory in bytes to count from, where calls before have kept what this one takes, too;
+            by default the one right before.
+
     Returns:
         Peak in bytes; 0 on systems other than Linux.
     """
     release()
-    before, highest = resident(), 0
+    before, highest = resident() if start is None else start, 0
     done = threading.Event()
 
     def watch() -> None:

@@ -2,9 +2,10 @@
 
 import copy
 import json
+import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from lowlight.checkpoints.recipe import build
 from lowlight.config import available, load_config
 from lowlight.files import first_line
 from lowlight.images import Pair
-from lowlight.memory import peak_of
+from lowlight.memory import peak_of, release, resident
 from lowlight.methods import Method
 from lowlight.runs.provenance import provenance
 from lowlight.runtimes.accelerate import accelerate
@@ -48,6 +49,8 @@ class Entry(NamedTuple):
     engine: str
     method: Method
     run: Run
+    memory: Mapping[tuple[int, int], int]
+    """Peak of a call in bytes, by width and height."""
 
 
 def benchmark(
@@ -89,13 +92,11 @@ def benchmark(
         for engine in engines:
             try:
                 run = _run(method, engine, device)
-                with torch.inference_mode():
-                    for size in sizes:
-                        run(_image(*size, device))  # fails here if the engine cannot run it
+                memory = _memory(run, engine, sizes, device)  # fails here if the engine cannot run it
             except (ValueError, RuntimeError) as error:
                 failed.append({"model": model, "engine": engine, "reason": first_line(error)})
             else:
-                entries.append(Entry(model, engine, method, run))
+                entries.append(Entry(model, engine, method, run, memory))
     measured = [_at_size(entries, size, rounds, device) for size in sizes]
     rows, spreads = [row for of_size, _ in measured for row in of_size], [spread for _, spread in measured]
     about = provenance() | {"threads": torch.get_num_threads(), "device": device, "rounds": rounds}
@@ -152,6 +153,23 @@ def _run(method: Method, engine: str, device: str) -> Run:
     return accelerate(copy.deepcopy(method).cpu(), engine, calibrate=calibrate, device=device).enhance
 
 
+@torch.inference_mode()
+def _memory(
+    run: Run, engine: str, sizes: Sequence[tuple[int, int]], device: str
+) -> dict[tuple[int, int], int]:
+    """Return the peak memory in bytes of the first call at each size, the smallest first.
+
+    Runtimes keep their buffers for the next call, so what they hold since their set-up counts, too.
+    """
+    images = {size: _image(*size, device) for size in sorted(sizes, key=math.prod)}
+    # What is set up is no part of a call; compiling is done for each size.
+    for low in images.values() if engine == "compile" else [_image(16, 16, device)]:
+        run(low)
+    release()
+    start = resident()
+    return {size: peak_of(partial(run, low), device, start) for size, low in images.items()}
+
+
 def _at_size(
     entries: Sequence[Entry], size: tuple[int, int], rounds: int, device: str
 ) -> tuple[list[dict[str, Any]], float]:
@@ -163,11 +181,9 @@ def _at_size(
     runs["constant"] = lambda _: [constant @ constant for _ in range(20)]
     methods = {entry.model: entry.method for entry in entries}
     gmac = {model: _gmac(method, low) for model, method in methods.items()}
-    with torch.inference_mode():
-        memory = [peak_of(partial(entry.run, low), str(low.device)) for entry in entries]
     *each, noise = time_in_turn(runs, low, rounds=rounds).values()
     rows = []
-    for entry, taken, seconds in zip(entries, memory, each, strict=True):
+    for entry, seconds in zip(entries, each, strict=True):
         first, median, third = statistics.quantiles(seconds, n=4, method="inclusive")
         row = {
             "model": entry.model,
@@ -179,7 +195,7 @@ def _at_size(
             "milliseconds": 1000 * median,
             "quartiles": [1000 * first, 1000 * third],
             "ratio": statistics.median(own / other for own, other in zip(seconds, each[0], strict=True)),
-            "memory_mb": taken / 1e6,
+            "memory_mb": entry.memory[size] / 1e6,
             "megapixels_per_s": width * height / 1e6 / median,
             "psnr": _psnr(entry.model) if entry.engine not in _ROUGHER else None,
         }

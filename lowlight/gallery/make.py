@@ -5,7 +5,8 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -167,15 +168,15 @@ def labels_of(methods: Sequence[str]) -> dict[str, str]:
 
 
 def _warm_up(enhancers: Mapping[str, Enhancer], subject: Subject, device: str) -> dict[str, float]:
-    """Call every method once, then measure the peak memory of a call in MB."""
+    """Call every method once on a small image, then measure the peak memory of its first call in MB.
+
+    Of a second one it would be less: some runtimes keep their buffers.
+    """
     place, memory = torch_device(device), {}
+    small = replace(subject, low=np.zeros((1, 3, 16, 16), np.float32))
     for label, enhancer in enhancers.items():
-        _enhance(label, enhancer, subject)
-
-        def again(label: str = label, enhancer: Enhancer = enhancer) -> object:
-            return _enhance(label, enhancer, subject)
-
-        memory[label] = peak_of(again, place) / 1e6 or math.nan
+        _enhance(label, enhancer, small)
+        memory[label] = peak_of(partial(_enhance, label, enhancer, subject), place) / 1e6 or math.nan
     return memory
 
 

@@ -13,6 +13,7 @@ from lowlight.benchmark import measure as measuring
 from lowlight.benchmark.measure import benchmark
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.benchmark import app
+from lowlight.memory import resident
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.tiny import tiny
 
@@ -49,6 +50,27 @@ def test_a_noisy_machine_is_told_of(limit: float, told: bool, monkeypatch: pytes
     monkeypatch.setattr(measuring, "NOISY", limit)
     result = CliRunner().invoke(app, ["gamma", "--size", "16x16", "--rounds", "2"])
     assert ("THE MACHINE WAS NOISY" in result.output) is told
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not resident(), reason="other systems do not tell a process its size")
+def test_buffers_that_a_runtime_keeps_count_at_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It allocates for the first call at a size, if it holds less, and takes nothing for the next ones."""
+
+    class Keeping:
+        held = torch.empty(0)
+
+        def enhance(self, low: torch.Tensor) -> torch.Tensor:
+            if self.held.numel() < 1000 * low[0, 0].numel():
+                self.held = torch.empty(0)
+                self.held = torch.ones(1000 * low[0, 0].numel())
+            return low
+
+    monkeypatch.setattr(measuring, "TorchEnhancer", lambda _: Keeping())
+    rows = benchmark(["gamma"], sizes=[(150, 200), (100, 100), (150, 100)], rounds=2)["rows"]
+    assert [row["width"] * row["height"] for row in rows] == [30_000, 10_000, 15_000]
+    for row in rows:
+        assert row["memory_mb"] * 1e6 == pytest.approx(4000 * row["width"] * row["height"], rel=0.3)
 
 
 def test_multiply_accumulates_are_counted_by_hand() -> None:

@@ -16,7 +16,8 @@ from PIL import Image
 import lowlight
 from lowlight.files import read_table
 from lowlight.gallery import make
-from lowlight.gallery.make import Made, labels_of, make_gallery
+from lowlight.gallery.make import Made, _warm_up, labels_of, make_gallery
+from lowlight.gallery.sources import Subject
 from lowlight.images import read_image
 from lowlight.inference.settings import Settings
 from lowlight.metrics import loe, mean_luma, psnr
@@ -92,6 +93,21 @@ def test_the_means_have_intervals_times_and_memory(made: Made) -> None:
     assert rows["reference"]["psnr"] == ""
     if sys.platform == "linux":
         assert float(rows["clahe"]["memory_mb"]) < 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a process its size")
+def test_the_memory_counts_buffers_that_a_runtime_keeps() -> None:
+    class Keeping(Enhancer):
+        stride, name, halo, bytes_per_pixel = 1, "keeping", 0, 100.0
+        held = torch.empty(0)
+
+        def enhance(self, low: torch.Tensor) -> torch.Tensor:
+            if self.held.numel() < 1000 * low[0, 0].numel():
+                self.held = torch.ones(1000 * low[0, 0].numel())
+            return low
+
+    subject = Subject("dark", "dark", np.full((1, 3, 100, 150), 0.1, np.float32))
+    assert _warm_up({"keeping": Keeping()}, subject, "cpu")["keeping"] == pytest.approx(60, rel=0.4)
 
 
 @pytest.mark.slow
