@@ -1,5 +1,6 @@
 """CSV file of a run's curves."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,15 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lowlight.files import read_table, write_table
 
+_RATE = re.compile(r"train/(?:.+_)?lr")
+"""Learning rates, which are logged when an epoch begins."""
+
 
 class CurveLogger(Logger):
     """Write the curves of a run to ``metrics.csv``, one row per epoch, counted from 1, after each epoch.
+
+    An epoch that ended before anything was measured has no row, and without rows there is no file: a run that
+    stops in its first epoch leaves nothing to be kept.
 
     An existing file is continued, so a resumed run keeps the rows of earlier epochs, where Lightning's
     ``CSVLogger`` deletes it. The file is replaced whole, so a killed process leaves no half row.
@@ -50,7 +57,8 @@ class CurveLogger(Logger):
     @rank_zero_only
     def save(self) -> None:
         """Write the file."""
-        if not self.rows:
+        rows = {epoch: row for epoch, row in self.rows.items() if not all(map(_RATE.fullmatch, row))}
+        if not rows:
             return
-        columns = ["epoch", *sorted({key for row in self.rows.values() for key in row})]
-        write_table(self.path, [{"epoch": epoch, **row} for epoch, row in sorted(self.rows.items())], columns)
+        columns = ["epoch", *sorted({key for row in rows.values() for key in row})]
+        write_table(self.path, [{"epoch": epoch, **row} for epoch, row in sorted(rows.items())], columns)

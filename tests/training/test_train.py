@@ -3,6 +3,7 @@
 import csv
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -15,7 +16,9 @@ from lowlight.checkpoints.load import load
 from lowlight.checkpoints.recipe import build, make
 from lowlight.config import load_config
 from lowlight.images import round_to_8_bits
+from lowlight.methods import Supervised
 from lowlight.metrics import psnr
+from lowlight.runs.folder import prepare
 from lowlight.training.checks import check_validation
 from tests.tiny import LEARNT, by_class
 from tests.tiny_runs import (
@@ -90,6 +93,18 @@ def test_a_loss_that_is_infinite_at_once_says_that_nothing_is_kept(lol: Path, tm
     with pytest.raises(ValueError, match=r"loss is inf on .*no checkpoint was written yet"):
         run("gan", lol, tmp_path, "method.pixel_weight=1e39")
     assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_a_start_that_fails_in_its_first_step_is_no_run(lol: Path, tmp_path: Path) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with (
+        patch.object(Supervised, "training_step", fail),
+        pytest.raises(ZeroDivisionError),
+    ):
+        run("autoencoder", lol, tmp_path)
+    prepare(load_config(overrides("autoencoder", lol, tmp_path, "seed=1")))
 
 
 @pytest.mark.parametrize(
