@@ -124,19 +124,23 @@ def _parsed(verb: str, argument: str, is_sweep: bool, loader: ConfigLoader) -> O
     try:
         override = OverridesParser.create().parse_override(argument)
         override.config_loader = loader  # which lists the choices of a glob
-        problem = "" if is_sweep or not override.is_sweep_override() else f"{argument} lists values to sweep"
     except HydraException as error:
         if not equals:
             sys.exit(f"error: {_about_word(verb, argument)}")
-        problem = str(error).strip()
-    if problem:
+        lines = [str(error).strip()]
+    else:
+        if is_sweep or not override.is_sweep_override():
+            return override
+        command = f"lowlight {verb} -m {shlex.quote(argument)} ..."
+        lines = [f"{argument} lists values; to run one job per value: {command}"]
+    if not loader.get_group_options(key.lstrip("+~")):  # whose choices are no texts
         if value.startswith("[") and value.endswith("]"):
             value = f"[{','.join(_quoted(one.strip()) for one in value[1:-1].split(','))}]"
         else:
             value = _quoted(value)
         works = _in_shell(f"{key}={value}")
-        sys.exit(f"error: {problem}\nTo give the text as it is, quote it: lowlight {verb} {works} ...")
-    return override
+        lines.append(f"To give the text as it is, quote it: lowlight {verb} {works} ...")
+    sys.exit("error: " + "\n".join(lines))
 
 
 def _about_word(verb: str, word: str) -> str:

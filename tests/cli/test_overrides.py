@@ -81,6 +81,21 @@ def test_what_was_meant_is_told_in_one_line(command: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argument", "quoted"),
+    [("method=mirnet,gan", ""), ("hydra/launcher=basic,slurm", ""), ("seed=0,1", """ "seed='0,1'" ...""")],
+)
+def test_values_of_a_sweep_without_its_option_are_told_of_it_and_choices_are_not_quoted(
+    argument: str, quoted: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        check_overrides("train", [argument])
+    first, *others = str(stop.value.code).splitlines()
+    told = f"error: {argument} lists values; to run one job per value: lowlight train -m {argument} ..."
+    assert first == told
+    assert others == ([f"To give the text as it is, quote it: lowlight train{quoted}"] if quoted else [])
+
+
+@pytest.mark.parametrize(
     "command",
     [
         "",
