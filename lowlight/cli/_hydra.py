@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lowlight.cli._quiet import quieten_lightning
 from lowlight.files import printable, read_json
-from lowlight.runs.folder import FAILURE, REFUSAL
+from lowlight.runs.folder import REFUSAL
 from lowlight.sweeps.job import one_line, run_job
 
 _PLUGINS = {"joblib": "launch", "submitit": "launch", "ray": "ray", "optuna": "optuna"}
@@ -92,22 +92,30 @@ class SweepSummary(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Summarise the jobs in the sweep's folder."""
-        from lowlight.cli.sweep import print_jobs
-        from lowlight.sweeps.summary import read_sweep, write_summary
+        from lowlight.sweeps.summary import any_failed
 
         folder = Path(config.hydra.sweep.dir)
-        jobs = read_sweep(folder)
-        write_summary(folder, jobs)
-        print_jobs(jobs)
-        print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` updates it.")
-        refusals = [job.folder / REFUSAL for job in jobs if (job.folder / REFUSAL).exists()]
-        for record in refusals:
-            reason = printable(str(read_json(record)["reason"]))
-            print(f"failed, beside the finished run in its folder: {reason}")
-            record.unlink()
-        failures = [job.folder / FAILURE for job in jobs if job.status == "failed"]
-        if refusals or any(record.stat().st_mtime >= self.started for record in failures):
+        failed = any_failed(folder, self.started)
+        try:
+            _summarise(folder)
+        except (ValueError, OSError) as error:  # of which Hydra would only warn
+            sys.exit(f"error: no summary: {one_line(error)}")
+        if failed:
             sys.exit(1)
+
+
+def _summarise(folder: Path) -> None:
+    from lowlight.cli.sweep import print_jobs
+    from lowlight.sweeps.summary import read_sweep, write_summary
+
+    jobs = read_sweep(folder)
+    write_summary(folder, jobs)
+    print_jobs(jobs)
+    print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` updates it.")
+    for record in [job.folder / REFUSAL for job in jobs if (job.folder / REFUSAL).exists()]:
+        reason = printable(str(read_json(record)["reason"]))
+        print(f"failed, beside the finished run in its folder: {reason}")
+        record.unlink()
 
 
 def require_plugins(arguments: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ from typing import Any, Literal, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from lowlight.files import read_json, read_table, write_table, write_text
-from lowlight.runs.folder import FAILURE, OVERRIDES
+from lowlight.files import first_line, read_json, read_table, write_table, write_text
+from lowlight.runs.folder import FAILURE, OVERRIDES, REFUSAL
 
 Status = Literal["done", "resumed", "unfinished", "failed"]
 """``resumed`` is done, after interruptions; ``unfinished`` is still running or was stopped."""
@@ -58,7 +58,7 @@ def is_sweep(folder: Path) -> bool:
 
 
 def read_sweep(folder: Path) -> list[Job]:
-    """Read the jobs of a sweep, the best first and the failed last.
+    """Read the jobs of a sweep, the best first and the failed last; one that cannot be read has failed.
 
     Raises:
         ValueError: If the folder is missing or holds no job.
@@ -89,6 +89,20 @@ def expand(folders: Sequence[Path]) -> list[Path]:
     return runs
 
 
+def any_failed(folder: Path, since: float) -> bool:
+    """Return whether a job of a sweep has recorded a failure; its other files may be unreadable.
+
+    Args:
+        folder: The sweep's folder.
+        since: Time before which failures do not count, in seconds since the epoch.
+    """
+    jobs = _job_folders(folder)
+    failures = [record for job in jobs if (record := job / FAILURE).exists()]
+    return any((job / REFUSAL).exists() for job in jobs) or any(
+        record.stat().st_mtime >= since for record in failures
+    )
+
+
 def _job_folders(folder: Path) -> list[Path]:
     """Return the folders of a sweep's jobs, leaving out nested sweeps."""
     others = [path.parent for path in folder.rglob("multirun.yaml") if path.parent != folder]
@@ -108,6 +122,14 @@ def _natural(name: str) -> list[Any]:
 
 
 def _read_job(folder: Path, sweep: Path) -> Job:
+    name = folder.relative_to(sweep).as_posix()
+    try:
+        return _read_readable(folder, name)
+    except Exception as error:  # whatever a damaged file makes of its reader
+        return Job(folder, name, {}, "failed", reason=f"not readable: {first_line(error)}")
+
+
+def _read_readable(folder: Path, name: str) -> Job:
     finished = (folder / "manifest.json").exists()
     of_run = finished and (folder / OVERRIDES).exists()
     source = folder / OVERRIDES if of_run else folder / ".hydra" / OVERRIDES
@@ -130,7 +152,7 @@ def _read_job(folder: Path, sweep: Path) -> Job:
     else:
         facts["epochs"] = _epochs_so_far(folder / "metrics.csv")
         facts["reason"] = f"{facts['epochs']} epochs so far"
-    return Job(folder, folder.relative_to(sweep).as_posix(), overrides, status, **facts)
+    return Job(folder, name, overrides, status, **facts)
 
 
 def _epochs_so_far(curves: Path) -> int:

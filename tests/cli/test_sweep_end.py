@@ -54,6 +54,26 @@ def test_the_summary_ends_with_status_1_only_for_failures_of_this_sweep(
     assert (tmp_path / "sweep.csv").exists()
 
 
+def test_a_sweep_with_a_failure_ends_with_status_1_though_a_folder_is_unreadable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}})
+    (job(tmp_path / "a-0", "seed=0") / ".hydra" / "config.yaml").write_text("a: [\n")
+    summary = SweepSummary()
+    summary.on_multirun_start(config=sweep)
+    summary.on_multirun_end(config=sweep)
+    assert "not readable: while parsing" in capsys.readouterr().out
+    (job(tmp_path / "a-1", "seed=1") / "failed.json").write_text("{")
+    with pytest.raises(SystemExit) as stop:
+        summary.on_multirun_end(config=sweep)
+    assert stop.value.code == 1
+    assert "2 failed" in capsys.readouterr().out
+    (tmp_path / "sweep.csv").unlink()
+    (tmp_path / "sweep.csv").mkdir()
+    with pytest.raises(SystemExit, match="error: no summary: "):
+        summary.on_multirun_end(config=sweep)
+
+
 def test_a_refused_job_leaves_the_finished_run_in_its_folder_what_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
