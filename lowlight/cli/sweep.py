@@ -11,7 +11,7 @@ from lowlight.cli._options import Debug
 from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
 from lowlight.files import json_text
-from lowlight.sweeps.summary import NUMBERS, Job, cells, read_sweep, rows, totals, write_summary
+from lowlight.sweeps.summary import NUMBERS, Job, cells, objectives, read_sweep, rows, totals, write_summary
 
 app = Verb("sweep")
 
@@ -37,7 +37,7 @@ def sweep(
 def print_jobs(jobs: Sequence[Job]) -> None:
     """Print the table of a sweep's jobs and the number per status."""
     headings, *rows = cells(jobs)
-    print_table(headings, rows, right=(*NUMBERS, jobs[0].metric))
+    print_table(headings, rows, right=(*NUMBERS, *objectives(jobs)))
     print(totals(jobs))
 
 

@@ -32,7 +32,7 @@ class Job:
         name: Path of the folder, relative to the sweep's.
         overrides: Values of the command line, by key, as written.
         status: Outcome so far.
-        metric: Key of the objective, such as ``val/psnr``.
+        metric: Key of the objective, such as ``val/psnr``; empty if unknown.
         mode: ``max`` or ``min``, whichever is better.
         objective: Best value of the objective; NaN if there is none.
         epochs: Number of epochs trained.
@@ -44,7 +44,7 @@ class Job:
     name: str
     overrides: dict[str, str]
     status: Status
-    metric: str = "test/psnr"
+    metric: str = ""
     mode: str = "max"
     objective: float = math.nan
     epochs: int | None = None
@@ -59,6 +59,8 @@ def is_sweep(folder: Path) -> bool:
 
 def read_sweep(folder: Path) -> list[Job]:
     """Read the jobs of a sweep, the best first and the failed last; one that cannot be read has failed.
+
+    Jobs of different objectives stand one group after another, as their values do not compare.
 
     Raises:
         ValueError: If the folder is missing or holds no job.
@@ -113,7 +115,8 @@ def _job_folders(folder: Path) -> list[Path]:
 def _rank(job: Job) -> tuple[Any, ...]:
     done = job.status in DONE
     value = -job.objective if job.mode == "max" else job.objective
-    return (not done, math.isnan(value), value if done else 0.0, _ORDER.index(job.status), _natural(job.name))
+    ranked = (job.metric, job.mode, math.isnan(value), value) if done else ("", "", False, 0.0)
+    return (not done, *ranked, _ORDER.index(job.status), _natural(job.name))
 
 
 def _natural(name: str) -> list[Any]:
@@ -135,7 +138,8 @@ def _read_readable(folder: Path, name: str) -> Job:
     source = folder / OVERRIDES if of_run else folder / ".hydra" / OVERRIDES
     given = cast(list[str], OmegaConf.to_container(OmegaConf.load(source)))
     overrides = {key.lstrip("+~"): value for key, _, value in (line.partition("=") for line in given)}
-    config = cast(DictConfig, OmegaConf.load(folder / ".hydra" / "config.yaml"))
+    own = folder / "config.yaml"  # of the run; Hydra's is that of the latest command, even of a refused one
+    config = cast(DictConfig, OmegaConf.load(own if own.exists() else folder / ".hydra" / "config.yaml"))
     aim = config.get("objective") or {"metric": "test/psnr", "mode": "max"}
     facts: dict[str, Any] = {"metric": aim["metric"], "mode": aim["mode"]}
     status: Status = "unfinished"
@@ -165,14 +169,22 @@ def swept(jobs: Sequence[Job]) -> list[str]:
     return [key for key in keys if len({job.overrides.get(key) for job in jobs}) > 1]
 
 
+def objectives(jobs: Sequence[Job]) -> list[str]:
+    """Return the keys of the jobs' objectives, mostly one."""
+    return list(dict.fromkeys(job.metric for job in jobs if job.metric))
+
+
 def rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """Return one row per job, all with the same keys; missing numbers are None."""
-    keys, metric = swept(jobs), jobs[0].metric
+    """Return one row per job, all with the same keys, one of them per objective; missing numbers are None."""
+    keys, metrics = swept(jobs), objectives(jobs)
     return [
         {
             "job": job.name,
             **{key: job.overrides.get(key, "") for key in keys},
-            metric: None if math.isnan(job.objective) else job.objective,
+            **{
+                one: None if one != job.metric or math.isnan(job.objective) else job.objective
+                for one in metrics
+            },
             "status": job.status,
             "epochs": job.epochs,
             "minutes": None if math.isnan(job.minutes) else job.minutes,

@@ -9,23 +9,23 @@ import pytest
 from typer.testing import CliRunner
 
 from lowlight.cli.sweep import app
-from lowlight.sweeps.summary import as_markdown, expand, is_sweep, read_sweep, totals, write_summary
+from lowlight.sweeps.summary import as_markdown, expand, is_sweep, read_sweep, rows, totals, write_summary
 from tests.report.fake_runs import write_run
 
 
-def job(folder: Path, *overrides: str, mode: str = "max") -> Path:
+def job(folder: Path, *overrides: str, metric: str = "val/psnr", mode: str = "max") -> Path:
     """Write what Hydra leaves of a job."""
     (folder / ".hydra").mkdir(parents=True)
     lines = ["method=autoencoder", *overrides]
     (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {line}\n" for line in lines))
-    objective = f"objective: {{metric: val/psnr, mode: {mode}}}\n"
+    objective = f"objective: {{metric: {metric}, mode: {mode}}}\n"
     (folder / ".hydra" / "config.yaml").write_text(objective)
     return folder
 
 
 def finish(folder: Path, value: Any, **facts: Any) -> None:
-    (folder / "config.yaml").write_text("seed: 0\n")
-    (folder / "metrics.json").write_text(json.dumps({"val/psnr": value}))
+    (folder / "config.yaml").write_text((folder / ".hydra" / "config.yaml").read_text())
+    (folder / "metrics.json").write_text(json.dumps(dict.fromkeys(("val/psnr", "val/loss"), value)))
     manifest = {"epochs": 4, "train_minutes": 1.5, "stopped": "finished", "sittings": 1} | facts
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
@@ -68,6 +68,28 @@ def test_a_minimised_objective_ranks_the_least_first(tmp_path: Path) -> None:
     assert [one.objective for one in read_sweep(tmp_path)] == [0.1, 0.2, 0.3]
 
 
+def test_values_of_different_objectives_have_their_own_columns_and_are_not_ranked_together(
+    tmp_path: Path,
+) -> None:
+    psnr, loss = ("val/psnr", "max"), ("val/loss", "min")
+    for name, (metric, mode), value in (
+        ("a", psnr, 20.0),
+        ("b", psnr, 21.0),
+        ("c", loss, 0.3),
+        ("d", loss, 0.2),
+    ):
+        finish(job(tmp_path / name, metric=metric, mode=mode), value)
+    table = [(row["job"], row["val/loss"], row["val/psnr"]) for row in rows(read_sweep(tmp_path))]
+    assert table == [("d", 0.2, None), ("c", 0.3, None), ("b", None, 21.0), ("a", None, 20.0)]
+
+
+def test_a_refused_command_changes_no_objective(tmp_path: Path) -> None:
+    finish(job(tmp_path / "a"), 20.0)
+    (tmp_path / "a" / ".hydra" / "config.yaml").write_text("objective: {metric: val/loss, mode: min}\n")
+    (kept,) = read_sweep(tmp_path)
+    assert (kept.metric, kept.mode, kept.objective) == ("val/psnr", "max", 20.0)
+
+
 def test_a_sweep_within_another_is_one_of_its_own(sweep: Path) -> None:
     finish(job(sweep / "evaluation" / "evaluation-0", "seed=7"), 30.0)
     (sweep / "evaluation" / "multirun.yaml").touch()
@@ -80,10 +102,10 @@ def test_the_summary_holds_what_differs(sweep: Path) -> None:
     jobs = read_sweep(sweep)
     write_summary(sweep, jobs)
     with (sweep / "sweep.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        table = list(csv.DictReader(file))
     columns = ["job", "seed", "method.optimizer.lr", "extra.key", "val/psnr", "status"]
-    assert list(rows[0]) == [*columns, "epochs", "minutes", "reason"]
-    assert (rows[0]["val/psnr"], rows[3]["val/psnr"], rows[3]["epochs"]) == ("20.0", "", "2")
+    assert list(table[0]) == [*columns, "epochs", "minutes", "reason"]
+    assert (table[0]["val/psnr"], table[3]["val/psnr"], table[3]["epochs"]) == ("20.0", "", "2")
     markdown = (sweep / "sweep.md").read_text()
     assert markdown == as_markdown(jobs)
     assert "| seed=-1 is \\| no |" in markdown
@@ -121,9 +143,9 @@ def test_hostile_names_neither_run_in_a_spreadsheet_nor_steer_a_terminal(tmp_pat
     jobs = read_sweep(tmp_path)
     write_summary(tmp_path, jobs)
     with (tmp_path / "sweep.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["job"] for row in rows] == ["a-0", "'=b\x1b[2J"]
-    assert [row["seed"] for row in rows] == ["'=1+1", "-2"]
+        table = list(csv.DictReader(file))
+    assert [row["job"] for row in table] == ["a-0", "'=b\x1b[2J"]
+    assert [row["seed"] for row in table] == ["'=1+1", "-2"]
     printed = CliRunner().invoke(app, [str(tmp_path)]).stdout
     assert "\x1b" not in printed
     assert "=b\\x1b[2J" in printed
