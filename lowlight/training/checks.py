@@ -1,7 +1,7 @@
 """Checks of a training config, before any file is written."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,10 @@ def check_fit(config: DictConfig, method: Method) -> None:
     """Refuse settings that would fail or have no effect, and warn of unsuitable ones.
 
     Raises:
-        ValueError: If no callback keeps the best checkpoint, or gradient clipping or accumulation is set to
-            an invalid value, or would not be applied.
+        ValueError: If no callback keeps the best checkpoint, or one keeps several in its place, or gradient
+            clipping or accumulation is set to an invalid value, or would not be applied.
     """
-    callbacks = config.callbacks or {}
-    if not any(callback.get("filename") == Path(BEST).stem for callback in callbacks.values()):
-        given = ",".join(callbacks)
-        raise ValueError(
-            f"callbacks=[{given}] keeps no {BEST}, which is tested at the end: set "
-            f"callbacks=[{','.join(['default', *callbacks])}]"
-        )
+    _check_best(config.callbacks or {})
     clip, accumulate = config.trainer.get("gradient_clip_val"), config.trainer.get("accumulate_grad_batches")
     if clip is not None and clip <= 0:
         raise ValueError(f"trainer.gradient_clip_val={clip} must be positive, or null to clip nothing")
@@ -60,6 +54,26 @@ def check_fit(config: DictConfig, method: Method) -> None:
             stride,
             stride * -(-patch // stride),
         )
+
+
+def _check_best(callbacks: Mapping[str, Any]) -> None:
+    """Refuse callbacks of which none writes the checkpoint that is tested, or one several over each other."""
+    stem = Path(BEST).stem
+    given = {name: callback for name, callback in callbacks.items() if callback is not None}
+    best = [name for name, callback in given.items() if callback.get("filename") == stem]
+    tested = f"{BEST}, which is tested at the end"
+    more = "for other checkpoints, add a second ModelCheckpoint with a filename of its own"
+    for name in best:
+        if (kept := given[name].get("save_top_k", 1)) != 1:
+            raise ValueError(f"callbacks.{name}.save_top_k={kept} must be 1 for {tested}; {more}")
+    if best:
+        return
+    if renamed := given.get("best", {}).get("filename"):
+        raise ValueError(f"callbacks.best.filename={renamed} must be {stem} for {tested}; {more}")
+    if "last" in given:  # the rest of the default
+        raise ValueError(f"no callbacks.best keeps {tested}: leave it in; {more}")
+    given_names, remedy = (",".join(names) for names in (callbacks, ["default", *callbacks]))
+    raise ValueError(f"callbacks=[{given_names}] keeps no {tested}: set callbacks=[{remedy}]")
 
 
 def check_objective(config: DictConfig, method: Method, sets: Collection[str] = ()) -> None:

@@ -31,6 +31,35 @@ def test_crops_that_the_networks_stride_does_not_divide_are_warned_of(
     assert ("data.patch_size=96" in caplog.text) is told
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (
+            "callbacks.best.save_top_k=3",
+            r"callbacks\.best\.save_top_k=3 must be 1 for .*; for other",
+        ),
+        ("callbacks.best.save_top_k=0", r"callbacks\.best\.save_top_k=0 must be 1"),
+        (
+            "callbacks.best.filename=top",
+            r"callbacks\.best\.filename=top must be best for best\.ckpt, .*; for ",
+        ),
+        ("callbacks.best=null", r"no callbacks\.best keeps best\.ckpt, .*: leave it in; for other"),
+        ("~callbacks.best", r"no callbacks\.best keeps best\.ckpt, "),
+        ("callbacks=[ema]", r"callbacks=\[ema\] keeps no best\.ckpt, .*: set callbacks=\[default,ema\]"),
+    ],
+)
+def test_what_would_not_test_the_best_checkpoint_is_refused_by_its_setting(override: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        check_fit(load_config([override]), tiny("autoencoder"))
+
+
+def test_a_second_checkpoint_keeps_others_beside_the_best() -> None:
+    second = (
+        "+callbacks.top={_target_: pytorch_lightning.callbacks.ModelCheckpoint, filename: top, save_top_k: 3}"
+    )
+    check_fit(load_config([second]), tiny("autoencoder"))
+
+
 def test_an_objective_that_nothing_logs_is_refused_before_an_epoch_is_spent() -> None:
     method = tiny("autoencoder")
     for metric in ("val/psnr", "val/exposure/f1", "val/loss", "train/psnr"):
