@@ -13,6 +13,8 @@ from lowlight.files import first_line
 from lowlight.spelling import did_you_mean
 
 _OWN: Mapping[str, Any] = {
+    "trainer.precision": Literal["auto", "32-true", "bf16-mixed", "16-mixed", 32, 16, "32", "16", "bf16"]
+    | None,
     "resume": Literal["never", "auto", "restart"],
     "compile": bool,
     "find_lr": bool,
@@ -23,10 +25,13 @@ _OWN: Mapping[str, Any] = {
     "features": bool,
     "metrics": list[str],
 }
-"""Kinds of the settings that are no arguments of a class or function."""
+"""Kinds of the settings that are no arguments of a class or function, or of which lowlight takes others.
 
-_ALSO = {"trainer.precision": "auto"}
-"""Values that lowlight replaces before the class sees them."""
+Precisions change no weights' type, since methods and scores compute with tensors of 32 bits, too.
+"""
+
+_POSITIVE = ("trainer.limit_test_batches",)
+"""Settings that must be above 0."""
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
 
@@ -53,6 +58,10 @@ def check_arguments(config: DictConfig) -> None:
         values = plain.get(above) if above else plain
         if isinstance(values, dict) and last in values:
             _check(key, values[last], kind)
+    for key in _POSITIVE:
+        value = OmegaConf.select(config, key)
+        if isinstance(value, int | float) and value <= 0:
+            raise ValueError(f"{key}={value} must be above 0")
     for path, node in _calls(plain):
         section = OmegaConf.select(config, path)
         _check_call(path, {key: value for key, value in node.items() if not _follows(section, key)})
@@ -88,7 +97,7 @@ def _check_call(path: str, node: Mapping[str, Any]) -> None:
         return
     takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
     for key, value in node.items():
-        if key.startswith("_") or (path, key) == ("method", "name"):
+        if key.startswith("_") or (path, key) == ("method", "name") or f"{path}.{key}" in _OWN:
             continue
         if key in parameters:
             default = parameters[key].default
@@ -99,7 +108,7 @@ def _check_call(path: str, node: Mapping[str, Any]) -> None:
 
 
 def _check(key: str, value: Any, kind: Any, default: Any = inspect.Parameter.empty) -> None:
-    if _fits(value, kind) or value in ("???", _ALSO.get(key, "???")) or value is default is None:
+    if _fits(value, kind) or value == "???" or value is default is None:
         return
     given = f"{key}={_WRITTEN.get(repr(value), value)}"
     if choices := [str(one) for one in _choices(kind)]:

@@ -24,7 +24,7 @@ from lowlight.checkpoints.checkpoint import best_of, read
 from lowlight.checkpoints.recipe import build, make
 from lowlight.data import PairDataModule
 from lowlight.evaluation.scoring import score
-from lowlight.files import write_json
+from lowlight.files import first_line, write_json
 from lowlight.loggers.base import describe, finishing, log_best
 from lowlight.methods import Method
 from lowlight.precision import Precision, report, training_precision
@@ -63,8 +63,8 @@ def train(config: DictConfig) -> dict[str, Any]:
 
     Raises:
         ValueError: If a setting has a value of the wrong type, the data is unusable, the output folder holds
-            another run, another process writes there, the method learns nothing, or training stops on values
-            that are not finite.
+            another run, another process writes there, the method learns nothing, training stops on values
+            that are not finite, or the test fails, for whatever reason.
     """
     check_arguments(config)
     check_seed(config.seed)
@@ -125,14 +125,16 @@ def _run(
         raise KeyboardInterrupt
     try:
         data.setup("test")
-    except ValueError as error:
+        best = read(best_of(folder))
+        method.load_state_dict(best["state_dict"])
+        metrics = score(method, data, make_tester(config, trainer), folder)
+    except Exception as error:  # whatever it is, the training was not in vain
+        kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}, "
         raise ValueError(
-            f"trained, but not tested: {error} (or score it elsewhere: lowlight evaluate checkpoint={folder} "
-            f"data=...); {BEST} enhances: lowlight enhance dark.jpg --out bright --checkpoint {folder}"
+            f"trained, but not tested: {kind}{first_line(error)} (or score it elsewhere: lowlight evaluate "
+            f"checkpoint={folder} data=...); {BEST} enhances: lowlight enhance dark.jpg --out bright "
+            f"--checkpoint {folder}"
         ) from error
-    best = read(best_of(folder))
-    method.load_state_dict(best["state_dict"])
-    metrics = score(method, data, make_tester(config, trainer), folder)
     about = _about_training(config, folder)
     precisions = about.pop("precisions") or [trainer.precision]
     about["sittings"] = max(about["sittings"], 2 if last else 1)  # a resumed run that only tests counts, too

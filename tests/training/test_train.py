@@ -137,6 +137,14 @@ def test_what_ends_a_spawned_process_is_told_as_if_it_were_this_one(
     assert str(stop.value).startswith(told)
 
 
+@pytest.mark.slow
+def test_whatever_fails_in_the_test_leaves_the_way_to_use_what_was_trained(lol: Path, tmp_path: Path) -> None:
+    told = f"trained, but not tested: ZeroDivisionError, .*evaluate checkpoint={tmp_path} "
+    broken = patch("lowlight.training.train.score", side_effect=ZeroDivisionError)
+    with broken, pytest.raises(ValueError, match=told):
+        run("autoencoder", lol, tmp_path, "trainer.max_epochs=1")
+
+
 EMA = ["callbacks=[default,ema]", "callbacks.ema.decay=0.8"]
 STAGES = ("{epochs: 1, patch_size: 16, batch_size: 4}", "{epochs: 2, patch_size: 24, batch_size: 3}")
 PROGRESSIVE = f"data.progressive=[{', '.join(STAGES)}]"
