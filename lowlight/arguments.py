@@ -1,7 +1,8 @@
 """Settings of a config, checked against the annotations of the arguments that they become."""
 
 import inspect
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
@@ -9,12 +10,14 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, g
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from lowlight.config import available
 from lowlight.files import first_line
 from lowlight.spelling import did_you_mean
 
 _OWN: Mapping[str, Any] = {
-    "trainer.precision": Literal["auto", "32-true", "bf16-mixed", "16-mixed", 32, 16, "32", "16", "bf16"]
+    "trainer.precision": Literal["auto", "32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16", 32, 16]
     | None,
+    "seed": int,
     "resume": Literal["never", "auto", "restart"],
     "compile": bool,
     "find_lr": bool,
@@ -30,8 +33,20 @@ _OWN: Mapping[str, Any] = {
 Precisions change no weights' type, since methods and scores compute with tensors of 32 bits, too.
 """
 
-_POSITIVE = ("trainer.limit_test_batches",)
-"""Settings that must be above 0."""
+_POSITIVE = (
+    "trainer.max_epochs",
+    "trainer.accumulate_grad_batches",
+    "trainer.check_val_every_n_epoch",
+    "trainer.limit_train_batches",
+    "trainer.limit_test_batches",
+    "data.batch_size",
+    "data.epoch_size",
+    "data.patch_size",
+)
+"""Settings that must be above 0, but for -1 epochs, which have no end."""
+
+_TIME = r"\d+:\d\d:\d\d:\d\d"
+"""Time limit as text."""
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
 
@@ -43,8 +58,9 @@ _LISTS = (list, tuple, set, Sequence, Collection, Iterable)
 def check_arguments(config: DictConfig) -> None:
     """Refuse values that the annotated arguments of a config's targets, or lowlight itself, cannot take.
 
-    Annotations that are not made of plain values are taken to allow everything, and text may be given as a
-    number. The targets are imported: check only configs of the user's own.
+    A whole number written as 1e4 becomes 10000 in the config. Annotations that are not made of plain values
+    are taken to allow everything, and text may be given as a number. The targets are imported: check only
+    configs of the user's own.
 
     Args:
         config: A composed config.
@@ -55,16 +71,41 @@ def check_arguments(config: DictConfig) -> None:
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=False))
     for key, kind in _OWN.items():
         above, _, last = key.rpartition(".")
+        section = OmegaConf.select(config, above) if above else config
         values = plain.get(above) if above else plain
         if isinstance(values, dict) and last in values:
             _check(key, values[last], kind)
-    for key in _POSITIVE:
-        value = OmegaConf.select(config, key)
-        if isinstance(value, int | float) and value <= 0:
-            raise ValueError(f"{key}={value} must be above 0")
+            _make_whole(section, last, values[last], kind)
     for path, node in _calls(plain):
         section = OmegaConf.select(config, path)
-        _check_call(path, {key: value for key, value in node.items() if not _follows(section, key)})
+        own = {key: value for key, value in node.items() if not _follows(section, key)}
+        for key, kind in _check_call(path, own).items():
+            _make_whole(section, key, own[key], kind)
+    for key in _POSITIVE:
+        value = OmegaConf.select(config, key)
+        if isinstance(value, int | float) and value <= 0 and (key, value) != ("trainer.max_epochs", -1):
+            raise ValueError(f"{key}={value} must be above 0")
+    limit = OmegaConf.select(config, "trainer.max_time")
+    if not (limit is None or OmegaConf.is_dict(limit) or re.fullmatch(_TIME, str(limit))):
+        raise ValueError(
+            f"trainer.max_time={limit} must be days:hours:minutes:seconds, such as 00:02:00:00, or null"
+        )
+
+
+def _make_whole(section: Any, key: str, value: Any, kind: Any) -> None:
+    """Replace a value that an annotation takes as a whole number only, but that is written as another one."""
+    kinds = _alternatives(kind)
+    if isinstance(value, float) and int in kinds and float not in kinds:
+        section[key] = int(value)
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    """Return the annotations that a union allows, or the annotation alone."""
+    if get_origin(kind) is Annotated:
+        return _alternatives(get_args(kind)[0])
+    if get_origin(kind) not in (Union, UnionType):
+        return [kind]
+    return [one for part in get_args(kind) for one in _alternatives(part)]
 
 
 def _follows(section: Any, key: str) -> bool:
@@ -82,7 +123,8 @@ def _calls(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from _calls(child, f"{path}.{key}" if path else str(key))
 
 
-def _check_call(path: str, node: Mapping[str, Any]) -> None:
+def _check_call(path: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the arguments of a call; return the annotations of those that have one."""
     try:
         target = get_object(node["_target_"])
     except Exception as error:  # whatever importing it raises
@@ -94,7 +136,7 @@ def _check_call(path: str, node: Mapping[str, Any]) -> None:
         parameters = inspect.signature(target).parameters
         kinds = get_type_hints(function)
     except (TypeError, ValueError, NameError, AttributeError):
-        return
+        return {}
     takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
     for key, value in node.items():
         if key.startswith("_") or (path, key) == ("method", "name") or f"{path}.{key}" in _OWN:
@@ -105,12 +147,15 @@ def _check_call(path: str, node: Mapping[str, Any]) -> None:
         elif not takes_any:
             meant = did_you_mean(key, parameters, f"{path}.{{}}")
             raise ValueError(f"{path}.{key}: {node['_target_']} has no argument {key!r}{meant}")
+    return {key: kind for key, kind in kinds.items() if key in node and key in parameters}
 
 
 def _check(key: str, value: Any, kind: Any, default: Any = inspect.Parameter.empty) -> None:
     if _fits(value, kind) or value == "???" or value is default is None:
         return
     given = f"{key}={_WRITTEN.get(repr(value), value)}"
+    if key == "method.scheduler" and value in available("schedule"):
+        raise ValueError(f"{given} is a choice of schedule: set schedule={value}")
     if choices := [str(one) for one in _choices(kind)]:
         unique = list(dict.fromkeys(choices))
         raise ValueError(f"{given} is none of {', '.join(unique)}{did_you_mean(str(value), unique, '{}')}")
@@ -144,7 +189,9 @@ def _fits(value: Any, kind: Any) -> bool:
         return isinstance(value, list) and _elements_fit(value, parts)
     if (origin or kind) in (dict, Mapping):
         return isinstance(value, dict)
-    return getattr(kind, "__name__", "") != "Tensor"  # which no plain value is; of others, nothing is known
+    if (origin or kind) is Callable:
+        return False  # which no plain value is, either
+    return getattr(kind, "__name__", "") != "Tensor"  # nor is one; of others, nothing is known
 
 
 def _elements_fit(values: Sequence[Any], parts: Sequence[Any]) -> bool:
@@ -173,4 +220,6 @@ def _described(kind: Any) -> list[str]:
         return [str(part) for part in parts]
     if (origin or kind) in _LISTS:
         return [f"a list of {len(parts)}" if parts[1:] and ... not in parts else "a list"]
+    if (origin or kind) is Callable:
+        return ["a mapping with a _target_"]
     return [_WORDS[kind]] if kind in _WORDS else ["a mapping"] if (origin or kind) in (dict, Mapping) else []

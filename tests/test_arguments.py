@@ -80,6 +80,15 @@ def test_what_an_argument_takes_or_what_is_not_known_passes() -> None:
         ("trainer.precision=bf16-true", "trainer.precision=bf16-true is none of .*; did you mean bf16"),
         ("trainer.precision=64", "trainer.precision=64 is none of"),
         ("trainer.limit_test_batches=0", "trainer.limit_test_batches=0 must be above 0"),
+        ("trainer.limit_train_batches=0", "trainer.limit_train_batches=0 must be above 0"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0 must be above 0"),
+        ("trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches=0 must be above 0"),
+        ("trainer.check_val_every_n_epoch=0", "trainer.check_val_every_n_epoch=0 must be above 0"),
+        ("data.patch_size=0", "data.patch_size=0 must be above 0"),
+        ("trainer.max_time=60", "trainer.max_time=60 must be days:hours:minutes:seconds, such as 00:02:"),
+        ("seed=x", "seed=x must be a whole number"),
+        ("method.scheduler=cosine", "method.scheduler=cosine is a choice of schedule: set schedule=cosine"),
+        ("method.scheduler=fast", "method.scheduler=fast must be a mapping with a _target_ or null"),
         ("trainer.enable_progress_bar=no", "trainer.enable_progress_bar=no must be true or false"),
         ("data.batch_size=abc", "data.batch_size=abc must be a whole number, such as 16"),
         ("data.patch_size=1.5", "data.patch_size=1.5 must be a whole number or null"),
@@ -95,6 +104,16 @@ def test_a_setting_of_the_wrong_type_is_named(override: str, told: str) -> None:
     with pytest.raises(ValueError, match=told) as stop:
         check_arguments(load_config([override]))
     assert "\n" not in str(stop.value)
+
+
+def test_whole_numbers_written_as_others_become_whole() -> None:
+    given = ["trainer.max_epochs=1e1", "data.epoch_size=1e1", "data.patch_size=3.2e1", "seed=1e0"]
+    config = load_config([*given, "data.batch_size=2.0", "trainer.limit_val_batches=1.0"])
+    check_arguments(config)
+    values = [config.trainer.max_epochs, config.method.scheduler.epochs, config.data.epoch_size]
+    values += [config.data.patch_size, config.data.batch_size, config.seed]
+    assert [repr(value) for value in values] == ["10", "10", "10", "32", "2", "1"]
+    assert repr(config.trainer.limit_val_batches) == "1.0"
 
 
 @pytest.mark.slow
