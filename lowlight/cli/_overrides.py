@@ -215,12 +215,15 @@ def _about_key(name: str, key: str, overrides: Sequence[Override], loader: Confi
         known = [f"{group}/{one}" for one in loader.list_groups(group)]
         return f"no group {key!r}" + (did_you_mean(key, known, form) or f"; there are {', '.join(known)}")
     try:
-        known = _settings(_compose(name, others, loader), with_hydra=key.startswith("hydra"))
+        config = _compose(name, others, loader)
     except HydraException:  # another one is wrong as well
-        others, known = [], _settings(_compose(name, (), loader))
+        others, config = [], _compose(name, (), loader)
+    known = _settings(config, with_hydra=key.startswith("hydra"))
     if key in known:
         return f"{line}: {key} is null, as if it were deleted"
-    known += [group for group in loader.list_groups("") if group != "hydra"]
+    known += [group for group in config.hydra.runtime.choices if "/" not in group]
+    if name == "evaluate" and key in _all_settings("train", loader):
+        return f"{key} belongs to lowlight train: remove it"
     elsewhere: dict[str, list[str]] = {}
     if not nearest(key, known, least=0.8):
         elsewhere = _of_other_choices(name, key, others, loader)
@@ -304,6 +307,12 @@ def _compose(name: str, overrides: Sequence[Override], loader: ConfigLoader) -> 
     JobRuntime.instance().set("name", name)
     lines = [override.input_line or "" for override in overrides]
     return loader.load_configuration(name, lines, RunMode.RUN, from_shell=False)
+
+
+def _all_settings(verb: str, loader: ConfigLoader) -> list[str]:
+    """Return the dotted keys and groups of a verb's config."""
+    config = _compose(verb, (), loader)
+    return [*_settings(config), *config.hydra.runtime.choices]
 
 
 def _settings(config: DictConfig, with_hydra: bool = False) -> list[str]:

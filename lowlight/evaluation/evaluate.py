@@ -59,7 +59,7 @@ def evaluate(config: DictConfig) -> dict[str, Any]:
     """
     check_arguments(config)
     optional(config.metrics)
-    given = [key for key in ("checkpoint", "predictions", "method") if config.get(key) is not None]
+    given = [key for key in ("checkpoint", "predictions", "method") if config.get(key)]
     if len(given) != 1:
         raise ValueError(
             "give one of checkpoint=RUN_OR_CKPT, predictions=FOLDER and method=NAME (one that learns nothing)"

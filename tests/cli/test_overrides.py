@@ -128,6 +128,15 @@ def test_the_evaluation_knows_its_own_settings() -> None:
         check_overrides("evaluate", ["chekpoint=a"])
 
 
+@pytest.mark.parametrize(
+    "argument", ["experiment=study/mirnet", "objective.metric=val/psnr", "find_lr=true", "logger=wandb"]
+)
+def test_the_evaluation_tells_what_belongs_to_training(argument: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        check_overrides("evaluate", [argument])
+    assert stop.value.code == f"error: {argument.partition('=')[0]} belongs to lowlight train: remove it"
+
+
 @pytest.mark.slow
 def test_the_command_says_so_and_hydras_own_error_is_still_to_be_had(tmp_path: Path) -> None:
     done = lowlight("train", "data=lol", "data.rot=x", folder=tmp_path)

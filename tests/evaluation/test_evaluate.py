@@ -249,8 +249,9 @@ def test_a_missing_folder_of_predictions_is_named(lol: Path, tmp_path: Path) -> 
 def test_an_evaluation_is_of_one_thing(lol: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"not predictions and method$"):
         run(lol, tmp_path / "out", f"predictions='{lol}/eval15/high'", "method=gamma")
-    with pytest.raises(ValueError, match="give one of checkpoint"):
-        run(lol, tmp_path / "out")
+    for more in ([], ["checkpoint="], ["predictions="]):
+        with pytest.raises(ValueError, match="give one of checkpoint"):
+            run(lol, tmp_path / "out", *more)
 
 
 def test_another_evaluation_replaces_the_images_of_the_one_before(lol: Path, tmp_path: Path) -> None:
