@@ -13,11 +13,18 @@ from pytorch_lightning.utilities import rank_zero_only
 from lowlight.files import write_text
 from lowlight.loggers.base import RunLogger, Sample, divide
 from lowlight.runs.folder import WANDB_ID
+from lowlight.spelling import did_you_mean
 
 log = logging.getLogger(__name__)
 
 _TAG_LENGTH = 64
 """Maximum length of a W&B tag, in characters."""
+
+_MODES = ("online", "offline", "shared", "disabled", "dryrun", "run")
+"""Values of WANDB_MODE."""
+
+_NOT_IN_A_PROJECT = "/\\#?%:"
+"""Characters that W&B allows in no project's name."""
 
 
 class WandbCurves(RunLogger, WandbLogger):
@@ -31,10 +38,12 @@ class WandbCurves(RunLogger, WandbLogger):
             settings, such as WANDB_MODE.
         id: Id of the run; by default an agent's, the run folder's, or a new one.
         tags: Tags; those longer than W&B allows are shortened in the middle.
-        arguments: Arguments of ``wandb.init``, such as ``project``, ``name``, ``group`` and ``entity``.
+        arguments: Arguments of ``wandb.init``, such as ``project``, ``name``, ``group`` and ``entity``;
+            numbers become texts.
 
     Raises:
-        ValueError: If ``offline`` is False but W&B has no API key; there is no prompt for one.
+        ValueError: If ``offline`` is False but W&B has no API key, for which there is no prompt; if
+            WANDB_MODE is no mode, or ``project`` no name of a project.
     """
 
     def __init__(
@@ -45,14 +54,18 @@ class WandbCurves(RunLogger, WandbLogger):
         tags: Sequence[str] | None = None,
         **arguments: Any,
     ) -> None:
+        arguments = {key: str(one) if type(one) in (int, float) else one for key, one in arguments.items()}
+        _check_project(arguments.get("project"))
         self.id_file = Path(save_dir) / WANDB_ID
         if id is None and "WANDB_RUN_ID" not in os.environ and self.id_file.exists():
             id = self.id_file.read_text(encoding="utf-8").strip()  # noqa: A001
         # Lightning's `offline` would set WANDB_MODE for all later jobs of the process.
         is_first = getattr(rank_zero_only, "rank", 0) == 0
         arguments["mode"] = _mode(offline, Path(save_dir)) if is_first else "disabled"
-        shortened = None if tags is None else list(dict.fromkeys(_shorten(tag) for tag in tags))
-        super().__init__(save_dir=str(save_dir), id=id, tags=shortened, **arguments)
+        shortened = None if tags is None else list(dict.fromkeys(_shorten(str(tag)) for tag in tags))
+        super().__init__(
+            save_dir=str(save_dir), id=None if id is None else str(id), tags=shortened, **arguments
+        )
         self._wandb_init.pop("anonymous", None)  # W&B warns about it even if unset
 
     @property
@@ -111,9 +124,20 @@ class WandbCurves(RunLogger, WandbLogger):
         self.experiment.finish(exit_code=1)
 
 
+def _check_project(project: str | None) -> None:
+    wrong = [char for char in _NOT_IN_A_PROJECT if char in (project or "")]
+    if not wrong:
+        return
+    entity, slash, name = str(project).partition("/")
+    works = f"logger.wandb.entity={entity} logger.wandb.project={name}" if slash else "another name"
+    raise ValueError(f"logger.wandb.project={project} cannot contain {' '.join(wrong)}: give {works}")
+
+
 def _mode(offline: bool | None, folder: Path) -> str | None:
     """Return W&B's mode, which is offline without an API key; None follows W&B's own settings."""
     wanted = os.environ.get("WANDB_MODE") if offline is None else ("offline" if offline else "online")
+    if wanted and wanted not in _MODES:
+        raise ValueError(f"WANDB_MODE={wanted} is none of {', '.join(_MODES)}{did_you_mean(wanted, _MODES)}")
     if wanted in (None, "online"):
         import wandb
 

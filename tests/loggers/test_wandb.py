@@ -445,3 +445,30 @@ def test_samples_are_shown_first_last_and_every_so_many_epochs(
 def test_training_with_the_csv_alone_imports_neither() -> None:
     code = "import sys, lowlight.training; sys.exit(bool({'wandb', 'tensorboard'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("project", "told"),
+    [
+        (
+            "team/lowlight",
+            "team/lowlight cannot contain /: give logger.wandb.entity=team logger.wandb.project=lowl",
+        ),
+        ("low:light", "low:light cannot contain :: give another name"),
+    ],
+)
+def test_what_is_no_projects_name_is_told_by_its_setting(project: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"logger\.wandb\.project={told}"):
+        WandbCurves(tmp_path, offline=True, project=project)
+
+
+def test_an_unknown_mode_of_wandb_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "ofline")
+    with pytest.raises(ValueError, match=r"WANDB_MODE=ofline is none of online, .*; did you mean offline"):
+        WandbCurves(tmp_path)
+
+
+def test_names_that_are_numbers_are_texts_to_wandb(tmp_path: Path) -> None:
+    logger = WandbCurves(tmp_path, offline=True, group=5, name=1.5, tags=[3])  # type: ignore[list-item]
+    told = logger._wandb_init
+    assert (told["group"], told["name"], told["tags"]) == ("5", "1.5", ["3"])
