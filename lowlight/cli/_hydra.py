@@ -4,7 +4,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,13 @@ def run(task: Callable[[DictConfig], float | None], config: DictConfig) -> float
         return task(config)
     except (ValueError, OSError, OmegaConfBaseException) as error:
         sys.exit(f"error: {one_line(error)}")
+
+
+@contextmanager
+def ending_at_ctrl_c() -> Iterator[None]:
+    """End with exit status 130 and no traceback at Ctrl-C, before a verb's function begins, too."""
+    try:
+        yield
     except KeyboardInterrupt:
         sys.exit(130)
 

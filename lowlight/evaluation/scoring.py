@@ -1,7 +1,8 @@
 """Scoring a method on the test split."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -21,6 +22,21 @@ from lowlight.metrics import DEFINITIONS, OPTIONAL
 _Table = Mapping[str, Mapping[str, float]]  # score by image name and metric key
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Run a trainer's stage, which Lightning leaves by exit status 1 at Ctrl-C, as if it were any other code.
+
+    Raises:
+        KeyboardInterrupt: At Ctrl-C.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+
+
 def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Path) -> dict[str, Any]:
     """Score a method on the test split and write ``per_image.csv``.
 
@@ -34,7 +50,8 @@ def score(method: Method, data: PairDataModule, trainer: pl.Trainer, folder: Pat
         The content of ``metrics.json``: means by ``test/<key>``, what they were measured on, and the method's
         ``test_details``.
     """
-    (means,) = trainer.test(method, datamodule=data, verbose=False)
+    with interruptible():
+        (means,) = trainer.test(method, datamodule=data, verbose=False)
     return summarise(dict(means), method.test_table, data, folder) | dict(method.test_details)
 
 

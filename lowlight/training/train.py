@@ -23,7 +23,7 @@ from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.checkpoint import best_of, read
 from lowlight.checkpoints.recipe import build, make
 from lowlight.data import PairDataModule
-from lowlight.evaluation.scoring import score
+from lowlight.evaluation.scoring import interruptible, score
 from lowlight.files import first_line, write_json
 from lowlight.loggers.base import describe, finishing, log_best
 from lowlight.methods import Method
@@ -49,6 +49,8 @@ from lowlight.training.trainer import (
 )
 
 log = logging.getLogger(__name__)
+
+_STOPPED = "stopped by %s; resume=auto continues from the last complete epoch"
 
 
 def train(config: DictConfig) -> dict[str, Any]:
@@ -96,8 +98,11 @@ def train(config: DictConfig) -> dict[str, Any]:
             with finishing(trainer.loggers):
                 return _run(config, method, data, trainer, last, started, precision)
         except SIGTERMException:
-            log.warning("stopped by SIGTERM; resume=auto continues from the last complete epoch")
+            log.warning(_STOPPED, "SIGTERM")
             raise SystemExit(128 + signal.SIGTERM) from None
+        except KeyboardInterrupt:
+            log.warning(_STOPPED, "Ctrl-C")
+            raise
 
 
 def _run(
@@ -114,15 +119,13 @@ def _run(
     describe(trainer.loggers, config, method)
     log.info("training %s in %s%s", config.method.name, folder, f", from {last.name}" if last else "")
     try:
-        with code_generator_errors_in_one_line(config):
+        with interruptible(), code_generator_errors_in_one_line(config):
             trainer.fit(method, datamodule=data, ckpt_path=last, weights_only=True)
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     except ProcessRaisedException as error:
         _raise_readable(error)
         raise
-    if trainer.interrupted:
-        raise KeyboardInterrupt
     try:
         data.setup("test")
         best = read(best_of(folder))

@@ -1,6 +1,7 @@
 """Options of training that every learned method has, in whole runs."""
 
 import csv
+import signal
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,21 @@ def test_what_ends_a_spawned_process_is_told_as_if_it_were_this_one(
     with patch.object(pl.Trainer, "fit", side_effect=error), pytest.raises(kind) as stop:
         run("autoencoder", lol, tmp_path)
     assert str(stop.value).startswith(told)
+
+
+def test_ctrl_c_is_told_as_sigterm_is_and_is_no_failure(
+    lol: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with patch.object(Supervised, "training_step", interrupt), pytest.raises(KeyboardInterrupt):
+            run("autoencoder", lol, tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)  # which Lightning ignores from then on
+    assert "stopped by Ctrl-C; resume=auto continues from the last complete epoch" in caplog.text
 
 
 @pytest.mark.slow
