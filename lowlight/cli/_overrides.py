@@ -23,6 +23,7 @@ from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError  # type: ignore[import-untyped]  # comes with omegaconf
 
 from lowlight.config import config_folder, register_resolvers
 from lowlight.files import first_line
@@ -167,7 +168,10 @@ def _in_shell(argument: str) -> str:
 def _problem(name: str, overrides: Sequence[Override], loader: ConfigLoader) -> str:
     """Compose a config; return what is wrong with it in one line, or nothing if that is Hydra's to say."""
     try:
-        _compose(name, overrides, loader)
+        return _lacking(_compose(name, overrides, loader))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        return f"{mark.name}, line {mark.line + 1}: {error.problem}" if mark else first_line(error)
     except MissingConfigException as error:
         return _about_choice(str(error.missing_cfg_file), overrides, loader)
     except HydraException as error:
@@ -178,6 +182,17 @@ def _problem(name: str, overrides: Sequence[Override], loader: ConfigLoader) -> 
         if isinstance(error.__cause__, OmegaConfBaseException):
             given = re.match("Error merging override (.+)", str(error))
             return (f"{given[1]}: " if given else "") + first_line(error.__cause__)
+    return ""
+
+
+def _lacking(config: DictConfig) -> str:
+    """Say what a method or data of the user's own lacks, with its file, or nothing."""
+    for group, keys in (("method", ("_target_", "name")), ("data", ("_target_",))):
+        section: Any = config.get(group)
+        lacking = [key for key in keys if section is not None and key not in section]
+        if lacking:
+            choice = f"{group}/{config.hydra.runtime.choices.get(group)}.yaml"
+            return f"{choice}: no {lacking[0]}: in it, which every {group} has; add it"
     return ""
 
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lowlight.files import read_json, write_text
+from lowlight.files import read_json, read_yaml, write_text
 from lowlight.runs.recipe import difference, recipe
 
 if TYPE_CHECKING:  # imported where it is used, since reading a checkpoint needs the files' names only
@@ -163,10 +163,19 @@ def _is_failed_start(folder: Path) -> bool:
 
 def _wrote_config(folder: Path) -> bool:
     """Return whether lowlight wrote the ``config.yaml`` of a folder."""
-    from omegaconf import DictConfig, OmegaConf
+    return {"output_dir", "data", "method"} <= _stored(folder).keys()
 
-    config = OmegaConf.load(folder / "config.yaml")
-    return isinstance(config, DictConfig) and {"output_dir", "data", "method"} <= config.keys()
+
+def _stored(folder: Path) -> dict[str, Any]:
+    """Read the ``config.yaml`` of a folder.
+
+    Raises:
+        ValueError: If it is no config.
+    """
+    try:
+        return read_yaml(folder / "config.yaml")
+    except ValueError as error:
+        raise ValueError(f"{error}; choose another output_dir") from error
 
 
 def _refuse_other_recipe(config: "DictConfig", folder: Path) -> None:
@@ -181,11 +190,8 @@ def _difference(config: "DictConfig", folder: Path) -> str:
     """Name the first setting in which the config in a folder differs from this one, or nothing."""
     from omegaconf import OmegaConf
 
-    there, here = (
-        recipe(OmegaConf.to_container(one, resolve=True))  # type: ignore[arg-type]
-        for one in (OmegaConf.load(folder / "config.yaml"), config)
-    )
-    return difference(there, here)
+    here: Any = OmegaConf.to_container(config, resolve=True)
+    return difference(recipe(_stored(folder)), recipe(here))
 
 
 def commit_of(source: Path) -> str | None:

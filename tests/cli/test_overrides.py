@@ -123,6 +123,26 @@ def test_configs_of_a_folder_are_known(tmp_path: Path) -> None:
         check_overrides("train", ["--config-dir", str(tmp_path), "method=shrap"])
 
 
+@pytest.mark.parametrize(
+    ("group", "text", "told"),
+    [
+        ("method", "_target_: mine.Method\n", "method/mine.yaml: no name: in it"),
+        ("method", "name: mine\n", "method/mine.yaml: no _target_: in it"),
+        ("data", "root: /x\n", "data/mine.yaml: no _target_: in it"),
+        ("data", "a: 1\n\tb: 2\n", "data/mine.yaml, line 2: found character"),
+    ],
+)
+def test_what_is_wrong_with_a_config_of_ones_own_is_told_with_its_file(
+    group: str, text: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "mine.yaml").write_text(text)
+    with pytest.raises(SystemExit) as stop:
+        check_overrides("train", ["--config-dir", str(tmp_path), f"{group}=mine"])
+    assert told in str(stop.value.code)
+    assert "\n" not in str(stop.value.code)
+
+
 def test_the_evaluation_knows_its_own_settings() -> None:
     with pytest.raises(SystemExit, match="did you mean checkpoint=a"):
         check_overrides("evaluate", ["chekpoint=a"])

@@ -79,6 +79,14 @@ def test_a_strangers_config_is_never_taken_for_a_failed_start(resume: str, tmp_p
     assert (tmp_path / "config.yaml").read_text() == "mine: 1\n"
 
 
+@pytest.mark.parametrize("resume", ["never", "auto", "restart"])
+@pytest.mark.parametrize("text", ["a: [\n", "- 1\n", "text\n"])
+def test_a_config_that_is_none_is_told_with_its_path(text: str, resume: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"config\.yaml: not a readable .*; choose another output_dir"):
+        prepare(config(tmp_path, resume))
+
+
 def test_auto_starts_continues_and_recognises_the_end(tmp_path: Path) -> None:
     run = config(tmp_path, "auto")
     assert finished(run) is None
