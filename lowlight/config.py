@@ -1,6 +1,8 @@
 """Hydra configs: their folder, the choices per group, and composition without the command line."""
 
 import hashlib
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,29 @@ def available(group: str = "method") -> list[str]:
         raise ValueError(f"no config group {group!r}; there are {', '.join(groups)}")
     files = [path for path in folder.rglob("*.yaml") if not path.name.startswith("_")]
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
+
+
+def quoted(value: str) -> str:
+    """Return a value in Hydra's quotes, in which only quotes and the backslashes before them are special."""
+    return "'" + re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value)) + "'"
+
+
+def setting(key: str, value: object) -> str:
+    """Return a setting as it is typed in a shell, quoted for Hydra and the shell where its value needs it.
+
+    Example:
+        >>> print(setting("data.root", "/data/LOL"), setting("output_dir", "my run"))
+        data.root=/data/LOL "output_dir='my run'"
+    """
+    text = str(value)
+    if re.fullmatch(r"[\w./+-]+", text, re.ASCII):
+        return f"{key}={text}"
+    return in_shell(f"{key}={quoted(text)}")
+
+
+def in_shell(argument: str) -> str:
+    """Return an argument in the shell's quotes: double ones, as it holds single ones, where they suffice."""
+    return shlex.quote(argument) if "!" in argument else '"' + re.sub(r'(["$`\\])', r"\\\1", argument) + '"'
 
 
 def register_resolvers() -> None:

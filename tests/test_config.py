@@ -1,4 +1,5 @@
 import inspect
+import shlex
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from lowlight.checkpoints.recipe import make
-from lowlight.config import available, config_folder, load_config
+from lowlight.config import available, config_folder, load_config, setting
 from lowlight.data import PairDataModule
 from tests.cli.commands import lowlight
 from tests.conftest import photograph
@@ -116,3 +117,9 @@ def test_a_search_keeps_the_callbacks_of_its_experiment(preset: str, experiment:
     searched = load_config([f"experiment={experiment}", f"hparams_search={preset}"]).callbacks
     assert set(searched) == {*alone, "early_stopping"}
     assert searched.ema == alone.ema
+
+
+@pytest.mark.parametrize("value", ["/data/LOL", "my run", "it's", "a,b (2)", "$HOME/x!", "é"])
+def test_a_printed_setting_can_be_pasted(value: str) -> None:
+    (argument,) = shlex.split(setting("output_dir", value))
+    assert load_config([argument]).output_dir == value

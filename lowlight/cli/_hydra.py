@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lowlight.cli._quiet import quieten_lightning
+from lowlight.config import quoted
 from lowlight.files import printable, read_json
 from lowlight.runs.folder import REFUSAL
 from lowlight.sweeps.job import one_line, run_job
@@ -119,11 +121,21 @@ def _summarise(folder: Path) -> None:
     jobs = read_sweep(folder)
     write_summary(folder, jobs)
     print_jobs(jobs)
-    print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {folder}` updates it.")
+    print(f"The summary is {folder / 'sweep.md'}; `lowlight sweep {shlex.quote(str(folder))}` updates it.")
     for record in [job.folder / REFUSAL for job in jobs if (job.folder / REFUSAL).exists()]:
         reason = printable(str(read_json(record)["reason"]))
         print(f"failed, beside the finished run in its folder: {reason}")
         record.unlink()
+
+
+def with_home(arguments: Sequence[str]) -> list[str]:
+    """Replace the ``~`` of output folders, which shells leave in ``output_dir=~``, by the home folder."""
+
+    def expanded(argument: str) -> str:
+        found = re.fullmatch(r"(output_dir|hydra\.(?:run|sweep)\.dir)=(['\"]?)(~(?:/.*)?)\2", argument)
+        return f"{found[1]}={quoted(str(Path(found[3]).expanduser()))}" if found else argument
+
+    return [expanded(argument) for argument in arguments]
 
 
 def require_plugins(arguments: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]  # comes with omegaconf
 
-from lowlight.config import config_folder, register_resolvers
+from lowlight.config import config_folder, in_shell, quoted, register_resolvers
 from lowlight.files import first_line
 from lowlight.runs.recipe import flatten
 from lowlight.spelling import did_you_mean, nearest
@@ -136,10 +136,10 @@ def _parsed(verb: str, argument: str, is_sweep: bool, loader: ConfigLoader) -> O
         lines = [f"{argument} lists values; to run one job per value: {command}"]
     if not loader.get_group_options(key.lstrip("+~")):  # whose choices are no texts
         if value.startswith("[") and value.endswith("]"):
-            value = f"[{','.join(_quoted(one.strip()) for one in value[1:-1].split(','))}]"
+            value = f"[{','.join(quoted(one.strip()) for one in value[1:-1].split(','))}]"
         else:
-            value = _quoted(value)
-        works = _in_shell(f"{key}={value}")
+            value = quoted(value)
+        works = in_shell(f"{key}={value}")
         lines.append(f"To give the text as it is, quote it: lowlight {verb} {works} ...")
     sys.exit("error: " + "\n".join(lines))
 
@@ -153,16 +153,6 @@ def _about_word(verb: str, word: str) -> str:
     meant = meant or [f"{key}=..." for key in nearest(word, _settings(_compose(verb, (), loader)))]
     example = f"; did you mean {' or '.join(meant[:2])}?" if meant else ", such as method=mirnet"
     return f"{word!r} sets nothing: settings are written as name=value, without spaces{example}"
-
-
-def _quoted(value: str) -> str:
-    """Return a value in Hydra's quotes, in which only quotes and the backslashes before them are special."""
-    return "'" + re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value)) + "'"
-
-
-def _in_shell(argument: str) -> str:
-    """Return an argument in the shell's quotes: double ones, as it holds single ones, where they suffice."""
-    return shlex.quote(argument) if "!" in argument else '"' + re.sub(r'(["$`\\])', r"\\\1", argument) + '"'
 
 
 def _problem(name: str, overrides: Sequence[Override], loader: ConfigLoader) -> str:
@@ -189,7 +179,7 @@ def _lacking(config: DictConfig) -> str:
     """Say what a method or data of the user's own lacks, with its file, or nothing."""
     for group, keys in (("method", ("_target_", "name")), ("data", ("_target_",))):
         section: Any = config.get(group)
-        lacking = [key for key in keys if section is not None and key not in section]
+        lacking = [key for key in keys if isinstance(section, DictConfig) and key not in section]
         if lacking:
             choice = f"{group}/{config.hydra.runtime.choices.get(group)}.yaml"
             return f"{choice}: no {lacking[0]}: in it, which every {group} has; add it"

@@ -1,5 +1,6 @@
 """``lowlight data``: audit a paired dataset, download LOL, write the no-learning control."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from lowlight.cli._audit_text import describe
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug
 from lowlight.cli._verb import Verb
+from lowlight.config import setting
 from lowlight.files import check_folder, json_text
 
 app = Verb("data", help="Audit a paired dataset, download LOL, write the no-learning control.")
@@ -68,7 +70,7 @@ def download(
         print(fetching.LICENCE)
         place = url or fetching.URL
         fetching.download_lol(root, archive=archive, url=place, timeout=timeout, progress=_show_progress)
-    print(f"LOL is in {root}, every file as published. Next: lowlight data check {root}")
+    print(f"LOL is in {root}, every file as published. Next: lowlight data check {shlex.quote(str(root))}")
 
 
 def _show_progress(done: int, total: int | None) -> None:
@@ -107,9 +109,8 @@ def retrieve(
         pairs = PairDataModule(root, layout=layout, split=split, val_fraction=0)  # type: ignore[arg-type]  # checked there
         answers = write_answers(pairs, out)
     print(f"{len(answers)} predictions in {out}; score them:")
-    print(
-        f"lowlight evaluate predictions={out} data={data} data.root={root} data.split={split} output_dir=..."
-    )
+    settings = f"{setting('predictions', out)} data={data} {setting('data.root', root)}"
+    print(f"lowlight evaluate {settings} data.split={split} output_dir=...")
 
 
 main = app.main

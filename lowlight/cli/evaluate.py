@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import hydra
 from omegaconf import DictConfig
 
-from lowlight.cli._hydra import ending_at_ctrl_c, require_plugins, run
+from lowlight.cli._hydra import ending_at_ctrl_c, require_plugins, run, with_home
 from lowlight.cli._overrides import check_overrides
 from lowlight.cli._streams import keep_streams
 from lowlight.config import config_folder
@@ -52,6 +52,7 @@ def app(config: DictConfig) -> float | None:
 def main() -> None:
     """Run the command."""
     keep_streams()
+    sys.argv[1:] = with_home(sys.argv[1:])
     with ending_at_ctrl_c():
         require_plugins(sys.argv[1:])
         check_overrides("evaluate", sys.argv[1:])

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from lowlight.cli._hydra import ending_at_ctrl_c, require_plugins, run
+from lowlight.cli._hydra import ending_at_ctrl_c, require_plugins, run, with_home
 from lowlight.cli._overrides import check_overrides
 from lowlight.cli._streams import keep_streams
 from lowlight.config import config_folder
@@ -76,6 +76,7 @@ def app(config: DictConfig) -> float | None:
 def main() -> None:
     """Run the command."""
     keep_streams()
+    sys.argv[1:] = with_home(sys.argv[1:])
     with ending_at_ctrl_c():
         require_plugins(sys.argv[1:])
         check_overrides("train", sys.argv[1:])

@@ -54,7 +54,7 @@ def check_model(
         learns = is_method and "optimizer" in read_recipe(method)
         problem = "must be trained first" if learns else "must be made first" if is_method else "is no method"
         raise ValueError(
-            f"{method} {problem}: give a checkpoint (--checkpoint), or one of {', '.join(ready_made())}"
+            f"{method} {problem}: give a checkpoint, or one of {', '.join(ready_made())}"
             f"{did_you_mean(method, ready_made())}"
         )
 

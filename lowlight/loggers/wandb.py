@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,8 @@ def _mode(offline: bool | None, folder: Path) -> str | None:
                 "W&B cannot be online, it has no API key: run `wandb login`, set WANDB_API_KEY, "
                 "or stay offline with logger.wandb.offline=true"
             )
-        log.info("W&B has no API key and stays offline; to upload: wandb sync %s/wandb/offline-run-*", folder)
+        place = shlex.quote(str(folder))
+        log.info("W&B has no API key and stays offline; to upload: wandb sync %s/wandb/offline-run-*", place)
         wanted = "offline"
     # By default, W&B sends error reports even when offline.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")

@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+import shlex
 import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from lowlight.arguments import check_arguments
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.checkpoint import best_of, read
 from lowlight.checkpoints.recipe import build, make
+from lowlight.config import setting
 from lowlight.data import PairDataModule
 from lowlight.evaluation.scoring import interruptible, score
 from lowlight.files import first_line, write_json
@@ -135,8 +137,8 @@ def _run(
         kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}, "
         raise ValueError(
             f"trained, but not tested: {kind}{first_line(error)} (or score it elsewhere: lowlight evaluate "
-            f"checkpoint={folder} data=...); {BEST} enhances: lowlight enhance dark.jpg --out bright "
-            f"--checkpoint {folder}"
+            f"{setting('checkpoint', folder)} data=...); {BEST} enhances: lowlight enhance dark.jpg "
+            f"--out bright --checkpoint {shlex.quote(str(folder))}"
         ) from error
     about = _about_training(config, folder)
     precisions = about.pop("precisions") or [trainer.precision]

@@ -167,7 +167,7 @@ def test_what_exists_is_kept_unless_asked(tmp_path: Path) -> None:
         (["--max-memory", "much"], "--max-memory=much is no size"),
         (["--strength", "3"], "strength must be from 0 to 2"),
         (["--bracket", "30"], "exposure must be from -8 to 8, got -14.5"),
-        (["--method", "gama"], "gama is no method: give a checkpoint (--checkpoint), or one of"),
+        (["--method", "gama"], "gama is no method: give a checkpoint, or one of"),
         (["--method", "mirnet"], "mirnet must be trained first"),
         (["--checkpoint", "nowhere.ckpt"], "nowhere.ckpt: no such"),
         (["--checkpoint", "x", "--method", "lime"], "not both"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lowlight.cli._hydra import with_home
 from lowlight.cli._overrides import check_overrides
 from tests.cli.commands import lowlight
 
@@ -141,6 +142,16 @@ def test_what_is_wrong_with_a_config_of_ones_own_is_told_with_its_file(
         check_overrides("train", ["--config-dir", str(tmp_path), f"{group}=mine"])
     assert told in str(stop.value.code)
     assert "\n" not in str(stop.value.code)
+
+
+@pytest.mark.parametrize("form", ["{}", "'{}'"])
+@pytest.mark.parametrize("key", ["output_dir", "hydra.sweep.dir"])
+def test_output_folders_may_lie_in_the_home_folder(
+    key: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/a b")
+    given = [f"{key}={form.format('~/runs')}", "data.root=~/x", "~find_lr", f"{key}=a~"]
+    assert with_home(given) == [f"{key}='/home/a b/runs'", *given[1:]]
 
 
 def test_the_evaluation_knows_its_own_settings() -> None:

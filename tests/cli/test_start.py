@@ -184,7 +184,7 @@ def test_what_exists_is_skipped_before_torch_is_imported(dark: Path, tmp_path: P
         (["--checkpoint", "missing.ckpt"], "missing.ckpt: no such file or folder"),
         (
             ["--method", "magic"],
-            "magic is no method: give a checkpoint (--checkpoint), or one of",
+            "magic is no method: give a checkpoint, or one of",
         ),
         (["--method", "mirnet"], "mirnet must be trained first"),
         (["--method", "gamma", "--checkpoint", "a.ckpt"], "give --checkpoint or --method, not both"),
