@@ -191,6 +191,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
                 raise ValueError("anchors are not read" if depth <= _DEEPEST else "nested too deeply")
+            if depth == 0 and isinstance(event, yaml.ScalarEvent):
+                raise ValueError("not a mapping")  # OmegaConf takes a text for a key
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
         if not isinstance(content, dict):
             raise ValueError("not a mapping")

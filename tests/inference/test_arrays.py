@@ -243,7 +243,7 @@ def test_ready_models_are_loaded_by_name_and_belong_to_the_caller() -> None:
             weight.zero_()
     assert not np.array_equal(lowlight.enhance(DARK, model, fail_safe=False), lowlight.enhance(DARK))
     assert np.array_equal(lowlight.enhance(DARK, lowlight.load()), lowlight.enhance(DARK))
-    with pytest.raises(ValueError, match=r"lmie is no method: give a checkpoint .* did you mean lime"):
+    with pytest.raises(ValueError, match=r"lmie is no method: give a checkpoint, .* did you mean lime"):
         lowlight.load("lmie")
     with pytest.raises(ValueError, match="mirnet must be trained first"):
         lowlight.load("mirnet")
