@@ -74,7 +74,7 @@ def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
         (["train", "method=gamma"], "error: method=gamma learns nothing: score it with `lowlight evaluate"),
         (
             ["train", "method=gan", "trainer.accumulate_grad_batches=0"],
-            "error: accumulate must be at least 1",
+            "error: trainer.accumulate_grad_batches=0 must be above 0",
         ),
         (
             ["train", *TINY["mirnet"], "trainer.gradient_clip_val=-1"],
