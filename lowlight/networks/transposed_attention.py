@@ -1,5 +1,6 @@
 """Attention between channels, whose cost grows linearly with the number of pixels."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -9,7 +10,7 @@ from lowlight.networks.summary import Summary
 class ChannelWeights(Summary):
     """Attention weights between the channels of each head, from their cosine similarity over the image.
 
-    Lengths are divided by in 32-bit floats, also under autocast: what keeps them from 0 is 0 in 16 bits.
+    What keeps the lengths from 0 is a normal number in the type of the features; 1e-12 is 0 in 16-bit floats.
 
     Reference:
         Zamir et al., 2022, "Restormer: Efficient Transformer for High-Resolution Image Restoration",
@@ -26,7 +27,10 @@ class ChannelWeights(Summary):
         """
         batch, channels, heads = query.shape[0], query.shape[1], temperature.shape[0]
         by_head = (batch, heads, channels // heads, -1)
-        queries, keys = (F.normalize(one.float().flatten(2).reshape(by_head), dim=-1) for one in (query, key))
+        least = max(1e-12, torch.finfo(query.dtype).tiny)
+        queries, keys = (
+            F.normalize(one.flatten(2).reshape(by_head), dim=-1, eps=least) for one in (query, key)
+        )
         return ((queries @ keys.transpose(-2, -1)) * temperature).softmax(dim=-1)
 
 
