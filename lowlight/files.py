@@ -83,7 +83,7 @@ def _is_running(process: int) -> bool:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all; of file names, see :func:`encodable`."""
     with whole(path) as partial:
-        partial.write_text(encodable(text), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def encodable(text: str) -> str:

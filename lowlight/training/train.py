@@ -26,7 +26,7 @@ from lowlight.checkpoints.recipe import build, make
 from lowlight.config import setting
 from lowlight.data import PairDataModule
 from lowlight.evaluation.scoring import interruptible, score
-from lowlight.files import first_line, write_json
+from lowlight.files import reason, write_json
 from lowlight.loggers.base import describe, finishing, log_best
 from lowlight.methods import Method
 from lowlight.precision import Precision, report, training_precision
@@ -134,9 +134,8 @@ def _run(
         method.load_state_dict(best["state_dict"])
         metrics = score(method, data, make_tester(config, trainer), folder)
     except Exception as error:  # whatever it is, the training was not in vain
-        kind = "" if isinstance(error, ValueError | OSError) else f"{type(error).__name__}, "
         raise ValueError(
-            f"trained, but not tested: {kind}{first_line(error)} (or score it elsewhere: lowlight evaluate "
+            f"trained, but not tested: {reason(error)} (or score it elsewhere: lowlight evaluate "
             f"{setting('checkpoint', folder)} data=...); {BEST} enhances: lowlight enhance dark.jpg "
             f"--out bright --checkpoint {shlex.quote(str(folder))}"
         ) from error
