@@ -140,7 +140,7 @@ def add_scores(methods: dict[str, Any], out: Path) -> None:
         one: dict[str, Any] = {"scores": [score("lol", read_json(test / "metrics.json"))]}
         validation = out / "validation" / test.name / "metrics.json"
         if validation.exists():
-            one["scores"].append({**score("lol", read_json(validation) | {"split": "val"})})
+            one["scores"].append(score("lol", read_json(validation) | {"split": "val"}))
         rows = json.loads((out / "sources" / test.name / "scores.json").read_text())
         one["scores"] += [row_of_source(row) for row in rows if row["source"] != "lol"]
         manifest = out / "runs" / test.name / "manifest.json"
