@@ -2,12 +2,12 @@
 
 Each trains by ``experiment=lol_cpu/NAME``, all in 32 bits, also those whose preset does not. Schedules need
 the number of epochs beforehand, so a few epochs of each stage are timed, those of all methods in one
-sitting before the first is trained, since a shared machine's pace changes from hour to hour; networks of
-all of them are then benchmarked. ``epochs.json`` in the folder of results keeps the numbers; copied from
-another such folder, it makes a machine train as long as that one would. Interrupted, the same command
-continues; what is trained and scored is not done again, so methods may be given one by one. Those that
-learn nothing are scored beside those that are trained. At the end of each call, all that are there are
-compared.
+sitting before the first is trained, since a shared machine's pace changes from hour to hour.
+``epochs.json`` in the folder of results keeps the numbers; copied from another such folder, it makes a
+machine train as long as that one would. Interrupted, the same command continues; what is trained and scored
+is not done again, so methods may be given one by one. Those that learn nothing are scored beside those that
+are trained. At the end of each call, all that are there are compared. ``--speed`` benchmarks the networks of
+all methods in one run instead; it needs a machine on which nothing else runs.
 """
 
 import argparse
@@ -29,6 +29,8 @@ AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 
 TIMED = 3
 """Epochs that are timed."""
+
+PARTS = ("train", "val", "test")
 
 
 def lowlight(verb: str, *arguments: object, environment: Mapping[str, str] = os.environ) -> None:
@@ -70,9 +72,14 @@ def even(epochs: float) -> int:
     return 2 * max(1, round(epochs / 2))
 
 
-def benchmark(presets: Sequence[str], out: Path) -> None:
-    """Time networks of all methods in one run, which their weights do not change."""
-    networks = [max((out / "timed" / method).rglob("manifest.json")).parent for method in presets]
+def benchmark(presets: Sequence[str], data: Sequence[str], out: Path) -> None:
+    """Time networks of all methods in one run, each after one step, since weights do not change the time."""
+    one = [f"trainer.{key}=1" for key in ("max_epochs", *(f"limit_{part}_batches" for part in PARTS))]
+    networks = [out / "networks" / method for method in presets]
+    for method, network in zip(presets, networks, strict=True):
+        if not (network / "manifest.json").exists():
+            output = f"output_dir='{network}'"
+            lowlight("train", *settings_of(method, data), *one, output, "resume=restart")
     timing = [*networks, *UNLEARNT, "--size", "600x400", "--threads", 2]
     lowlight("benchmark", *timing, "--engine", "torch", "--engine", "bf16", "--out", out / "speed")
     with_avx2 = os.environ | AVX2
@@ -110,11 +117,15 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=[*presets, *UNLEARNT])
     parser.add_argument("--minutes", type=float, default=15, help="of training per method")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--speed", action="store_true", help="benchmark all methods, train none")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     out: Path = arguments.out
     data = ["data=lol", f"data.root='{arguments.lol}'"]
     roots = [f"--{name}={getattr(arguments, name)}" for name in ("lol", "exposures", "bright", "dark")]
+    if arguments.speed:
+        benchmark(presets, data, out)
+        return
     lengths = out / "epochs.json"
     if not lengths.exists():
         seconds = 60 * arguments.minutes
@@ -124,8 +135,6 @@ def main() -> None:
         }
         write_json(lengths, timed)
     epochs = read_json(lengths)
-    if (out / "timed").exists() and not (out / "speed-avx2").exists():
-        benchmark(presets, out)
     for method in arguments.methods:
         for seed in arguments.seeds if method in presets else [0]:
             name = f"{method}-{seed}" if method in presets else method

@@ -69,10 +69,7 @@ def benchmarked(out: Path, folder: str) -> dict[str, dict[str, Any]]:
     file = out / folder / "benchmark.json"
     found: dict[str, dict[str, Any]] = {}
     for row in read_json(file)["rows"] if file.exists() else []:
-        model = Path(row["model"])
-        network = out.resolve() / "timed"
-        name = model.relative_to(network).parts[0] if model.is_relative_to(network) else row["model"]
-        found.setdefault(name, {})[row["engine"]] = row
+        found.setdefault(Path(row["model"]).name, {})[row["engine"]] = row
     return found
 
 
