@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -22,6 +23,9 @@ _PACKAGES = (
     "scikit-image",
 )
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+"""Name and password in an address, up to the last @ before its path."""
+
 
 def provenance() -> dict[str, Any]:
     """Return the provenance of a result: versions, commit, machine and command."""
@@ -41,10 +45,10 @@ def provenance() -> dict[str, Any]:
 
 
 def _command() -> list[str]:
-    """Return the command line as a user would type it, independent of the script that ran it."""
+    """Return the command line as a user would type it, without the script's path and addresses' passwords."""
     verb = Path(sys.argv[0]).stem.removeprefix("lowlight-")
     program = ["lowlight", verb] if verb in ("train", "evaluate") else [Path(sys.argv[0]).name]
-    return [*program, *sys.argv[1:]]
+    return [*program, *(_CREDENTIALS.sub("***@", part) for part in sys.argv[1:])]
 
 
 def _versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -229,6 +229,14 @@ def test_provenance_names_versions_and_machine() -> None:
     assert known["machine"]["cores"] >= 1
 
 
+def test_a_command_keeps_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report shows the command, and a run folder is handed on."""
+    address = "logger.tracking_uri=https://ann:p@ss@host:5000/x@y"
+    monkeypatch.setattr("sys.argv", ["lowlight-train", address, "logger.group=a@b"])
+    shown = ["lowlight", "train", "logger.tracking_uri=https://***@host:5000/x@y", "logger.group=a@b"]
+    assert provenance()["command"] == shown
+
+
 def test_a_commit_made_during_a_training_is_not_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     heads = iter(["first", "second"])
 
