@@ -40,7 +40,7 @@ class ProgressPictures(Callback):
         """Write the first batch's image, if the epoch is due."""
         if batch_idx > 0 or trainer.sanity_checking or not self._is_due(trainer):
             return
-        for role in ("low", "high"):
+        for role in ("low", "high") if has_references(batch) else ("low",):
             if not (self.folder / f"{role}.png").exists():
                 write_image(batch[role][0], self.folder / f"{role}.png")
         write_image(cast(Tensor, outputs)[0], self.folder / f"epoch-{trainer.current_epoch + 1:04d}.png")

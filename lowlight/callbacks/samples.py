@@ -9,12 +9,12 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from lowlight.callbacks.pictures import spread
-from lowlight.images import Batch, to_uint8
+from lowlight.images import Batch, has_references, to_uint8
 from lowlight.loggers.base import Sample, run_loggers
 
 
 class Samples(Callback):
-    """Log fixed validation images, as dark image, enhanced image and reference, to the trackers.
+    """Log fixed validation images, as dark image, enhanced image and any reference, to the trackers.
 
     They are logged after the first and the last validation, and after each that passes a multiple of
     ``every_n_epochs``; only to a :class:`lowlight.loggers.base.RunLogger`.
@@ -53,8 +53,10 @@ class Samples(Callback):
         if trainer.sanity_checking or not self._is_due(trainer) or not run_loggers(trainer.loggers):
             return
         if batch_idx in spread(int(trainer.num_val_batches[dataloader_idx]), self.count):
-            images = (batch["low"][0], cast(Tensor, outputs)[0], batch["high"][0])
-            self._samples.append(Sample(batch["name"][0], *(to_uint8(image).cpu() for image in images)))
+            images = [batch["low"], cast(Tensor, outputs)]
+            if has_references(batch):
+                images.append(batch["high"])
+            self._samples.append(Sample(batch["name"][0], *(to_uint8(image[0]).cpu() for image in images)))
 
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -16,12 +17,17 @@ from lowlight.runs.provenance import provenance
 
 
 class Sample(NamedTuple):
-    """A validation image as dark image, enhanced image and reference, 8-bit, shape (3, H, W), on the CPU."""
+    """A validation image as dark image, enhanced image and any reference, 8-bit, (3, H, W), on the CPU."""
 
     name: str
     low: Tensor
     enhanced: Tensor
-    reference: Tensor
+    reference: Tensor | None = None
+
+    @property
+    def side_by_side(self) -> Tensor:
+        """All of its images in one, from left to right, shape (3, H, 2 W or 3 W)."""
+        return torch.cat([image for image in self[1:] if image is not None], dim=-1)
 
 
 class RunLogger:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import MLFlowLogger
@@ -107,9 +106,9 @@ class MLflowCurves(EpochCurves, MLFlowLogger):
 
     @rank_zero_only
     def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
-        """Log each sample as one image, ``samples/epoch-<epoch>/<name>.png``: low, enhanced, reference."""
+        """Log each sample as one image, side by side, as ``samples/epoch-<epoch>/<name>.png``."""
         for sample in samples:
-            pixels = torch.cat(sample[1:], dim=-1).movedim(0, -1).numpy()
+            pixels = sample.side_by_side.movedim(0, -1).numpy()
             self.experiment.log_image(self.run_id, pixels, f"samples/epoch-{epoch:04}/{sample.name}.png")
 
     @rank_zero_only

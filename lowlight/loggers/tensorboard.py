@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -40,6 +39,6 @@ class TensorBoardCurves(EpochCurves, TensorBoardLogger):
 
     @rank_zero_only
     def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
-        """Log each sample as one image: low, enhanced and reference side by side."""
+        """Log each sample as one image, side by side."""
         for sample in samples:
-            self.experiment.add_image(f"samples/{sample.name}", torch.cat(sample[1:], dim=-1), epoch)
+            self.experiment.add_image(f"samples/{sample.name}", sample.side_by_side, epoch)

@@ -10,6 +10,7 @@ from typing import Any
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
 
 from lowlight.files import write_text
 from lowlight.loggers.base import RunLogger, Sample, divide
@@ -92,13 +93,13 @@ class WandbCurves(RunLogger, WandbLogger):
 
     @rank_zero_only
     def log_samples(self, samples: Sequence[Sample], epoch: int) -> None:
-        """Log a table with one row per sample: name, low, enhanced, reference."""
+        """Log a table with one row per sample: name, low, enhanced, any reference."""
         import wandb
 
-        rows = [
-            [sample.name, *(wandb.Image(image.movedim(0, -1).numpy()) for image in sample[1:])]
-            for sample in samples
-        ]
+        def picture(image: Tensor | None) -> wandb.Image | None:
+            return None if image is None else wandb.Image(image.movedim(0, -1).numpy())
+
+        rows = [[sample.name, *map(picture, sample[1:])] for sample in samples]
         table = wandb.Table(columns=list(Sample._fields), data=rows)
         self.experiment.log({"samples": table, "epoch": epoch})
 
