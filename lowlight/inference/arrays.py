@@ -154,7 +154,8 @@ def _array(enhancer: Enhancer, image: NDArray[Any], settings: Settings) -> Enhan
     if image.ndim == 4:
         made = [_array(enhancer, one, settings) for one in image]
         reason = None if any(one.reason is None for one in made) else made[0].reason
-        return Enhanced(np.stack([one.image for one in made]), reason)
+        notes = tuple(dict.fromkeys(note for one in made for note in one.notes))
+        return Enhanced(np.stack([one.image for one in made]), reason, notes)
     reason, notes = None, tuple[str, ...]()
 
     def colours(pixels: NDArray[Any]) -> NDArray[Any]:

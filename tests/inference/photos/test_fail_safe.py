@@ -203,6 +203,8 @@ def test_a_network_that_judges_its_input_replaces_the_check_for_darkness(tmp_pat
     assert (tmp_path / "out.png").read_bytes() == (tmp_path / "dark.png").read_bytes()
     told = lowlight.enhance(bright, enhancer, report=True)
     assert (told.reason, told.notes) == (None, ("problem found: glare",))
+    batch = lowlight.enhance(np.stack([bright, DARK, bright]), enhancer, report=True)
+    assert (batch.reason, batch.notes) == (None, (*told.notes, *photo.notes))
 
 
 @pytest.mark.slow
