@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lowlight.data.layouts import PairedFolder
 from lowlight.data.pairs import Fixed, PairItem, Split, file_state, refuse
 from lowlight.data.splits import hold_out_names
-from lowlight.decoding.formats import SUFFIXES
+from lowlight.decoding.formats import images_below
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
 
@@ -153,16 +153,9 @@ def find_photographs(root: Path, setting: str) -> dict[str, Path]:
     """
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; {setting} must hold photographs")
-    files = {path.relative_to(root): path for path in root.rglob("*")}
-    photos = {
-        inside: path
-        for inside, path in sorted(files.items())
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in inside.parts)
-        and path.is_file()
-    }
-    stems = [inside.with_suffix("").as_posix() for inside in photos]
+    photos = images_below(root)
+    stems = [path.relative_to(root).with_suffix("").as_posix() for path in photos]
     twice = [stem for stem, count in Counter(stems).items() if count > 1]
     if twice:
         refuse(root, [f"{stem} is there twice" for stem in twice], "Rename or remove one of each.")
-    return dict(zip(stems, photos.values(), strict=True))
+    return dict(zip(stems, photos, strict=True))

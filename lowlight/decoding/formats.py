@@ -3,8 +3,9 @@
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
@@ -22,6 +23,18 @@ RAW_SUFFIXES = frozenset({".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2"
 
 PHOTO_SUFFIXES = SUFFIXES | RAW_SUFFIXES | {".avif", ".heic", ".heif"}
 """Lower-case suffixes of the photographs that are looked for in a folder."""
+
+
+def images_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """Return the images in a folder and in those below it, sorted by path, without what is hidden."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in suffixes
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    ]
+
 
 _JPEG = b"\xff\xd8\xff"
 

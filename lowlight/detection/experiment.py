@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lowlight.colour import luma
 from lowlight.data.low_light import LowLight, darken_scene
-from lowlight.decoding.formats import SUFFIXES
+from lowlight.decoding.formats import images_below
 from lowlight.detection.annotations import read_annotations
 from lowlight.detection.boxes import OVERLAP, Objects, objects
 from lowlight.detection.detectors import FACES, Detector, load_detector, run
@@ -189,11 +189,7 @@ def find_images(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder of images")
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    ]
+    found = images_below(folder)
     if not found:
         raise ValueError(f"{folder}: no image in it")
     return {path.relative_to(folder).as_posix(): path for path in found}

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 from torch.nn import functional as F
 
-from lowlight.decoding.formats import PHOTO_SUFFIXES
+from lowlight.decoding.formats import PHOTO_SUFFIXES, images_below
 from lowlight.images import read_image
 
 COUNT = 16
@@ -32,7 +32,7 @@ def calibration_photographs(paths: Iterable[Path | str], count: int = COUNT) -> 
     files = [
         file
         for path in map(Path, paths)
-        for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
+        for file in (images_below(path, PHOTO_SUFFIXES) if path.is_dir() else [path])
         if file.suffix.lower() in PHOTO_SUFFIXES
     ]
     photographs = []

@@ -153,6 +153,8 @@ def test_mistakes_get_one_line(tmp_path: Path, options: list[str], message: str)
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".thumbnails").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / ".thumbnails" / "hidden.png")
     for folder, message in ((tmp_path / "none", "no such folder"), (tmp_path, "no image in it")):
         with pytest.raises(ValueError, match=message):
             detect(folder, detector=bright_square, darken=[2])
