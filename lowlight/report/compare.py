@@ -1,12 +1,9 @@
 """Compare finished runs: read and time them, and write the report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
 from lowlight.benchmark.timing import Timing, time_methods
 from lowlight.checkpoints.load import load_run
@@ -27,6 +24,8 @@ from lowlight.report.pictures import (
 from lowlight.report.runs import read_runs
 from lowlight.report.score_figures import DISTRIBUTION, TRADEOFF, draw_distribution, draw_tradeoff
 from lowlight.report.table import Row, footnotes, make_rows, to_csv, to_latex, to_markdown
+from lowlight.runtimes.runtime import torch_device
+from lowlight.runtimes.torch_enhancer import to_device
 from lowlight.sweeps.summary import expand
 
 PAGE = "index.html"
@@ -44,18 +43,6 @@ LOL_SIZE = (400, 600)
 """Height and width, in pixels, of the image to time if no run kept a picture."""
 
 
-class Enhancer(Protocol):
-    """Anything that can be timed, such as a method from :func:`lowlight.checkpoints.load.load_run`."""
-
-    def enhance(self, low: Tensor) -> Tensor:
-        """Enhance images of shape (B, 3, H, W) in [0, 1]."""
-        ...
-
-    def to(self, device: Any) -> Any:
-        """Move the weights to a device."""
-        ...
-
-
 def compare(
     runs: Sequence[Path | str],
     out: Path | str,
@@ -63,7 +50,6 @@ def compare(
     pictures: bool = True,
     device: str = "cpu",
     trust: Sequence[str] = (),
-    load: Callable[[Path], Enhancer] | None = None,
     judge: Callable[[Sequence[Entry]], Sequence[Verdict]] = lambda _: (),
     show: Callable[[Sequence[Row], Sequence[str]], object] | None = None,
 ) -> Path:
@@ -73,9 +59,8 @@ def compare(
         runs: Run folders; runs that differ only in the seed become one row.
         out: Output folder; a report in it is replaced.
         pictures: Whether to show the photographs that the runs kept.
-        device: torch device on which the methods are timed.
+        device: Device on which the methods are timed: ``cpu``, ``cuda``, any other of torch's, or ``auto``.
         trust: Packages beyond torch and lowlight that the checkpoints may call, such as ``["mypackage."]``.
-        load: Loads the method of a run folder; by default :func:`lowlight.checkpoints.load.load_run`.
         judge: Returns verdicts for the page, given the entries, best first; by default none. The command
             passes those on the published study's claims, :func:`lowlight.report.study_claims.judge`.
         show: Called with the table's rows and its notes once the report is written, such as to print them.
@@ -90,7 +75,7 @@ def compare(
     out = Path(out)
     _check_out(out)
     entries = gather(read_runs(expand([Path(run) for run in runs])))
-    timing = _time(entries, device, load or partial(load_run, trust=trust))
+    timing = _time(entries, device, trust)
     rows = make_rows(entries, timing)
     notes = footnotes(entries, timing)
     drawings = _draw(entries, rows)
@@ -115,22 +100,16 @@ def compare(
     return out / PAGE
 
 
-def _time(entries: Sequence[Entry], device: str, load: Callable[[Path], Enhancer]) -> Timing:
+def _time(entries: Sequence[Entry], device: str, trust: Sequence[str]) -> Timing:
     """Time the first run of each entry on a kept test picture, or on noise of LOL's size."""
     pixels = first_low(entries)
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:
-        raise ValueError(f"device {device} cannot be used here ({error}); give cpu") from error
     low = torch.rand(3, *LOL_SIZE) * 0.1 if pixels is None else from_uint8(pixels)
-    methods: dict[str, Callable[[Tensor], Tensor]] = {}
-    for entry in entries:
-        if "predictions" in entry.first.manifest:
-            continue  # saved images cannot be timed
-        method = load(entry.first.folder)
-        method.to(device)
-        methods[entry.label] = method.enhance
-    return time_methods(methods, low[None].to(device))
+    methods = {
+        entry.label: to_device(load_run(entry.first.folder, trust=trust), device).enhance
+        for entry in entries
+        if "predictions" not in entry.first.manifest  # saved images cannot be timed
+    }
+    return time_methods(methods, low[None].to(torch_device(device) if methods else "cpu"))
 
 
 def _draw(entries: Sequence[Entry], rows: Sequence[Row]) -> list[Drawing]:

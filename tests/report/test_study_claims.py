@@ -13,7 +13,7 @@ from lowlight.report.entries import Entry, gather
 from lowlight.report.findings import Verdict
 from lowlight.report.runs import read_runs
 from lowlight.report.study_claims import judge
-from tests.report.fake_runs import load, write_run
+from tests.report.fake_runs import write_run
 
 NAMES = [f"eval15/{index}" for index in range(12)]
 BASE = np.linspace(15, 25, 12)
@@ -126,5 +126,5 @@ def test_only_a_report_with_a_method_of_the_study_shows_its_claims(
     tmp_path: Path, method: str, shown: bool
 ) -> None:
     folders = [run(tmp_path, method), run(tmp_path, "identity", BASE - 9, epochs=0)]
-    page = compare(folders, tmp_path / "out", load=load, pictures=False, judge=judge).read_text()
+    page = compare(folders, tmp_path / "out", pictures=False, judge=judge).read_text()
     assert ("study's claims" in page) == shown
