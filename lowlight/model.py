@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lowlight.images import check_image, pad_to_stride
 from lowlight.networks.receptive_field import receptive_radius
+from lowlight.networks.stride import stride_of
 
 
 @contextmanager
@@ -65,8 +66,7 @@ class Model(nn.Module):
     @property
     def stride(self) -> int:
         """Multiple, in pixels, to which the sides of the network's input are padded; 1 by default."""
-        stride = getattr(self.net, "stride", 1)
-        return stride if isinstance(stride, int) else 1  # a lone convolution's stride is a tuple
+        return stride_of(self.net)
 
     @property
     def parameter_count(self) -> int:

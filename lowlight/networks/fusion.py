@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.networks.receptive_field import receptive_radius
+from lowlight.networks.stride import stride_of
 
 Rule = Literal["contrast", "mean", "first", "second"]
 """How two images become one: by weights of contrast and exposure, averaged, or one of them alone."""
@@ -82,7 +83,7 @@ class FusedNetworks(nn.Module):
         self.level = level
         self.spread = spread
         self.window = window
-        self.stride = math.lcm(_stride(first), _stride(second), 2**levels)
+        self.stride = math.lcm(stride_of(first), stride_of(second), 2**levels)
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
         self.register_buffer("kernel", taps.outer(taps)[None, None], persistent=False)
 
@@ -147,8 +148,3 @@ class FusedNetworks(nn.Module):
 
 def _double(image: Tensor) -> Tensor:
     return F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-def _stride(net: nn.Module) -> int:
-    stride = getattr(net, "stride", 1)
-    return stride if isinstance(stride, int) else 1  # a lone convolution's stride is a tuple

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.stride import stride_of
+
 Parts = tuple[Tensor, Tensor]
 """Reflectance, shape (B, 3, H, W), and illumination, shape (B, 1, H, W)."""
 
@@ -37,7 +39,7 @@ class RetinexNet(nn.Module):
         super().__init__()
         self.decomposition = decomposition
         self.relighting = relighting
-        self.stride = math.lcm(*(int(getattr(net, "stride", 1)) for net in (decomposition, relighting)))
+        self.stride = math.lcm(stride_of(decomposition), stride_of(relighting))
 
     def forward(self, low: Tensor) -> Tensor:
         """Enhance images.
