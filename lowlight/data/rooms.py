@@ -92,9 +92,7 @@ class Scene:
         self._furnish()
         self._light()
 
-    def _material(
-        self, kind: str, value: float, saturation: float | None = None
-    ) -> tuple[Texture, tuple[Floats, Floats]]:
+    def _material(self, kind: str, value: float) -> tuple[Texture, tuple[Floats, Floats]]:
         """Draw a texture that suits a kind of surface, and two colours of it."""
         choices = {
             "wall": ("plaster", "stripes", "bricks", "panels", "checks"),
@@ -104,10 +102,8 @@ class Scene:
             "any": tuple(TEXTURES),
         }[kind]
         texture = TEXTURES[str(self.generator.choice(choices))]
-        first = pigment(self.generator, value=value, saturation=saturation)
-        second = pigment(
-            self.generator, value=value * self.generator.uniform(0.5, 1.0), saturation=saturation
-        )
+        first = pigment(self.generator, value=value)
+        second = pigment(self.generator, value=value * self.generator.uniform(0.5, 1.0))
         share = np.float32(self.generator.uniform(0.2, 1.0))
         return texture, (first, share * second + (1 - share) * first * np.float32(0.8))
 

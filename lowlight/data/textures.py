@@ -11,16 +11,16 @@ Texture = Callable[[Floats, Floats, int], Floats]
 """Share of the second of two colours in [0, 1], from two coordinates in metres and a seed."""
 
 
-def pigment(generator: np.random.Generator, *, value: float, saturation: float | None = None) -> Floats:
+def pigment(generator: np.random.Generator, *, value: float, saturation: float = 0.9) -> Floats:
     """Draw the reflectance of a surface in red, green and blue, in [0.03, 0.9].
 
     Args:
         generator: Source of hue, saturation and a variation of the value.
         value: Reflectance of the brightest of the three colours, before it varies by a quarter.
-        saturation: Largest saturation; by default 0.9.
+        saturation: Largest saturation.
     """
     hue = generator.uniform(0, 6)
-    depth = generator.uniform(0, 0.9 if saturation is None else saturation) ** 1.5
+    depth = generator.uniform(0, saturation) ** 1.5
     curve = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
     colour = value * generator.uniform(0.75, 1.25) * (1 - depth * (1 - curve))
     return np.asarray(colour.clip(0.03, 0.9), np.float32)

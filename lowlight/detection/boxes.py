@@ -41,16 +41,15 @@ def overlaps(ones: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[
     return share
 
 
-def assign(found: NDArray[np.float64], known: Objects, overlap: float = OVERLAP) -> NDArray[np.int8]:
+def assign(found: NDArray[np.float64], known: Objects) -> NDArray[np.int8]:
     """Decide which detections of an image are right.
 
-    In the order of their scores, each detection takes the object of its class that it overlaps most among
-    those not yet taken. A second detection of one object is wrong.
+    In the order of their scores, each detection takes the object of its class that it overlaps most, by
+    :data:`OVERLAP` at least, among those not yet taken. A second detection of one object is wrong.
 
     Args:
         found: Left, top, right, bottom, score and class per detection, shape (M, 6).
         known: The annotated objects.
-        overlap: Least intersection over union.
 
     Returns:
         Per detection, shape (M,): 1 right, 0 wrong, -1 of an ignored object.
@@ -66,9 +65,9 @@ def assign(found: NDArray[np.float64], known: Objects, overlap: float = OVERLAP)
     free = ~known.ignored
     for index in np.argsort(-found[:, 4], kind="stable"):
         open_share = np.where(free, share[index], 0)
-        if open_share.size and open_share.max() >= overlap:
+        if open_share.size and open_share.max() >= OVERLAP:
             free[open_share.argmax()] = False
             verdicts[index] = 1
-        elif (share[index][known.ignored] >= overlap).any():
+        elif (share[index][known.ignored] >= OVERLAP).any():
             verdicts[index] = -1
     return verdicts

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lowlight.detection.boxes import OVERLAP, Objects, assign
-from lowlight.evaluation.statistics import FEWEST_SCENES, LEVEL, draw_clusters, percentile_interval
+from lowlight.detection.boxes import Objects, assign
+from lowlight.evaluation.statistics import FEWEST_SCENES, draw_clusters, percentile_interval
 
 RESAMPLES = 1000
 """Bootstrap resamples."""
@@ -32,21 +32,16 @@ class _Class(NamedTuple):
 
 
 class Matches:
-    """Detections of a set of images, compared with its annotated objects.
+    """Detections of a set of images, compared with its annotated objects."""
 
-    Args:
-        overlap: Least intersection over union of a right detection.
-    """
-
-    def __init__(self, overlap: float = OVERLAP) -> None:
-        self.overlap = overlap
+    def __init__(self) -> None:
         self.images = 0
         self._found: list[Floats] = []
         self._known: list[Objects] = []
 
     def add(self, found: Floats, known: Objects) -> None:
         """Add an image: detections of shape (M, 6) as in :func:`.assign`, and its objects."""
-        right = assign(found, known, self.overlap)
+        right = assign(found, known)
         rows = np.column_stack((found[:, 4:6], right, np.full(len(found), self.images)))
         self._found.append(rows[right >= 0])
         self._known.append(known)
@@ -122,7 +117,7 @@ def draw(images: int, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.i
     return draw_clusters(images, resamples, np.random.default_rng(seed))
 
 
-def interval(values: Floats, images: int, level: float = LEVEL) -> tuple[float, float]:
+def interval(values: Floats, images: int) -> tuple[float, float]:
     """Return the percentile interval of the known ones of values that were resampled over some images.
 
     NaN if fewer than two values are known, or there are fewer than two images to draw from.
@@ -130,7 +125,7 @@ def interval(values: Floats, images: int, level: float = LEVEL) -> tuple[float, 
     known = values[~np.isnan(values)]
     if min(len(known), images) < FEWEST_SCENES:
         return float("nan"), float("nan")
-    low, high = percentile_interval(known, level)
+    low, high = percentile_interval(known)
     return float(low), float(high)
 
 

@@ -102,7 +102,6 @@ def compare_paired(
     second: ArrayLike,
     scenes: Sequence[Hashable] | None = None,
     *,
-    level: float = LEVEL,
     seed: int = 0,
 ) -> Paired:
     """Compare two methods by their scores on the same images, in the same order.
@@ -111,7 +110,6 @@ def compare_paired(
         first: One score per image of the first method.
         second: The same of the second method.
         scenes: Scene of each image; by default every image is a scene of its own.
-        level: Confidence level of the bootstrap interval, in (0, 1).
         seed: Seed of the bootstrap.
 
     Raises:
@@ -125,7 +123,7 @@ def compare_paired(
         raise ValueError(f"paired scores must be of the same images, got {one.size} and {other.size}")
     with np.errstate(invalid="ignore"):
         difference = np.where(one == other, 0.0, one - other)  # infinite on both sides is no difference
-    low, high = bootstrap_interval(difference, scenes, level=level, seed=seed)
+    low, high = bootstrap_interval(difference, scenes, seed=seed)
     sums, counts = _by_scene(difference, scenes)
     return Paired(
         float(difference.mean()), low, high, _wilcoxon(sums / counts), int(difference.size), len(sums)

@@ -92,7 +92,6 @@ def _apply(module: nn.Module, features: Tensor, summary: tuple[Tensor, ...]) -> 
 def receptive_radius(
     net: nn.Module,
     stride: int,
-    longest: int = LONGEST_PROBE,
     forward: Forward | None = None,
 ) -> int | None:
     """Measure the radius of a network's receptive field.
@@ -101,29 +100,28 @@ def receptive_radius(
         net: Maps images of shape (B, 3, H, W) in [0, 1], sides multiples of ``stride``, to images of the
             same shape. It is measured in evaluation mode and left in the mode it was in.
         stride: Windows start and end at multiples of this many pixels.
-        longest: Longest window tried, in pixels.
         forward: What to measure instead of ``net`` itself, such as one of its stages.
 
     Returns:
         The radius in pixels, 0 for a pointwise function; None if outputs depend on the whole image, or on
-        pixels farther away than half of ``longest``.
+        pixels farther away than half of :data:`LONGEST_PROBE`.
     """
     was_training = net.training
     weight = next(net.parameters(), torch.empty(0))
     net.eval()
     try:
-        across = _radius_along(-1, forward or net, weight, stride, longest)
-        down = None if across is None else _radius_along(-2, forward or net, weight, stride, longest)
+        across = _radius_along(-1, forward or net, weight, stride)
+        down = None if across is None else _radius_along(-2, forward or net, weight, stride)
     finally:
         net.train(was_training)
     return None if across is None or down is None else max(across, down)
 
 
-def _radius_along(axis: int, forward: Forward, weight: Tensor, stride: int, longest: int) -> int | None:
+def _radius_along(axis: int, forward: Forward, weight: Tensor, stride: int) -> int | None:
     """Measure the radius along one axis, in windows of a strip, each twice as long as the one before."""
     size = [1, 3, max(stride, 32), max(stride, 32)]
     side = 128
-    while side <= longest:
+    while side <= LONGEST_PROBE:
         beyond = -(-side // (2 * stride)) * stride
         window = 2 * beyond
         size[axis] = 2 * window

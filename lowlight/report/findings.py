@@ -19,15 +19,15 @@ class Verdict:
     reason: str
 
 
-def against_the_first(entries: Sequence[Entry], key: str = "psnr") -> list[tuple[Entry, Paired]]:
-    """Compare the first entry with every other, paired by image; no comparisons without its score.
+def against_the_first(entries: Sequence[Entry]) -> list[tuple[Entry, Paired]]:
+    """Compare the PSNR of the first entry with every other's, paired by image; nothing without its score.
 
     The p-values are adjusted for the number of comparisons by :func:`lowlight.evaluation.statistics.holm`.
     """
     first, *others = entries
-    if math.isnan(first.score(key)):
+    if math.isnan(first.score("psnr")):
         return []
-    found = [pair(first, other, key) for other in others]
+    found = [pair(first, other, "psnr") for other in others]
     adjusted = holm([paired.p_value for paired in found])
     return [
         (other, replace(paired, p_value=p_value))

@@ -42,7 +42,7 @@ class Run:
 
     @property
     def method(self) -> str:
-        """Name of the method in its config."""
+        """Name of the method, as the manifest has it."""
         return str(self.manifest["method"])
 
     @property

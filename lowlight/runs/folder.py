@@ -76,8 +76,6 @@ def prepare(config: "DictConfig") -> None:
     from omegaconf import OmegaConf
 
     folder = Path(config.output_dir)
-    if config.resume not in ("never", "auto", "restart"):
-        raise ValueError(f"resume={config.resume} is none of never, auto, restart")
     if (folder / "config.yaml").exists():
         if config.resume == "restart":
             _remove_run(folder)

@@ -162,7 +162,7 @@ def _run(
         write_json(folder / "manifest.json", manifest)
         objective = config.objective.metric
         about = {objective: metrics[objective], "best_epoch": best["epoch"] + 1}
-        log_best(trainer.loggers, folder / "best.ckpt", about)
+        log_best(trainer.loggers, folder / BEST, about)
     return metrics
 
 
