@@ -104,7 +104,7 @@ def charbonnier(enhanced: Tensor, high: Tensor, epsilon: float = 1e-3) -> Tensor
 
 
 def psnr_loss(enhanced: Tensor, high: Tensor) -> Tensor:
-    """Return minus the mean PSNR of the images, in dB; a squared error below 1e-8 counts as that.
+    """Return minus the mean PSNR of the images, in dB; 1e-8 is added to each squared error.
 
     Reference:
         Chen et al., 2022, "Simple Baselines for Image Restoration" train NAFNet by it.
@@ -172,7 +172,8 @@ def exposure_matched(
     """Scale each image to the mean of its reference, then apply a loss: it ignores the exposure.
 
     No gradient passes through the factor, so the exposure is left to other terms. The score ``psnr_gtmean``
-    is its counterpart in evaluation. Means below 0.01 count as 0.01. ``low`` and ``net`` are passed on.
+    is its counterpart in evaluation. An enhanced mean below 0.01 counts as 0.01. ``low`` and ``net`` are
+    passed on.
     """
     wanted, present = (image.detach().float().mean(dim=(1, 2, 3), keepdim=True) for image in (high, enhanced))
     return apply_loss(loss, enhanced.float() * (wanted / present.clamp(min=0.01)), high, low, net)

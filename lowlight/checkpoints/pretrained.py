@@ -1,6 +1,4 @@
-"""Trained methods by where they are: run folders, and what is handed on as ``model.safetensors`` and
-``config.json``, in a folder, on the hub, or with lowlight itself.
-"""
+"""Trained methods handed on as ``model.safetensors`` and ``config.json``: folders, the hub, those shipped."""
 
 import json
 import re

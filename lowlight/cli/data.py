@@ -35,7 +35,7 @@ def check(
     """Check a paired dataset for damage, duplicates, mismatched pairs and test scenes in the training split.
 
     Exit status: 0 clean; 3 a scene or file is in two splits; 4 unusable files; 5 mismatched pairs; 1 no
-    dataset found, or one without a pair.
+    dataset found, or one without images.
     """
     with errors_in_one_line("data check", debug):
         from lowlight.data.audit import audit  # imports torch, which --help need not wait for

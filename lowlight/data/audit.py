@@ -18,7 +18,7 @@ from lowlight.data.scenes import SAME_SCENE, scene_groups, standardised, thumbna
 from lowlight.images import read_rgb
 
 Verdict = Literal["clean", "suspicious", "damaged", "leaking"]
-"""Result of an audit, from best to worst: no finding, misfits, unusable pairs, a leak between splits."""
+"""Result of an audit, from best to worst: only duplicates in a split, misfits, unusable pairs, a leak."""
 
 NEAR_DUPLICATE = 0.02
 """Mean difference of two thumbnails, as a share of their level, below which images are near-duplicates."""
@@ -90,7 +90,7 @@ def audit(
         published bytes.
 
     Raises:
-        ValueError: If the folder is missing, in no known layout, or without any pair.
+        ValueError: If the folder is missing, in no known layout, or without any image.
     """
     found = _read(layout(Path(root)))
     # By name, as several dark images may share a reference.

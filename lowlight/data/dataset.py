@@ -15,17 +15,17 @@ from lowlight.data.scenes import THUMBNAIL, scene_groups, thumbnail
 from lowlight.images import Batch, Pair, from_uint8
 
 Key = tuple[int, int, int]
-"""Seed, epoch and index of a training sample."""
+"""Seed, pass over the pairs, and index of a training sample."""
 
 
 class PairDataset(Dataset[Pair]):
     """Pairs decoded through the cache.
 
-    ``dataset[seed, epoch, index]`` is a training sample: a random crop, turned by a multiple of 90 degrees
-    and mirrored, by a generator seeded with these three numbers, independent of workers, ranks and other
-    epochs. ``dataset[index]`` is the pair itself (its centre crop if ``patch_size`` is set). With ``drawn``
-    or ``bright``, what is drawn for a training sample is drawn for it, too, always alike, as
-    ``trainer=overfit`` needs.
+    ``dataset[seed, number, index]`` is a training sample: a random crop, turned by a multiple of 90 degrees
+    and mirrored, by a generator seeded with these three numbers, the second counting passes over the pairs;
+    so it depends on no worker, rank or other pass. ``dataset[index]`` is the pair itself (its centre crop if
+    ``patch_size`` is set). With ``drawn`` or ``bright``, what is drawn for a training sample is drawn for it,
+    too, always alike, as ``trainer=overfit`` needs.
 
     Both images of a pair are one array of shape (2, H, W, 3), so they cannot be treated differently. All
     operations are indexing of 8-bit pixels: exact, and only the crop is read from disk. (kornia's paired

@@ -19,10 +19,10 @@ SPLITS: Mapping[str, Sequence[str]] = {
     "val": ("val", "valid"),
     "test": ("eval15", "test"),
 }
-"""Folder names of each split, case-insensitive."""
+"""Folder names of each split, compared by :func:`plain`."""
 
 FOLDERS: Sequence[Sequence[str]] = (("low", "high"), ("low", "normal"), ("input", "gt"), ("input", "target"))
-"""Folder names of dark images and references, case-insensitive."""
+"""Folder names of dark images and references, compared by :func:`plain`."""
 
 _SEARCHED = 100  # folders, at most, that are searched for another root
 

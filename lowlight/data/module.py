@@ -37,10 +37,10 @@ from lowlight.images import Batch, Pair
 class PairDataModule(pl.LightningDataModule):
     """Paired images for a Lightning trainer: ``PairDataModule(root="LOL")``.
 
-    Training samples are crops (or resized images), shuffled and augmented; they depend on seed, epoch and
-    index only. Validation and testing yield whole images at native size, one at a time, in a fixed order.
-    Of every set without a validation split, whole scenes of the training images are held out. Set-up checks
-    all files that a stage uses and reports all bad ones in one ``ValueError``.
+    Training samples are crops (or resized images), shuffled and augmented; they depend on seed, pass
+    over the pairs, and index only. Validation and testing yield whole images at native size, one at a time,
+    in a fixed order. Of every set without a validation split, whole scenes of the training images are held
+    out. Set-up checks all files that a stage uses and reports all bad ones in one ``ValueError``.
 
     Args:
         root: Folder of a set, or several folders, joined; each set is named after its folder.

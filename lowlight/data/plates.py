@@ -17,7 +17,7 @@ from lowlight.data.plate_problems import PROBLEMS, degrade
 _SPLITS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 _DEGRADING, _DRAWING = 1, 2
-"""Last words of the two seeds; without one, a plate's is that of a training sample, seed, epoch and index."""
+"""Last words of the two seeds; without one, a plate's is that of a training sample: seed, pass, index."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def enhance_array(
     network that pools over the whole image pools over a small copy of it once for all tiles, so that no tile
     is brighter than its neighbour; the result is then close to the whole image's, not equal.
 
-    When a GPU runs out of memory, the tile's side is halved and the work continues with the next rows.
+    When memory runs out, the tile's side is halved and the work continues with the next rows.
 
     Args:
         enhancer: A method or an exported network.
@@ -87,7 +87,7 @@ def enhance_array(
         else:
             progress(pixels.shape[0] * pixels.shape[1])
             return output
-    if fits:  # by the estimate, but the GPU ran out of memory
+    if fits:  # by the estimate, but memory ran out
         _free()
     else:
         trim()
