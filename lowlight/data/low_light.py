@@ -14,7 +14,8 @@ from PIL import Image
 from lowlight.colour import linear_to_srgb, luma, srgb_to_linear
 from lowlight.data.bright import photographs_of
 from lowlight.data.night import at_night
-from lowlight.data.pairs import Fixed, PairItem, Split, file_state
+from lowlight.data.pairs import PairItem, Split, file_state
+from lowlight.data.photographs import Photograph
 from lowlight.decoding.formats import open_picture
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
@@ -203,28 +204,6 @@ def compress(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class BrightPhoto(Fixed):
-    """A bright photograph in the place of both images of a pair."""
-
-    name: str
-    scene: str
-    photo: Path
-
-    def key(self) -> str:
-        """Return a key of the pixels: the photograph's path, size and time."""
-        return f"bright|{file_state(self.photo)}"
-
-    def check(self) -> None:
-        """Read the photograph's header."""
-        read_size(self.photo)
-
-    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Decode the photograph."""
-        high = read_rgb(self.photo)
-        return high, high
-
-
-@dataclass(frozen=True)
 class LowLightPhoto:
     """A bright photograph and its low light: fixed for evaluation, drawn anew for each training sample."""
 
@@ -249,9 +228,9 @@ class LowLightPhoto:
         seed = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8])
         return darken_scene(high, self.ranges, np.random.default_rng(seed)), high
 
-    def source(self) -> "BrightPhoto":
-        """Return the photograph, whose fixed low light training has no use for."""
-        return BrightPhoto(self.name, self.scene, self.photo)
+    def source(self) -> Photograph:
+        """Return the photograph alone, as training has no use for its fixed low light."""
+        return Photograph(self.name, self.photo)
 
     def sample(self, pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
         """Darken the reference of a crop of shape (2, H, W, 3) anew, maybe at night."""

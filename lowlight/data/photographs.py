@@ -25,7 +25,7 @@ SCORED_ON = ", scored on "
 
 @dataclass(frozen=True)
 class Photograph(Fixed):
-    """A photograph in the place of a pair, which also stands in for the missing reference."""
+    """A photograph in the place of both images of a pair; by itself it has no reference."""
 
     has_reference: ClassVar[bool] = False
 
