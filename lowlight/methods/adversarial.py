@@ -93,10 +93,8 @@ class Adversarial(Method):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Log the norm of a network's unscaled gradient, then clip it."""
         generator_step, _ = cast(list[Optimizer], self.optimizers(use_pl_optimizer=False))
-        if optimizer is generator_step:
-            self.log_gradient_norm(self.net, "generator_gradient_norm")
-        else:
-            self.log_gradient_norm(self.discriminator, "discriminator_gradient_norm")
+        part = "generator" if optimizer is generator_step else "discriminator"
+        self.log_gradient_norm(optimizer, f"{part}_gradient_norm")
         if self.gradient_clip is not None:
             self.clip_gradients(optimizer, self.gradient_clip, "norm")
 

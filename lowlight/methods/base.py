@@ -167,14 +167,15 @@ class Method(Model, pl.LightningModule, ABC):
         with torch.no_grad():
             self.train_scores.update(round_to_8_bits(restored), batch)
 
-    def log_gradient_norm(self, net: nn.Module, name: str) -> None:
-        """Log the norm of a network's gradient, averaged over the steps of the epoch.
+    def log_gradient_norm(self, optimizer: Optimizer, name: str) -> None:
+        """Log the norm of an optimizer's gradient, averaged over the steps of the epoch.
 
         Args:
-            net: The network, its gradients unscaled.
+            optimizer: The optimizer, before its step; the gradients of its parameters are unscaled.
             name: Name of the metric without the prefix ``train/``.
         """
-        norm = nn.utils.get_total_norm([one.grad for one in net.parameters() if one.grad is not None])
+        parameters = [one for group in optimizer.param_groups for one in group["params"]]
+        norm = nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None])
         # Under fp16 the scaler skips the step of a gradient that overflows, and halves its scale.
         if self.trainer.precision != "16-mixed" or norm.isfinite():
             self.log(f"train/{name}", norm, on_step=False, on_epoch=True, batch_size=1)
@@ -201,8 +202,3 @@ class Method(Model, pl.LightningModule, ABC):
     def _log_scores(self, scores: ImageScores) -> None:
         self.log_dict(scores.compute(), prog_bar=True)
         scores.reset()
-
-
-def scheduled(optimizer: Optimizer, scheduler: MakeScheduler | None) -> Any:
-    """Return an optimizer and its schedule, if any, as Lightning's ``configure_optimizers`` must."""
-    return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler(optimizer)}

@@ -1,21 +1,21 @@
 """Training of illumination curves without references."""
 
 from functools import partial
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from lowlight.images import Batch, pad_to_stride
 from lowlight.losses import Loss, apply_loss
-from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
+from lowlight.methods.base import MakeOptimizer, MakeScheduler
+from lowlight.methods.single_optimizer import SingleOptimizer
 from lowlight.networks.illumination_curves import IlluminationCurves
 from lowlight.reference_free import illumination_smoothness
 
 
 @final
-class Curves(Method):
+class Curves(SingleOptimizer):
     """Train :class:`lowlight.networks.IlluminationCurves` by losses on its images and on its maps.
 
     Args:
@@ -38,11 +38,9 @@ class Curves(Method):
         optimizer: MakeOptimizer = partial(torch.optim.Adam, lr=1e-4, weight_decay=1e-4),
         scheduler: MakeScheduler | None = None,
     ) -> None:
-        super().__init__(net)
+        super().__init__(net, optimizer, scheduler)
         self.loss_function = loss
         self.smoothness = smoothness
-        self.make_optimizer = optimizer
-        self.make_scheduler = scheduler
 
     @property
     def training_stride(self) -> int:
@@ -64,11 +62,3 @@ class Curves(Method):
     def _objective(self, restored: Tensor, maps: Tensor, batch: Batch) -> Tensor:
         of_images = apply_loss(self.loss_function, restored, batch["high"], batch["low"], self.net)
         return of_images + self.smoothness * illumination_smoothness(maps)
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the network's gradient, before any clipping."""
-        self.log_gradient_norm(self.net, "gradient_norm")
-
-    def configure_optimizers(self) -> Any:
-        """Make the optimizer and its schedule, if any."""
-        return scheduled(self.make_optimizer(self.net.parameters()), self.make_scheduler)

@@ -1,20 +1,20 @@
 """Training of a network whose intermediate images are supervised, too."""
 
 from functools import partial
-from typing import Any, cast, final
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from lowlight.images import Batch, pad_to_stride
 from lowlight.losses import Loss, apply_loss, charbonnier
-from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
+from lowlight.methods.base import MakeOptimizer, MakeScheduler
+from lowlight.methods.single_optimizer import SingleOptimizer
 from lowlight.networks.staged import Staged
 
 
 @final
-class DeeplySupervised(Method):
+class DeeplySupervised(SingleOptimizer):
     """Train a network that makes an image after each stage by one loss on all of them.
 
     The training loss is that of the last image plus the weighted losses of the earlier ones. Validation and
@@ -42,7 +42,7 @@ class DeeplySupervised(Method):
         optimizer: MakeOptimizer = partial(torch.optim.AdamW, lr=1e-3),
         scheduler: MakeScheduler | None = None,
     ) -> None:
-        super().__init__(net)
+        super().__init__(net, optimizer, scheduler)
         if not isinstance(net, Staged):
             raise ValueError(
                 f"{type(net).__name__} makes no image per stage: it needs a method stages(low), see TPET"
@@ -51,8 +51,6 @@ class DeeplySupervised(Method):
             raise ValueError(f"earlier_weight={earlier_weight} cannot be negative")
         self.loss_function = loss
         self.earlier_weight = earlier_weight
-        self.make_optimizer = optimizer
-        self.make_scheduler = scheduler
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the loss of one image's raw output, shape (B, 3, H, W)."""
@@ -68,11 +66,3 @@ class DeeplySupervised(Method):
         stages = {f"loss_stage{number}": one for number, one in enumerate([*earlier, last], start=1)}
         self.record(images[-1], batch, {"loss": loss, **stages})
         return loss
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the network's gradient, before any clipping."""
-        self.log_gradient_norm(self.net, "gradient_norm")
-
-    def configure_optimizers(self) -> Any:
-        """Make the optimizer and its schedule, if any."""
-        return scheduled(self.make_optimizer(self.net.parameters()), self.make_scheduler)

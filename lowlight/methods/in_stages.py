@@ -1,18 +1,18 @@
 """Training of one part of a network after the other, on one schedule of epochs."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, final
+from collections.abc import Iterator
+from typing import ClassVar, final
 
 from omegaconf import DictConfig
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from lowlight.images import Batch
-from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
+from lowlight.methods.base import MakeOptimizer, MakeScheduler
+from lowlight.methods.single_optimizer import SingleOptimizer
 
 
-class InStages(Method):
+class InStages(SingleOptimizer):
     """Base of methods that train one part of the network first, then, with that part frozen, the other.
 
     One optimizer holds both parts. A part that gets no gradient is not changed by its steps: the second stage
@@ -21,7 +21,7 @@ class InStages(Method):
     Args:
         net: The image network; see :class:`lowlight.methods.Method`.
         first_epochs: Number of first epochs that train the first part.
-        optimizer: Makes the optimizer from what :meth:`parameter_groups` returns.
+        optimizer: Makes the optimizer from the parameters of both parts.
         scheduler: Makes the learning-rate schedule, stepped once per epoch; None keeps the rate. To start
             again with the second stage, it restarts at ``first_epochs``.
 
@@ -37,12 +37,10 @@ class InStages(Method):
     def __init__(
         self, net: nn.Module, first_epochs: int, optimizer: MakeOptimizer, scheduler: MakeScheduler | None
     ) -> None:
-        super().__init__(net)
+        super().__init__(net, optimizer, scheduler)
         if first_epochs < 0:
             raise ValueError(f"{self.FIRST_EPOCHS}={first_epochs} must be at least 0")
         self.first_epochs = first_epochs
-        self.make_optimizer = optimizer
-        self.make_scheduler = scheduler
 
     @final
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -57,10 +55,6 @@ class InStages(Method):
     def second_step(self, batch: Batch) -> Tensor:
         """Return the loss of a batch in the second stage, and record it."""
 
-    def parameter_groups(self) -> Iterable[nn.Parameter] | Iterable[dict[str, Any]]:
-        """Return the parameters of both parts, in groups if they have settings of their own."""
-        return self.net.parameters()
-
     def training_problems(self, config: DictConfig) -> Iterator[str]:
         """Yield a warning per setting under which a stage is cut short."""
         if "early_stopping" in (config.callbacks or {}):
@@ -74,11 +68,3 @@ class InStages(Method):
                 f"all of trainer.max_epochs={epochs} train the first stage, none the second: lower "
                 f"method.{self.FIRST_EPOCHS}={self.first_epochs}"
             )
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the network's gradient, before any clipping."""
-        self.log_gradient_norm(self.net, "gradient_norm")
-
-    def configure_optimizers(self) -> Any:
-        """Make the optimizer of both parts and its schedule, if any."""
-        return scheduled(self.make_optimizer(self.parameter_groups()), self.make_scheduler)

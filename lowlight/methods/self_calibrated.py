@@ -1,22 +1,23 @@
 """Training of an illumination without references, in stages that a module calibrates."""
 
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
 from lowlight.illumination import guided_smoothness
 from lowlight.images import Batch
-from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
+from lowlight.methods.base import MakeOptimizer, MakeScheduler
+from lowlight.methods.single_optimizer import SingleOptimizer
 from lowlight.networks.sci import SCI
 
 
 @final
-class SelfCalibrated(Method):
+class SelfCalibrated(SingleOptimizer):
     """Train a :class:`lowlight.networks.sci.SCI` in stages that share its weights, without references.
 
     Each stage estimates the illumination of what it is given: the first of the dark image, each further one
@@ -55,7 +56,7 @@ class SelfCalibrated(Method):
         optimizer: MakeOptimizer = partial(torch.optim.Adam, lr=3e-4, weight_decay=3e-4),
         scheduler: MakeScheduler | None = None,
     ) -> None:
-        super().__init__(net)
+        super().__init__(net, optimizer, scheduler)
         if stages < 1:
             raise ValueError(f"stages={stages} must be at least 1")
         self.calibration = calibration
@@ -63,8 +64,6 @@ class SelfCalibrated(Method):
         self.fidelity = fidelity
         self.smoothness = smoothness
         self.sigma = sigma
-        self.make_optimizer = optimizer
-        self.make_scheduler = scheduler
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the loss of all stages on the dark images, which are run again."""
@@ -93,11 +92,6 @@ class SelfCalibrated(Method):
             )
         return images[0], torch.stack(losses).sum()
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the gradient of network and calibration, before any clipping."""
-        self.log_gradient_norm(self, "gradient_norm")
-
-    def configure_optimizers(self) -> Any:
-        """Make the optimizer of network and calibration, and its schedule, if any."""
-        parameters = chain(self.net.parameters(), self.calibration.parameters())
-        return scheduled(self.make_optimizer(parameters), self.make_scheduler)
+    def parameter_groups(self) -> Iterable[nn.Parameter]:
+        """Return the parameters of the network, then those of the calibration."""
+        return chain(self.net.parameters(), self.calibration.parameters())

@@ -1,19 +1,19 @@
 """Training of one network by one loss, with one optimizer."""
 
 from functools import partial
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from lowlight.images import Batch
 from lowlight.losses import Loss, apply_loss, charbonnier
-from lowlight.methods.base import MakeOptimizer, MakeScheduler, Method, scheduled
+from lowlight.methods.base import MakeOptimizer, MakeScheduler
+from lowlight.methods.single_optimizer import SingleOptimizer
 
 
 @final
-class Supervised(Method):
+class Supervised(SingleOptimizer):
     """Train a network to map dark images to their references.
 
     MIRNet and the study's autoencoder are trained this way; they differ in network and loss only.
@@ -35,11 +35,9 @@ class Supervised(Method):
         scheduler: MakeScheduler | None = None,
         needs_references: bool = True,
     ) -> None:
-        super().__init__(net)
+        super().__init__(net, optimizer, scheduler)
         self.needs_references = needs_references
         self.loss_function = loss
-        self.make_optimizer = optimizer
-        self.make_scheduler = scheduler
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the loss of the raw output, shape (B, 3, H, W)."""
@@ -51,11 +49,3 @@ class Supervised(Method):
         loss = self.loss(restored, batch)
         self.record(restored, batch, {"loss": loss})
         return loss
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the norm of the network's gradient, before any clipping."""
-        self.log_gradient_norm(self.net, "gradient_norm")
-
-    def configure_optimizers(self) -> Any:
-        """Make the optimizer and its schedule, if any."""
-        return scheduled(self.make_optimizer(self.net.parameters()), self.make_scheduler)

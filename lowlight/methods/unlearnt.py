@@ -1,4 +1,4 @@
-"""Methods that learn nothing: functions of the dark image, scored like any other method."""
+"""Methods that learn nothing, scored like any other method."""
 
 from collections.abc import Callable
 from typing import final
@@ -11,18 +11,14 @@ from lowlight.methods.base import Method
 from lowlight.networks.function import Function
 
 
-@final
-class Classical(Method):
-    """Enhance by a function, without learning.
+class Unlearnt(Method):
+    """Base of methods that learn nothing, or nothing more.
 
     Args:
-        function: Maps images of shape (B, 3, H, W) in [0, 1] to images of the same shape.
+        net: The image network; see :class:`lowlight.methods.Method`.
     """
 
     learns = False
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__(Function(function))
 
     def loss(self, restored: Tensor, batch: Batch) -> Tensor:
         """Return the mean absolute error, which is logged only."""
@@ -38,3 +34,15 @@ class Classical(Method):
 
     def configure_optimizers(self) -> None:
         """Return no optimizer."""
+
+
+@final
+class Classical(Unlearnt):
+    """Enhance by a function, without learning.
+
+    Args:
+        function: Maps images of shape (B, 3, H, W) in [0, 1] to images of the same shape.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(Function(function))
