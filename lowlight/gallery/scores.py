@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowlight.evaluation.statistics import bootstrap_interval
-from lowlight.metrics import APPEARANCE, METRICS, Metric
+from lowlight.metrics import APPEARANCE, METRICS
 from lowlight.metrics.appearance import MEAN_LUMA
 from lowlight.metrics.loe import LOE
 from lowlight.metrics.niqe import NIQE
 from lowlight.report.page_tables import Cell, Table
-from lowlight.report.table import Column, number
+from lowlight.report.table import Column, metric_columns, number
 
 INPUT, REFERENCE = "input", "reference"
 """Labels of the dark photograph and of its reference, which no method may have."""
@@ -87,16 +87,8 @@ def score_columns(*, main: bool, paired: bool) -> list[Column]:
         main: Whether those of the first tables are wanted.
         paired: Whether there are references.
     """
-
-    def columns(metrics: Sequence[Metric]) -> list[Column]:
-        return [
-            Column(key, heading, metric.heading if metric.parts else "", metric.decimals, metric.ranked)
-            for metric in metrics
-            for key, heading in metric.headings.items()
-        ]
-
     against = [metric for metric in AGAINST if metric.main == main] if paired else []
-    return columns([*against, *(ALONE if main else ())])
+    return metric_columns([*against, *(ALONE if main else ())])
 
 
 def mean_table(
@@ -173,12 +165,11 @@ def _marked(
     rows: Sequence[tuple[str, list[Cell]]], columns: Sequence[Column]
 ) -> list[tuple[str, list[Cell]]]:
     """Mark the best value of each ranked score among the methods; without references none is ranked."""
-    lower = {key for metric in METRICS if metric.lower_is_better for key in metric.keys}
     methods = [cells for label, cells in rows if label not in (INPUT, REFERENCE)]
     for index, column in enumerate(columns):
         known = [float(cells[index].number) for cells in methods if cells[index].number]
         if column.ranked and len(known) > 1:
-            best = number((min if column.key in lower else max)(known), column.decimals)
+            best = number((min if column.lower else max)(known), column.decimals)
             for cells in methods:
                 cells[index] = cells[index]._replace(best=cells[index].text == best)
     return list(rows)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lowlight.benchmark.timing import Timing
@@ -88,7 +88,7 @@ def number(value: float, decimals: int | None) -> str:
 def make_rows(entries: Sequence[Entry], timing: Timing) -> list[Row]:
     """Compute the table; every row has the same keys, in the order of table.csv."""
     measured = {key for entry in entries for run in entry.runs for key in run.scores}
-    known = [column.key for column in metric_columns() if column.key in measured]
+    known = [column.key for column in _known_columns() if column.key in measured]
     further = [key for key in [*known, *sorted(measured - set(known))] if key not in CSV_HEAD]
     fastest = min(
         (timing.milliseconds[entry.label] for entry in entries if entry.fact("parameters") > 0),
@@ -113,15 +113,8 @@ def make_rows(entries: Sequence[Entry], timing: Timing) -> list[Row]:
     return rows
 
 
-def metric_columns() -> list[Column]:
-    """Return a column per key of :data:`lowlight.metrics.METRICS` and ``OPTIONAL``.
-
-    Those of :data:`CSV_HEAD` come first, then those with an interval, then the others.
-    """
-
-    def rank(metric: Metric) -> int:
-        return 0 if set(metric.keys) & set(CSV_HEAD) else 1 if metric.interval else 2
-
+def metric_columns(metrics: Iterable[Metric]) -> list[Column]:
+    """Return a column per key of the metrics' values."""
     return [
         Column(
             key,
@@ -132,9 +125,18 @@ def metric_columns() -> list[Column]:
             metric.lower_is_better,
             metric.main,
         )
-        for metric in sorted((*METRICS, *OPTIONAL), key=rank)
+        for metric in metrics
         for key, heading in metric.headings.items()
     ]
+
+
+def _known_columns() -> list[Column]:
+    """Return the columns of all metrics, first those of :data:`CSV_HEAD`, then those with an interval."""
+
+    def rank(metric: Metric) -> int:
+        return 0 if set(metric.keys) & set(CSV_HEAD) else 1 if metric.interval else 2
+
+    return metric_columns(sorted((*METRICS, *OPTIONAL), key=rank))
 
 
 def columns_of(rows: Sequence[Row]) -> list[Column]:
@@ -142,7 +144,7 @@ def columns_of(rows: Sequence[Row]) -> list[Column]:
 
     Of the scores of each of several sets, only those of the first table are listed.
     """
-    known = metric_columns()
+    known = _known_columns()
     metrics = [column for column in known if column.key in rows[0]]
     facts = [
         Column("parameters", "Params", decimals=0, main=True),
