@@ -1,4 +1,4 @@
-"""Weights and models inside installed packages, read without importing the packages."""
+"""Files inside installed packages, found and read without importing the packages."""
 
 import pickle
 from importlib.util import find_spec
@@ -8,6 +8,13 @@ from typing import Any
 import numpy as np
 
 from lowlight.files import first_line
+
+
+def file_in(package: str, name: str) -> Path | None:
+    """Return a file of an installed package by its path inside it; None if either is missing."""
+    spec = find_spec(package)
+    folders = (spec and spec.submodule_search_locations) or ()
+    return next((path for folder in folders if (path := Path(folder, name)).is_file()), None)
 
 
 def packaged_file(package: str, name: str, purpose: str, extra: str) -> Path:
@@ -22,10 +29,8 @@ def packaged_file(package: str, name: str, purpose: str, extra: str) -> Path:
     Raises:
         ValueError: If the package is not installed or lacks the file.
     """
-    found = find_spec(package)
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        if (path := Path(folder, name)).is_file():
-            return path
+    if path := file_in(package, name):
+        return path
     project = package.replace("_", "-")
     raise ValueError(
         f"{purpose} needs {name} of the package {project}: pip install 'lowlight[{extra}]', "

@@ -10,7 +10,6 @@ Greg Krathwohl and Daniel Scharstein; no licence stated; only trained on). In Ma
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from lowlight.data.pairs import Split, file_state, list_images, refuse, stem_of
 from lowlight.data.splits import hold_out_names
 from lowlight.decoding.reading import read_size
 from lowlight.images import read_rgb
+from lowlight.packages import file_in
 
 EMBEDDED: Mapping[str, Mapping[str, str]] = {
     "train": {
@@ -86,10 +86,8 @@ def installed(file: str) -> Path:
         ValueError: If the package is not installed or has no such file.
     """
     package, _, inside = file.partition("/")
-    spec = find_spec(package)  # does not import the package
-    for folder in (spec and spec.submodule_search_locations) or ():
-        if (path := Path(folder) / inside).is_file():
-            return path
+    if path := file_in(package, inside):
+        return path
     raise ValueError(
         f"{file} is not installed: reinstall {package} by pip, whose package has this photograph, "
         "or name photographs of your own (data=darkened data.root=FOLDER)"

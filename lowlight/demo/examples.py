@@ -4,7 +4,6 @@ They are photographs inside the scikit-image wheel: ``coffee`` (Rachel Michetti,
 der Walt, CC0) and ``rocket`` (SpaceX, public domain). No shipped weights were trained on them.
 """
 
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image
 
 from lowlight.data.synthetic import darken
 from lowlight.images import read_rgb
+from lowlight.packages import file_in
 
 EXAMPLES = {
     "cup": ("coffee.png", 1 / 20),
@@ -25,8 +25,7 @@ def write_examples(folder: Path) -> list[Path]:
     """Darken the photographs and write them as JPEG files; those that are not installed are left out."""
     written = []
     for name, (file, exposure) in EXAMPLES.items():
-        photograph = Path(str(files("skimage") / "data" / file))
-        if photograph.is_file():
+        if photograph := file_in("skimage", f"data/{file}"):
             dark = darken(read_rgb(photograph), exposure, generator=np.random.default_rng(0))
             written.append(folder / f"{name}.jpg")
             Image.fromarray(dark).save(written[-1], quality=92)
