@@ -21,7 +21,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from lowlight.checkpoints import build
-from lowlight.config import available, config_folder, load_config
+from lowlight.config import available, config_folder, load_config, method_file
 from lowlight.decoding.formats import PHOTO_SUFFIXES
 from lowlight.inference.photos.writing import FORMATS
 from lowlight.inference.video.suffixes import CONTAINERS, VIDEO_SUFFIXES
@@ -65,7 +65,7 @@ def methods() -> str:
 
 
 def _section(name: str, results: list[dict[str, Any]]) -> str:
-    idea, settings = _comment_and_rest(config_folder() / "method" / f"{name}.yaml")
+    idea, settings = _comment_and_rest(method_file(name))
     overrides = [f"method={name}", "data=lol", "data.root=/data/LOL"]
     config = load_config(overrides)
     with torch.device("meta"), warnings.catch_warnings():

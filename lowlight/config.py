@@ -4,8 +4,11 @@ import hashlib
 import re
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lowlight.files import read_yaml
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -35,6 +38,22 @@ def available(group: str = "method") -> list[str]:
         raise ValueError(f"no config group {group!r}; there are {', '.join(groups)}")
     files = [path for path in folder.rglob("*.yaml") if not path.name.startswith("_")]
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
+
+
+def method_file(name: str) -> Path:
+    """Return the config file of a method."""
+    return config_folder() / "method" / f"{name}.yaml"
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """Read the config file of a method, without the parts that it shares with others."""
+    return read_yaml(method_file(name))
+
+
+@cache
+def is_function(name: str) -> bool:
+    """Return whether there is a method of that name that is a function; its config is read once."""
+    return name in available("method") and "function" in read_recipe(name)
 
 
 def quoted(value: str) -> str:

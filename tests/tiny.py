@@ -6,10 +6,10 @@ from functools import cache
 import pytest
 import torch
 from hydra.utils import get_class
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from lowlight.checkpoints import build
-from lowlight.config import config_folder, load_config
+from lowlight.config import load_config, read_recipe
 from lowlight.methods import Method
 
 _COARSE_TO_FINE = [
@@ -97,7 +97,7 @@ TINY = {
 
 def target(name: str) -> str:
     """Return the dotted path of a method's class; sizes are another's."""
-    return str(OmegaConf.load(config_folder() / "method" / f"{name.partition('/')[0]}.yaml")["_target_"])
+    return str(read_recipe(name.partition("/")[0])["_target_"])
 
 
 LEARNT = [name for name in TINY if "/" not in name and get_class(target(name)).learns]

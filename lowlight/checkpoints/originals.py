@@ -10,8 +10,8 @@ from omegaconf.errors import OmegaConfBaseException
 from lowlight.checkpoints.checkpoint import Saved, read_published
 from lowlight.checkpoints.recipe import as_method, build, build_model, enhancing
 from lowlight.checkpoints.weights import load_weights
-from lowlight.config import available, config_folder, load_config
-from lowlight.files import first_line, read_yaml
+from lowlight.config import available, load_config, read_recipe
+from lowlight.files import first_line
 from lowlight.model import Model
 from lowlight.networks.original import Original
 from lowlight.spelling import did_you_mean
@@ -35,7 +35,7 @@ def load_original_model(path: Path | str, kind: str) -> Model:
             says what is missing or left over.
     """
     name, arguments = _parsed(kind)
-    recipe = enhancing(read_yaml(config_folder() / "method" / f"{name}.yaml"))
+    recipe = enhancing(read_recipe(name))
     if recipe is None or "function" in recipe["net"]:
         raise ValueError(f"{name} has no published weights; {_known()}")
     recipe["net"] |= arguments
@@ -82,7 +82,7 @@ def _known() -> str:
     """Name the methods whose network reads published weights."""
     names = []
     for name in available("method"):
-        net = read_yaml(config_folder() / "method" / f"{name}.yaml").get("net", {})
+        net = read_recipe(name).get("net", {})
         module, _, kind = str(net.get("_target_", "torch.nn.Module")).rpartition(".")
         if issubclass(getattr(import_module(module), kind), Original):
             names.append(name)

@@ -15,8 +15,8 @@ from lowlight.checkpoints.checkpoint import Saved
 from lowlight.checkpoints.construct import construct
 from lowlight.checkpoints.reading import read_any
 from lowlight.checkpoints.weights import load_weights, of_network
-from lowlight.config import config_folder
-from lowlight.files import first_line, read_yaml, shortened
+from lowlight.config import is_function, method_file, read_recipe
+from lowlight.files import first_line, shortened
 from lowlight.model import Model
 
 if TYPE_CHECKING:
@@ -138,11 +138,9 @@ def _part(path: Any, key: str, trust: Sequence[str], above: frozenset[Path]) -> 
 
 def _without_training(name: str) -> Saved | None:
     """Return the recipe of a method that is a function, by its name; None if there is no such method."""
-    file = config_folder() / "method" / f"{name}.yaml"
-    if Path(name).exists() or not name.isidentifier() or not file.is_file():
+    if Path(name).exists() or not is_function(name):
         return None
-    recipe = read_yaml(file)
-    return Saved(recipe, file, {}, file) if "function" in recipe else None
+    return Saved(read_recipe(name), method_file(name), {}, method_file(name))
 
 
 def build_model(recipe: dict[str, Any]) -> Model:

@@ -18,8 +18,8 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
     """List the models that enhance without training, for --method and lowlight.load."""
-    from lowlight.config import available
-    from lowlight.inference.models import DEFAULT, models, read_recipe
+    from lowlight.config import available, read_recipe
+    from lowlight.inference.models import DEFAULT, models
     from lowlight.shipped import SCORES
 
     with errors_in_one_line("models", debug=False):

@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lowlight.inference.models import DEFAULT, INT8, TORCH, check_model, read_recipe
+from lowlight.config import read_recipe
+from lowlight.inference.models import DEFAULT, INT8, TORCH, check_model
 from lowlight.precision import AUTO
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.runtimes.load import load_engine

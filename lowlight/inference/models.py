@@ -1,12 +1,10 @@
 """Names of the models to enhance with, checked before torch is imported."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from lowlight.config import available, config_folder
-from lowlight.files import read_yaml
+from lowlight.config import available, is_function, method_file, read_recipe
 from lowlight.runtimes.table import RUNTIMES, runtime_of
 from lowlight.shipped import SHIPPED, WEIGHTS, Card, Score, count_weights, existing, read_card, shipped
 from lowlight.spelling import did_you_mean
@@ -49,7 +47,7 @@ def check_model(
         existing(checkpoint)
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
-    if method is not None and method not in shipped() and not _is_function(method):
+    if method is not None and method not in shipped() and not is_function(method):
         is_method = method in available("method")
         learns = is_method and "optimizer" in read_recipe(method)
         problem = "must be trained first" if learns else "must be made first" if is_method else "is no method"
@@ -124,7 +122,7 @@ def _info(name: str) -> ModelInfo:
     card = read_card(folder) if name in shipped() else Card(licence="MIT")
     about = card.about
     if about is None:
-        config = config_folder() / "method" / f"{name}.yaml"
+        config = method_file(name)
         about = config.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") if config.exists() else ""
     weights = folder / WEIGHTS
     count, size = (count_weights(weights), weights.stat().st_size) if name in shipped() else (0, 0)
@@ -138,15 +136,4 @@ def ready_made() -> list[str]:
 
     The others are functions. Only the config files are read, since composing every config takes long.
     """
-    return shipped() + [name for name in available("method") if _is_function(name)]
-
-
-@cache
-def _is_function(name: str) -> bool:
-    """Return whether a method of that name is there and learns nothing; its config is read once."""
-    return name in available("method") and "function" in read_recipe(name)
-
-
-def read_recipe(name: str) -> dict[str, object]:
-    """Read the config file of a method, without the parts that it shares with others."""
-    return read_yaml(config_folder() / "method" / f"{name}.yaml")
+    return shipped() + [name for name in available("method") if is_function(name)]

@@ -117,7 +117,7 @@ def test_a_model_is_a_method_a_path_or_a_name(tmp_path: Path) -> None:
 
 def test_a_name_is_looked_up_once_and_not_for_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
     lowlight.enhance(DARK, "gamma")
-    monkeypatch.delattr("lowlight.inference.models.read_recipe")
+    monkeypatch.delattr("lowlight.config.read_recipe")
     assert lowlight.enhance(DARK, "gamma").mean() > DARK.mean()
 
 
