@@ -25,6 +25,7 @@ import lowlight.data
 from lowlight.cli import HYDRA_VERBS, VERBS
 from lowlight.config import available, config_folder, register_resolvers
 from lowlight.networks import MIRNet
+from lowlight.runtimes.export import export
 from tests.conftest import photograph
 from tests.docs.pages import PAGES, ROOT, blocks, calls, write_files
 from tests.tiny import tiny
@@ -60,7 +61,11 @@ def test_the_enhancing_examples_enhance(folder: Path) -> None:
         low = np.asarray(dark)
     trained = lowlight.enhance(low, tiny("mirnet").eval(), strength=0.8)
     assert np.array_equal(run_python("README.md")["bright"], trained)
+    exported = tiny("autoencoder").eval()
+    export(exported, folder / "coarse_to_fine.onnx", "onnx")
     names = run_python("docs/enhance.md")
+    wanted = exported.enhance(torch.from_numpy(names["low"]))
+    assert np.allclose(names["enhanced"], wanted.detach(), atol=1e-4)
     assert np.array_equal(names["bright"], names["image"])
     assert np.asarray(names["bright"]).mean() > 2 * low.mean()
     assert (names["reason"], names["notes"]) == (None, ())
