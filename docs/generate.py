@@ -60,7 +60,7 @@ def refreshed(page: Path) -> str:
 
 def methods() -> str:
     """Return one section per method: idea, code, reference, commands, scores and settings."""
-    results = list(committed_results())
+    results = [*committed_results(), *field_results()]
     return "\n\n".join(_section(name, results) for name in available("method"))
 
 
@@ -181,8 +181,33 @@ def committed_results() -> Iterator[dict[str, Any]]:
             "parameters": manifest["parameters"],
             "minutes": f"{minutes:.1f}" if minutes else "",
             "ms": _milliseconds(path.parent, manifest),
-            "machine": re.sub(r"\(R\)| Processor", "", manifest["machine"]["processor"]),
+            "machine": _processor(manifest["machine"]["processor"]),
         }
+
+
+def field_results() -> Iterator[dict[str, Any]]:
+    """Yield the test scores of every training of ``experiments/field``, which keeps them in one file."""
+    for method in json.loads((EXPERIMENTS / "field" / "results" / "field.json").read_text())["methods"]:
+        for seed, run in method["seeds"].items():
+            if "epochs" not in run:  # learns nothing
+                continue
+            test = run["scores"][0]
+            yield {
+                "method": method["name"],
+                "experiment": "field",
+                "seed": seed,
+                "images": test["images"],
+                "psnr": test["means"]["psnr"],
+                "ssim": test["means"]["ssim"],
+                "parameters": run["parameters"],
+                "minutes": f"{run['train_minutes']:.1f}",
+                "ms": f"{method['milliseconds']:.1f}" if "milliseconds" in method else "",
+                "machine": _processor(run["processor"]),
+            }
+
+
+def _processor(name: str) -> str:
+    return re.sub(r"\(R\)| Processor", "", name)
 
 
 def _milliseconds(run: Path, manifest: Mapping[str, Any]) -> str:

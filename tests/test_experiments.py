@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "experiments").glob("**/README.md"))
-FOLDERS = [page.parent for page in PAGES if page.parent.name != "experiments"]
+FOLDERS = [page.parent for page in PAGES if not any(page.parent.glob("*/README.md"))]
 SCRIPTS = sorted((ROOT / "experiments").glob("**/*.py"))
 
 

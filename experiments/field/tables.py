@@ -40,6 +40,18 @@ PUBLISHED = {
 DIFFERENCES = ("psnr", "ssim", "lpips")
 """Scores whose differences are shown."""
 
+_TEST = ("lol", "test")
+AGREEMENT = {
+    "GT-mean": (_TEST, "psnr_gtmean", 1),
+    "SSIM": (_TEST, "ssim", 1),
+    "LPIPS": (_TEST, "lpips", -1),
+    "NIQE": (_TEST, "niqe", -1),
+    "LOE": (_TEST, "loe", -1),
+    "PSNR on exposures": (("exposures", "val"), "psnr", 1),
+    "PSNR on darkened": (("bright", "test"), "psnr", 1),
+}
+"""Scores whose ranks are compared with those of PSNR: pairs, key, and -1 where lower is better."""
+
 SECOND = {"lpips": ("LPIPS", 3), "niqe": ("NIQE", 1), "loe": ("LOE", 0)}
 
 
@@ -145,6 +157,7 @@ def add_scores(methods: dict[str, Any], out: Path) -> None:
             told = read_json(manifest)
             one |= {key: told[key] for key in ("commit", "train_minutes", "epochs", "parameters")}
             one["precision"] = told["precision"]["used"][-1]
+            one["processor"] = told["machine"]["processor"]
         about["seeds"][seed] = one
 
 
@@ -287,6 +300,23 @@ def ranks_table(methods: list[dict[str, Any]]) -> str:
     return f"{table}\n\nKendall's τ of the two columns: {tau.statistic:+.2f} (p = {tau.pvalue:.2f})."
 
 
+def agreement_table(methods: list[dict[str, Any]]) -> str:
+    """Return the table of how far other scores rank the methods as PSNR on LOL's test pairs does."""
+    rows = []
+    for learns in (False, True):
+        chosen = [method for method in methods if "epochs" in method["seeds"]["0"] or not learns]
+        found = [
+            {(one["source"], one["split"]): one["means"] for one in m["seeds"]["0"]["scores"]} for m in chosen
+        ]
+        reference = [scores["lol", "test"]["psnr"] for scores in found]
+        cells = [f"{'those that learn' if learns else 'all'} ({len(chosen)})"]
+        for source, key, sign in AGREEMENT.values():
+            tau = kendalltau(reference, [sign * scores[source][key] for scores in found])
+            cells.append(f"{tau.statistic:+.2f} (p = {tau.pvalue:.3f})")
+        rows.append(cells)
+    return markdown(["methods", *AGREEMENT], rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder that run.py wrote to")
@@ -323,6 +353,7 @@ def main() -> None:
         "sources": sources_table(methods),
         "seeds": seeds_table(methods),
         "ranks": ranks_table(methods),
+        "agreement": agreement_table(methods),
     }
     if not any(len(method["seeds"]) > 1 for method in methods):
         del tables["seeds"]
