@@ -202,6 +202,11 @@ def scores_table(methods: list[dict[str, Any]]) -> str:
     return markdown(["method", *(heading for heading, _ in shown.values())], rows)
 
 
+def three_digits(number: float) -> str:
+    """Return a number with three digits at least."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
 def costs_table(methods: list[dict[str, Any]]) -> str:
     """Return the table of sizes and speeds."""
     rows = []
@@ -213,9 +218,9 @@ def costs_table(methods: list[dict[str, Any]]) -> str:
                 method["name"],
                 f"{method['parameters']:,}" if method["parameters"] else "",
                 f"{method['gmac']:.2f}" if method["gmac"] else "",
-                f"{method['milliseconds']:.3g}",
-                f"{bf16:.3g}" if bf16 else "",
-                f"{method['milliseconds_avx2']:.3g}",
+                three_digits(method["milliseconds"]),
+                three_digits(bf16) if bf16 else "",
+                three_digits(method["milliseconds_avx2"]),
                 f"{method['memory_mb']:.0f}",
                 f"{run['epochs']}" if "epochs" in run else "",
                 f"{run['train_minutes']:.1f}" if "train_minutes" in run else "",
