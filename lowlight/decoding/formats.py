@@ -24,18 +24,6 @@ RAW_SUFFIXES = frozenset({".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2"
 PHOTO_SUFFIXES = SUFFIXES | RAW_SUFFIXES | {".avif", ".heic", ".heif"}
 """Lower-case suffixes of the photographs that are looked for in a folder."""
 
-
-def images_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
-    """Return the images in a folder and in those below it, sorted by path, without what is hidden."""
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in suffixes
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    ]
-
-
 _JPEG = b"\xff\xd8\xff"
 
 _SIGNATURES = {
@@ -50,6 +38,17 @@ _SIGNATURES = {
     ".gif": rb"GIF8[79]a",
 }
 """How the files of each format begin, as patterns that no list of file names matches."""
+
+
+def images_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """Return the images in a folder and in those below it, sorted by path, without what is hidden."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in suffixes
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    ]
 
 
 def suffix_of(content: bytes) -> str | None:
