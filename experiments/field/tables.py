@@ -317,7 +317,8 @@ def agreement_table(methods: list[dict[str, Any]]) -> str:
         cells = [f"{'those that learn' if learns else 'all'} ({len(chosen)})"]
         for source, key, sign in AGREEMENT.values():
             tau = kendalltau(reference, [sign * scores[source][key] for scores in found])
-            cells.append(f"{tau.statistic:+.2f} (p = {tau.pvalue:.3f})")
+            p = "p < 0.001" if tau.pvalue < 0.001 else f"p = {tau.pvalue:.3f}"
+            cells.append(f"{tau.statistic:+.2f} ({p})")
         rows.append(cells)
     return markdown(["methods", *AGREEMENT], rows)
 

@@ -43,7 +43,9 @@ def main() -> None:
     greys = [thumbnail(pixels) for pixels in references]
     scenes = [[names[index] for index in group] for group in scene_groups(greys, [None] * len(names))]
     chosen = by_hash(by_hash(scene)[0] for scene in scenes if len(scene) > 1)
-    alike = {name for scene in scenes for name in scene if is_alike(name, scene, brightness)}
+    series = [(name, scene) for scene in scenes for name in scene if len(scene) > 1]
+    alike = {name for name, scene in series if is_alike(name, scene, brightness)}
+    print(f"siblings as bright: {len(alike)} of {len(series)} images in series")
     results = arguments.out / "draws.json"
     rows = {row["draw"]: row for row in json.loads(results.read_text())} if results.exists() else {}
     for draw in arguments.draws:
