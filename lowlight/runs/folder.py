@@ -49,6 +49,9 @@ REFUSAL = "refused.json"
 
 _WEIGHTS = (BEST, LAST, PREVIOUS)
 
+_LIMIT = "trainer.max_time"
+"""It says when training stops, as a signal would, not what its steps compute."""
+
 _KEPT = (
     "metrics.csv",
     "metrics.json",
@@ -90,6 +93,7 @@ def prepare(config: "DictConfig") -> None:
             )
         else:
             _refuse_other_recipe(config, folder)
+            (folder / "manifest.json").unlink(missing_ok=True)  # what goes on is not finished
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for pattern in (".*.partial", ".*.ckpt.[0-9]*"):  # left by a killed process; the second by 0.1.0
@@ -124,13 +128,21 @@ def prepare_evaluation(config: "DictConfig") -> None:
 def finished(config: "DictConfig") -> dict[str, Any] | None:
     """Return the metrics of the finished run that this config would repeat, or None.
 
+    A run that its limit on time ended is not finished where the limit here is another.
+
     Raises:
         ValueError: If the folder holds a run of another recipe.
     """
+    from omegaconf import OmegaConf
+
     folder = Path(config.output_dir)
     if config.resume != "auto" or config.get("find_lr") or not (folder / "manifest.json").exists():
         return None
     _refuse_other_recipe(config, folder)
+    if read_json(folder / "manifest.json").get("stopped") == "max_time":
+        there, here = OmegaConf.create(_stored(folder)), config
+        if OmegaConf.select(there, _LIMIT) != OmegaConf.select(here, _LIMIT):
+            return None
     return read_json(folder / "metrics.json")
 
 
@@ -185,11 +197,11 @@ def _refuse_other_recipe(config: "DictConfig", folder: Path) -> None:
 
 
 def _difference(config: "DictConfig", folder: Path) -> str:
-    """Name the first setting in which the config in a folder differs from this one, or nothing."""
+    """Name the first setting but the limit on time in which the config in a folder differs, or nothing."""
     from omegaconf import OmegaConf
 
     here: Any = OmegaConf.to_container(config, resolve=True)
-    return difference(recipe(_stored(folder)), recipe(here))
+    return difference(recipe(_stored(folder)) | {_LIMIT: None}, recipe(here) | {_LIMIT: None})
 
 
 def commit_of(source: Path) -> str | None:

@@ -9,7 +9,8 @@ import torch
 
 from lowlight.config import load_config
 from lowlight.files import read_json
-from tests.tiny_runs import KeptBatches, assert_equal, checkpoint, manifest, run
+from lowlight.runs.folder import finished
+from tests.tiny_runs import KeptBatches, assert_equal, checkpoint, manifest, overrides, run
 
 STOPPING = [
     "callbacks=[default,early_stopping,ema]",
@@ -66,6 +67,20 @@ def test_a_cap_on_the_time_ends_and_marks_the_run(name: str, lol: Path, tmp_path
     found = manifest(tmp_path)
     assert found["stopped"] == "max_time"
     assert 1 <= found["epochs"] < 100000
+
+
+@pytest.mark.slow
+def test_another_cap_continues_a_run_that_its_cap_ended(lol: Path, tmp_path: Path) -> None:
+    cap = ["trainer.max_epochs=100000", "resume=auto", "trainer.max_time=00:00:00:01"]
+    run("autoencoder", lol, tmp_path, *cap)
+    ended = manifest(tmp_path)
+    assert finished(load_config(overrides("autoencoder", lol, tmp_path, *cap))) is not None
+
+    more = [*cap[:-1], "trainer.max_time=00:00:00:03"]
+    assert finished(load_config(overrides("autoencoder", lol, tmp_path, *more))) is None
+    run("autoencoder", lol, tmp_path, *more)
+    assert manifest(tmp_path)["epochs"] > ended["epochs"]
+    assert manifest(tmp_path)["sittings"] == 2
 
 
 def test_the_debug_preset_leaves_a_whole_run(lol: Path, tmp_path: Path) -> None:
