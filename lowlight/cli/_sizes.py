@@ -5,7 +5,7 @@ import re
 _MOST = 10**15  # pixels
 
 
-def read_size(text: str, option: str, kilo: int = 1000) -> int:
+def parse_size(text: str, option: str, kilo: int = 1000) -> int:
     """Parse a size such as ``3GB``, ``1500 MB`` or ``2000000``.
 
     Args:
@@ -26,7 +26,7 @@ def read_size(text: str, option: str, kilo: int = 1000) -> int:
     return size
 
 
-def read_pixels(number: float) -> int:
+def parse_pixels(number: float) -> int:
     """Return ``--max-pixels`` as an integer.
 
     Raises:

@@ -6,7 +6,7 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import AllowHost, Debug, Host, MaxUpload, Runs, Trust
-from lowlight.cli._sizes import read_pixels, read_size
+from lowlight.cli._sizes import parse_pixels, parse_size
 from lowlight.cli._verb import Verb
 
 app = Verb("demo")
@@ -33,8 +33,8 @@ def demo(
         print(f"The page is {address} (Ctrl-C ends it)", flush=True)
 
     with errors_in_one_line("demo", debug):
-        size = read_size(max_upload, "--max-upload", kilo=1024)  # as Gradio counts
-        pixels = read_pixels(max_pixels)
+        size = parse_size(max_upload, "--max-upload", kilo=1024)  # as Gradio counts
+        pixels = parse_pixels(max_pixels)
         from lowlight.demo.page import serve  # imports torch, which no mistake need wait for
 
         serve(runs, host, port, size, pixels, trust or (), allow_host or (), announce)

@@ -1,7 +1,7 @@
 """``lowlight detect``: average precision of a detector, before and after enhancement."""
 
 import math
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Device, Trust
+from lowlight.cli._progress import watched
 from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
 from lowlight.files import check_folder, json_text, printable
@@ -67,7 +68,7 @@ def detect(
             device=device,
             trust=trust or (),
             seed=seed,
-            progress=_watched,
+            progress=partial(watched, unit="image"),
         )
         if out:
             from lowlight.report.precision_recall import write
@@ -77,14 +78,6 @@ def detect(
         print(json_text({key: result[key] for key in ("about", "rows")}))
     else:
         _print(result, out)
-
-
-def _watched(names: Iterable[str]) -> Iterable[str]:
-    """Show a progress bar on a terminal."""
-    from tqdm import tqdm
-
-    bar: Iterable[str] = tqdm(names, unit="image", disable=None, dynamic_ncols=True)
-    return bar
 
 
 def _print(result: dict[str, Any], out: Path | None) -> None:

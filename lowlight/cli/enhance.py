@@ -14,7 +14,7 @@ from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._notices import say_once
 from lowlight.cli._options import As, Debug, Device, MaxMemory, Precision, Runtime, Trust
 from lowlight.cli._pipes import PIPE, places
-from lowlight.cli._sizes import read_pixels, read_size
+from lowlight.cli._sizes import parse_pixels, parse_size
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
 from lowlight.files import json_text, printable, remove_leftovers
@@ -129,11 +129,11 @@ def enhance(
     with errors_in_one_line("enhance", debug), places(paths, out) as place:
         if as_json and out == PIPE:
             raise ValueError("--json and --out - both write to standard output; give --out a file")
-        memory = None if max_memory is None else read_size(max_memory, "--max-memory")
+        memory = None if max_memory is None else parse_size(max_memory, "--max-memory")
         settings = Settings(
             strength,
             fail_safe,
-            read_pixels(max_pixels),
+            parse_pixels(max_pixels),
             smoothing,
             memory,
             tile,

@@ -1,8 +1,9 @@
 """``lowlight gallery``: many methods over many photographs on one page, and the ranking of votes on them."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +11,13 @@ import typer
 
 from lowlight.cli._errors import errors_in_one_line
 from lowlight.cli._options import Debug, Device, Precision, Trust
+from lowlight.cli._progress import watched
 from lowlight.cli._tables import print_table
 from lowlight.cli._verb import Verb
 from lowlight.files import check_folder, json_text, printable
 
 if TYPE_CHECKING:
     from lowlight.gallery.make import Made
-    from lowlight.gallery.sources import Source
     from lowlight.gallery.votes import Ranking
 
 app = Verb("gallery")
@@ -101,17 +102,10 @@ def gallery(
             device=device,
             precision=precision,
             trust=trust or (),
-            watch=_watched,
+            watch=partial(watched, unit="file"),
         )
         _print(made)
     raise typer.Exit(bool(made.failed))
-
-
-def _watched(sources: "Sequence[Source]") -> "Iterable[Source]":
-    """Show a progress bar on a terminal."""
-    from tqdm import tqdm
-
-    yield from tqdm(sources, unit="file", disable=None, dynamic_ncols=True)
 
 
 def _print(made: "Made") -> None:

@@ -19,7 +19,7 @@ from lowlight.cli._options import (
     Runtime,
     Trust,
 )
-from lowlight.cli._sizes import read_pixels, read_size
+from lowlight.cli._sizes import parse_pixels, parse_size
 from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
 from lowlight.inference.models import DEFAULT, check_model
@@ -67,9 +67,9 @@ def serve(
     from lowlight.serving.server import listen, serve
 
     with errors_in_one_line("serve", debug):
-        size = read_size(max_upload, "--max-upload", kilo=1024)  # as `lowlight demo` counts
-        memory = None if max_memory is None else read_size(max_memory, "--max-memory")
-        settings = Settings(max_pixels=read_pixels(max_pixels), max_memory=memory)
+        size = parse_size(max_upload, "--max-upload", kilo=1024)  # as `lowlight demo` counts
+        memory = None if max_memory is None else parse_size(max_memory, "--max-memory")
+        settings = Settings(max_pixels=parse_pixels(max_pixels), max_memory=memory)
         check_model(None, None, precision, runtime)
         options = {
             "device": device,

@@ -6,7 +6,7 @@ from pathlib import Path
 _FOLDERS = re.compile(r"(?<![\w:/])(?:[A-Za-z]:)?[\\/]+(?:[^\s\\/'\"()]+[\\/]+)+")
 
 
-def without_folders(text: str) -> str:
+def public_message(text: str) -> str:
     """Return a message in one line, its absolute paths reduced to the names of their files."""
     return _FOLDERS.sub("", " ".join(text.split()))
 
@@ -15,4 +15,4 @@ def reason_of(error: Exception, source: Path) -> str:
     """Return an error's message in one line, without folders of the server."""
     if isinstance(error, MemoryError):
         return "it ran out of memory"
-    return without_folders(str(error).replace(str(source), source.name)) or type(error).__name__
+    return public_message(str(error).replace(str(source), source.name)) or type(error).__name__

@@ -11,7 +11,7 @@ from lowlight.inference.models import DEFAULT, ready_made
 from lowlight.runs.folder import BEST, LAST
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.runtimes.table import RUNTIMES, runtime_of
-from lowlight.serving.messages import without_folders
+from lowlight.serving.messages import public_message
 from lowlight.shipped import SHIPPED, WEIGHTS, shipped
 
 SUFFIXES_OF_MODELS = frozenset({".ckpt", *(one.suffix for one in RUNTIMES if one.trust is None)})
@@ -87,7 +87,7 @@ def _naming_the_model(text: str, name: str, path: Path | None) -> str:
     if path:
         file = rf"{re.escape(str(path))}(?:[\\/][\w.=-]*\w)?"
         text = re.sub(file, lambda _: name, re.sub(rf"^{file}: ", "", text))
-    return without_folders(text)
+    return public_message(text)
 
 
 def size_of(name: str, path: Path | None) -> int:

@@ -8,7 +8,7 @@ from PIL import Image
 from lowlight.inference.load import choose
 from lowlight.inference.settings import Settings
 from lowlight.serving import models
-from lowlight.serving.messages import without_folders
+from lowlight.serving.messages import public_message
 from lowlight.serving.models import find_models, loader, size_of
 from lowlight.serving.pictures import RefusedError, answer
 from lowlight.shipped import shipped
@@ -81,7 +81,7 @@ def test_the_last_few_models_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_messages_keep_file_names_without_folders(text: str, told: str | None) -> None:
-    assert without_folders(text) == (told or text)
+    assert public_message(text) == (told or text)
 
 
 def test_a_models_size_is_that_of_its_weights(tmp_path: Path) -> None:

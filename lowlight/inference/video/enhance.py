@@ -16,7 +16,7 @@ from lowlight.flicker import Flicker, SceneCuts, SteadyExposure, mean_luminance
 from lowlight.inference.settings import SMOOTHING, VideoSummary
 from lowlight.inference.video.look import Look, to_image
 from lowlight.inference.video.names import options_for
-from lowlight.inference.video.reading import look_at, main_video, open_footage, read, reason
+from lowlight.inference.video.reading import ffmpeg_message, look_at, main_video, open_footage, read
 from lowlight.inference.video.suffixes import CONTAINERS
 from lowlight.inference.video.writing import Writer
 
@@ -81,7 +81,7 @@ def enhance_video(
             warnings += writer.finish()
         return replace(summary, warnings=tuple(warnings))
     except av.error.FFmpegError as error:
-        raise ValueError(f"{target}: cannot be written ({reason(error)})") from error
+        raise ValueError(f"{target}: cannot be written ({ffmpeg_message(error)})") from error
 
 
 def _enhance(

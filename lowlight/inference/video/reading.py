@@ -63,7 +63,9 @@ def open_footage(source: Path) -> "InputContainer":
             f"{source}: not a video, or of a format that is not read, such as a playlist"
         ) from None
     except av.error.FFmpegError as error:
-        raise ValueError(f"{source}: not a video, or cut off before its index ({reason(error)})") from None
+        raise ValueError(
+            f"{source}: not a video, or cut off before its index ({ffmpeg_message(error)})"
+        ) from None
     if not _videos(footage):
         unknown = any(one.codec_context is None for one in footage.streams.video)
         footage.close()
@@ -71,7 +73,7 @@ def open_footage(source: Path) -> "InputContainer":
     return footage
 
 
-def reason(error: "FFmpegError") -> str:
+def ffmpeg_message(error: "FFmpegError") -> str:
     """Return FFmpeg's message of an error, in lower case."""
     return (error.strerror or type(error).__name__).lower()
 
@@ -167,7 +169,7 @@ def read(
             yield from map(clock.set, map(seen.add, frames))
         yield from map(clock.set, map(seen.add, video.decode(None)))
     except av.error.FFmpegError as error:
-        warnings.append(f"reading stopped at {max(float(end) - start, 0):.1f} s ({reason(error)})")
+        warnings.append(f"reading stopped at {max(float(end) - start, 0):.1f} s ({ffmpeg_message(error)})")
     if broken:
         warnings.append(f"{broken} broken packets were left out")
     warnings += [*seen.notes(), *_truncation(footage, float(end), partial)]
