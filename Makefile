@@ -57,7 +57,7 @@ study: .venv/.core
 	@echo "the report:" $(call shell_word,$(OUT)/report/index.html)
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m "not slow and not gpu and not browser"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadgroup -m "not slow and not gpu and not browser"
 
 check: .venv/.dev
 	$(BIN)/ruff check .

@@ -15,6 +15,8 @@ import torch
 from tests.cli.commands import QUICK, lowlight, on, python
 from tests.tiny import TINY
 
+pytestmark = pytest.mark.xdist_group("resume")
+
 
 def train(folder: Path, lol: Path, name: str, *overrides: str, kill: tuple[str, ...] = ()) -> Any:
     arguments = [f"method={name}", *TINY[name], *QUICK, "trainer.max_epochs=3", *on(lol), "resume=auto"]

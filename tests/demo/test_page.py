@@ -27,6 +27,7 @@ from tests.conftest import photograph
 from tests.demo.test_uploads import CLASSICAL, written
 from tests.tiny import tiny
 
+pytestmark = pytest.mark.xdist_group("demo")
 ROOT = Path(__file__).parents[2]
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 from lowlight.demo.sliders import SLIDERS
 from lowlight.demo.store import MOST_UPLOADS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 ROOT = Path(__file__).parents[2]
 
 

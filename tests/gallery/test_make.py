@@ -26,6 +26,8 @@ from tests.conftest import photograph
 from tests.gallery.conftest import METHODS, NAMES
 from tests.inference.video.clips import still, write_clip
 
+pytestmark = pytest.mark.xdist_group("gallery")
+
 
 class Pictures(HTMLParser):
     """Collects the pictures of a page: address by text alternative."""

@@ -12,7 +12,7 @@ from lowlight.gallery.votes import rank, read_votes
 from tests.chromium import Page
 from tests.gallery.conftest import METHODS, NAMES
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("gallery")]
 
 WIDTH = """
 (() => {

@@ -23,6 +23,7 @@ from lowlight.loggers.mlflow import MLflowCurves
 from lowlight.training import train
 from tests.tiny_runs import overrides
 
+pytestmark = pytest.mark.xdist_group("mlflow")
 QUIET = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
 
 

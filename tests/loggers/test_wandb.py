@@ -34,6 +34,7 @@ from lowlight.training import train
 from tests.loggers import wandb_file
 from tests.tiny import TINY
 
+pytestmark = pytest.mark.xdist_group("wandb")
 HALVING = "method.scheduler={_target_:torch.optim.lr_scheduler.StepLR,_partial_:true,step_size:1,gamma:0.5}"
 QUICK = ["trainer=cpu", "trainer.max_epochs=3", "trainer.enable_progress_bar=false", "data.patch_size=32"]
 FEW = ["data=lol", "data.batch_size=2", "data.val_fraction=0.3"]

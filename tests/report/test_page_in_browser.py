@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.chromium import Page, chromium
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("report")]
 
 SORT = """
 const table = document.querySelector("table.sortable");

@@ -20,6 +20,8 @@ from lowlight.report.compare import FILES, SCORES
 from lowlight.report.figures import CURVE_FIGURES
 from tests.report.fake_runs import write_run
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 class Elements(HTMLParser):
     """Collect a page's elements and its text."""

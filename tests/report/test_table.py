@@ -27,6 +27,7 @@ from lowlight.report.table import (
 )
 from tests.report.fake_runs import write_run
 
+pytestmark = pytest.mark.xdist_group("report")
 PROMISED = (
     "method,psnr,ssim,exposure/accuracy,exposure/precision,exposure/recall,exposure/f1,channel/accuracy,"
     "parameters,train_minutes,ms_per_image"

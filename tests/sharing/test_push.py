@@ -19,6 +19,8 @@ from tests.cli.commands import lowlight
 from tests.sharing.stand_in import Hub, running
 from tests.tiny_runs import run as train
 
+pytestmark = pytest.mark.xdist_group("push")
+
 
 @pytest.fixture(scope="module")
 def trained(lol: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
