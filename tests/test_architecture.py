@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import lowlight.methods
+
 PACKAGE = Path(__file__).parent.parent / "lowlight"
 
 # A part may import the parts of earlier layers, and itself; those on the ground may import each other.
@@ -150,17 +152,7 @@ def test_networks_import_torch_only() -> None:
                 )
 
 
-METHODS = {
-    "Classical",
-    "Curves",
-    "DecomposeAndRelight",
-    "DeeplySupervised",
-    "Fusion",
-    "GAN",
-    "SelfCalibrated",
-    "Supervised",
-    "TwoStages",
-}
+METHODS = {*lowlight.methods.__all__} - {"Method"}
 
 
 def asks_what_a_method_is(node: ast.AST) -> bool:
