@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import lowlight.methods
+from lowlight.cli import VERBS
 
 PACKAGE = Path(__file__).parent.parent / "lowlight"
 
@@ -194,25 +195,28 @@ def test_the_base_class_says_what_a_method_is(path: Path) -> None:
     assert [f"line {node.lineno}: {ast.unparse(node)}" for node in found] == []  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "import lowlight",
-        "import lowlight.cli.train",
-        "import lowlight.cli.compare",
-        "import lowlight.cli.enhance",
-        "import lowlight.cli.export",
-        "import lowlight.cli.gallery",
-        "import lowlight.cli.demo",
-        "import lowlight.cli.detect",
-        "import lowlight.cli.push",
-        "import lowlight.cli.serve",
-        "import lowlight.cli.sweep",
-    ],
-)
-def test_importing_a_front_door_loads_no_torch(statement: str) -> None:
-    code = f"import sys; {statement}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+LIGHT = ["lowlight", "lowlight.inference.settings", "lowlight.runtimes.table"]
+LIGHT += [f"lowlight.cli.{verb}" for verb in VERBS]
+"""Modules that a command imports before it knows what to do."""
+
+IMPORT = """
+import sys
+from importlib import import_module
+kept_out, *modules = sys.argv[1:]
+for module in modules:
+    import_module(module)
+    assert not {*kept_out.split()} & sys.modules.keys(), module
+"""
+
+
+def test_importing_a_front_door_loads_no_torch() -> None:
+    assert subprocess.run([sys.executable, "-c", IMPORT, "torch", *LIGHT], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_importing_the_training_loads_no_logger() -> None:
+    command = [sys.executable, "-c", IMPORT, "wandb tensorboard", "lowlight.training"]
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -176,16 +175,6 @@ def test_a_wrong_argument_gets_one_line_and_a_traceback_only_in_debug(tmp_path: 
     assert result.stderr == f"lowlight compare: {tmp_path}/nowhere: no such run folder\n"
     assert not (tmp_path / "out").exists()
     assert isinstance(CliRunner().invoke(app, [*arguments, "--debug"]).exception, ValueError)
-
-
-def test_help_needs_no_torch() -> None:
-    code = (
-        "import atexit, sys; from lowlight.cli.compare import main; "
-        "atexit.register(lambda: print('torch' in sys.modules)); sys.argv[1:] = ['--help']; main()"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.endswith("False\n")
-    assert "--no-pictures" in result.stdout
 
 
 @pytest.mark.browser

@@ -1,7 +1,5 @@
 """A runtime is its file and one line in the table; everything else follows."""
 
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -75,8 +73,3 @@ def test_names_and_suffixes_stand_once_and_are_offered_by_the_commands() -> None
     for runtime in RUNTIMES:
         assert runtime.name in text
         assert runtime.suffix in text
-
-
-def test_the_table_loads_no_torch() -> None:
-    code = "import sys, lowlight.runtimes.table; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
