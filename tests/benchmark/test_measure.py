@@ -18,13 +18,14 @@ from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.tiny import tiny
 
 
-@pytest.fixture
-def models(tmp_path: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Return pretrained folders of small networks, the first with a test score."""
+    folder = tmp_path_factory.mktemp("models")
     for name in ("coarse_to_fine", "autoencoder"):
-        save_pretrained(tiny(name), tmp_path / name)
-    (tmp_path / "coarse_to_fine" / "metrics.json").write_text('{"test/psnr": 20.5}')
-    return [str(tmp_path / name) for name in ("coarse_to_fine", "autoencoder")]
+        save_pretrained(tiny(name), folder / name)
+    (folder / "coarse_to_fine" / "metrics.json").write_text('{"test/psnr": 20.5}')
+    return [str(folder / name) for name in ("coarse_to_fine", "autoencoder")]
 
 
 @pytest.mark.slow

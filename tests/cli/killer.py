@@ -16,8 +16,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-PLACES = ("batch", "validation", "writing", "renaming", "saved", "test")
-
 
 class Killer(pl.Callback):
     """Send this process a signal, once."""

@@ -143,7 +143,7 @@ def test_bodies_are_cut_at_the_limit(path: str, limit: int) -> None:
     assert server.seen == [limit]
 
 
-def test_an_answer_waits_for_the_end_of_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_waits_for_the_end_of_the_body() -> None:
     """A client that sends the whole body before it reads still finds the answer."""
     server, chunked = Server(), ("transfer-encoding", "chunked")
     assert server.ask(LOCAL, chunked, chunks=[b"bad", b"more", b"end"]) == 400
