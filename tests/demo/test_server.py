@@ -3,9 +3,6 @@
 import json
 import os
 import re
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,14 +13,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from lowlight.demo.sliders import SLIDERS
 from lowlight.demo.store import MOST_UPLOADS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
-ROOT = Path(__file__).parents[2]
 
 
 def png(seed: int, size: tuple[int, int] = (32, 24)) -> bytes:
@@ -77,37 +72,9 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "runs" / "broken").mkdir(parents=True)
-    torch.save({"state_dict": 3, "recipe": [1]}, folder / "runs" / "broken" / "best.ckpt")
-    (folder / "temporary").mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "lowlight.cli.demo",
-            "--runs",
-            "runs",
-            "--port",
-            str(port),
-            "--max-upload",
-            "1MB",
-        ],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "temporary")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert "The page is" in process.stdout.readline()
-    yield Client(f"http://127.0.0.1:{port}", folder / "temporary")
-    process.terminate()
-    assert process.wait(30) == 0
+def client(served: tuple[str, Path]) -> Client:
+    address, temporary = served
+    return Client(address.rstrip("/"), temporary)
 
 
 def test_other_sites_are_refused(client: Client) -> None:
@@ -173,8 +140,8 @@ def test_each_method_is_used_once_and_their_number_is_limited(client: Client) ->
 
 
 def test_a_broken_checkpoint_is_the_pages_own_refusal(client: Client) -> None:
-    told = client.enhance(client.upload(png(4000)), ["broken"], "curious")
-    assert told == "broken failed: refused, its state_dict is a int, not a mapping."
+    told = client.enhance(client.upload(png(4000)), ["wrecked"], "curious")
+    assert told == "wrecked failed: refused, its state_dict is a int, not a mapping."
 
 
 def test_several_photographs_are_enhanced_in_turn_and_a_bad_one_spoils_none(client: Client) -> None:
