@@ -1,7 +1,6 @@
 """LLCNN: the published structure, and how it treats colour."""
 
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +10,6 @@ from lowlight.methods import Supervised
 from lowlight.networks import LLCNN
 from lowlight.networks.receptive_field import receptive_radius
 from lowlight.perceptual import block_ssim_loss
-from lowlight.runtimes.export import export
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
 
 
@@ -91,14 +89,6 @@ def test_overfits_one_pair_by_its_own_loss(channels: int) -> None:
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
     assert losses[-1] < 0.2 < 0.9 < losses[0]
-
-
-@pytest.mark.slow
-def test_rgb_exports_to_onnx_for_any_size(tmp_path: Path) -> None:
-    """As luma does, which ``tests/runtimes`` exports."""
-    pytest.importorskip("onnxruntime")
-    differences = export(Supervised(LLCNN(3, width=4)).eval(), tmp_path / "net.onnx", "onnx")
-    assert max(differences.values()) < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -122,16 +122,6 @@ def test_state_dict_round_trip() -> None:
     assert torch.equal(net(low), other(low))
 
 
-@pytest.mark.slow
-def test_exports_for_any_size() -> None:
-    """Checked at a size that the example did not have."""
-    net = tiny().eval()
-    sides = {2: torch.export.Dim("h") * 4, 3: torch.export.Dim("w") * 4}
-    exported = torch.export.export(net, (torch.rand(1, 3, 20, 24),), dynamic_shapes=(sides,)).module()
-    low = torch.rand(1, 3, 12, 32)
-    torch.testing.assert_close(exported(low), net(low))
-
-
 @pytest.mark.parametrize("name", ["channels", "groups", "blocks", "streams", "columns", "reduction"])
 def test_refuses_a_size_below_one(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
