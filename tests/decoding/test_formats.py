@@ -154,7 +154,7 @@ def damaged(content: bytes, choose: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("seed", "number"), [(0, 12), pytest.param(1, 500, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("seed", "number"), [(0, 12), pytest.param(1, 120, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_a_damaged_file_of_any_format_is_read_or_refused_by_name(
     seed: int, number: int, tmp_path: Path
