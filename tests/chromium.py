@@ -43,13 +43,10 @@ class Page:
         self.commands, self.answers = self.process.stdin, self.process.stdout
         self.numbers, self.buffer = itertools.count(1), b""
         self.asked: list[str] = []
+        self.context: str | None = None
         self.session: str | None = None
         target = next(one for one in self.send("Target.getTargets")["targetInfos"] if one["type"] == "page")
-        attached = self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        self.session = attached["sessionId"]
-        self.send("Network.enable")
-        self.resize(width, height)
-        self.send("Page.navigate", url=address)
+        self._show(target["targetId"], address, width, height)
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +58,22 @@ class Page:
         self.process.wait(30)
         self.commands.close()
         self.answers.close()
+
+    def anew(self, address: str, width: int = 1280, height: int = 900) -> None:
+        """Open an address as a browser just started would, with nothing kept of the pages before."""
+        self.session = None
+        if self.context:
+            self.send("Target.disposeBrowserContext", browserContextId=self.context)
+        self.context = self.send("Target.createBrowserContext")["browserContextId"]
+        target = self.send("Target.createTarget", url="about:blank", browserContextId=self.context)
+        self._show(target["targetId"], address, width, height)
+
+    def _show(self, target: str, address: str, width: int, height: int) -> None:
+        self.asked = []
+        self.session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.send("Network.enable")
+        self.resize(width, height)
+        self.send("Page.navigate", url=address)
 
     def send(self, method: str, **parameters: Any) -> Any:
         """Give a command and return its result; the addresses that the page asks for are kept meanwhile."""
