@@ -1,17 +1,13 @@
 import inspect
 import shlex
-from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
-from PIL import Image
 
 from lowlight.checkpoints.recipe import make
 from lowlight.config import available, config_folder, load_config, setting
 from lowlight.data import PairDataModule
-from tests.cli.commands import lowlight
-from tests.conftest import photograph
 
 EXPERIMENTS = available("experiment")
 ROOTS = {
@@ -51,20 +47,6 @@ def test_every_data_set_is_prepared_as_the_data_module_does_by_default(name: str
     }
     assert {key: config[key] for key in shared} == shared | {"progressive": []}
     assert set(config) - set(shared) <= {"_target_", "_convert_", "root", "sets", "layout"}
-
-
-@pytest.mark.slow
-def test_a_new_layout_is_one_file_of_a_few_lines(tmp_path: Path) -> None:
-    names = "splits: {test: [exam]}, folders: [[night, day]]"
-    layout = f"{{_target_: lowlight.data.PairedFolder, _partial_: true, {names}}}"
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "mine.yaml").write_text(f"defaults: [_base]\nroot: ???\nlayout: {layout}\n")
-    for role, factor in (("night", 4), ("day", 1)):
-        (tmp_path / "set" / "exam" / role).mkdir(parents=True)
-        Image.fromarray(photograph(1) // factor).save(tmp_path / "set" / "exam" / role / "1.png")
-    choices = ["data=mine", "data.root=set", "method=identity", "trainer=cpu"]
-    done = lowlight("evaluate", "--config-dir", str(tmp_path), *choices, folder=tmp_path)
-    assert "1 images of 1 scenes, test split" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
