@@ -18,6 +18,7 @@ from lowlight.checkpoints import load, load_method
 from lowlight.config import load_config
 from lowlight.evaluation import evaluate
 from lowlight.files import read_json
+from lowlight.images import read_image
 from lowlight.renamed import RENAMED
 from lowlight.report import compare
 from lowlight.training import train
@@ -51,10 +52,14 @@ def command(folder: Path, lol: Path, *more: str) -> list[str]:
     return [*method, *data, *trainer, *callbacks, f"output_dir='{folder}'", "resume=auto", *more]
 
 
-def test_a_finished_run_is_loaded_and_enhances(lol: Path, tmp_path: Path) -> None:
+def test_a_finished_run_is_loaded_and_enhances_as_it_did_then(lol: Path, tmp_path: Path) -> None:
     folder = run_folder("finished", lol, tmp_path)
-    low = torch.rand(1, 3, 20, 30) / 4
+    low, then = (
+        read_image(folder / "pictures" / "test" / "LOL__7" / f"{name}.png")[None]
+        for name in ("low", "enhanced")
+    )
     enhanced = load_method(folder).enhance(low)
+    assert (enhanced - then).abs().max() < 1.5 / 255
     assert torch.equal(enhanced, load(folder / "best.ckpt").enhance(low))
     assert torch.allclose(lowlight.enhance(low, lowlight.load(folder)), enhanced, atol=1e-6)
 
