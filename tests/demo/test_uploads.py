@@ -14,7 +14,7 @@ from torch import Tensor
 from lowlight.decoding.reading import read_photo
 from lowlight.demo.previews import PREVIEW
 from lowlight.demo.uploads import adjust_upload, enhance_upload, preview_adjusted
-from lowlight.inference.photos.fail_safe import REASONS, mean_luma
+from lowlight.inference.photos.fail_safe import REASONS
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.serving.models import loader
@@ -63,7 +63,7 @@ def test_an_upload_keeps_its_format_size_and_depth(tmp_path: Path) -> None:
     assert Image.open(made.before).mode == "RGB"
     assert made.caption == "before · mean 0.09"
     assert gamma.caption.startswith("gamma · ")
-    assert f"mean {mean_luma(enhanced.pixels):.2f}" in gamma.caption
+    assert gamma.caption.endswith("mean 0.36")  # of a ramp up to 0.183, each to the power of 0.4
     assert np.asarray(Image.open(gamma.histogram)).std() > 0
     assert lime.download != gamma.download
     assert made.remarks == ()
