@@ -50,7 +50,7 @@ class Threefold(Enhancer):
     def enhance(self, low: Tensor) -> Tensor:
         Threefold.at_work += 1
         Threefold.most_at_work = max(Threefold.at_work, Threefold.most_at_work)
-        time.sleep(0.002)
+        time.sleep(0.02)  # long enough that a second one at the same time is seen
         Threefold.at_work -= 1
         return (3 * low).clamp(0, 1)
 
@@ -224,9 +224,11 @@ def test_a_full_queue_says_when_to_try_again(serve: Callable[..., TestClient]) -
 
 
 def test_one_picture_is_enhanced_at_a_time(client: TestClient) -> None:
-    statuses = []
+    statuses, together = [], threading.Barrier(8)
+    Threefold.most_at_work = 0
 
     def post() -> None:
+        together.wait(60)
         statuses.append(client.post("/enhance", content=encoded()).status_code)
 
     threads = [threading.Thread(target=post) for _ in range(8)]
