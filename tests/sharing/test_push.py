@@ -15,7 +15,6 @@ from lowlight.config import load_config
 from lowlight.evaluation.evaluate import evaluate
 from lowlight.files import read_json
 from lowlight.sharing.folder import write_folder
-from tests.cli.commands import lowlight
 from tests.sharing.stand_in import Hub, running
 from tests.tiny_runs import run as train
 
@@ -50,18 +49,11 @@ def push(folder: Path, address: str, *arguments: str, token: str = "hf_ours") ->
         return CliRunner().invoke(app, list(arguments))
 
 
-@pytest.mark.slow
 def test_the_hub_gets_one_commit_that_loads_as_the_same_model(
     trained: Path, hub: Hub, tmp_path: Path
 ) -> None:
-    environment = {
-        "HF_ENDPOINT": hub.address,
-        "HF_TOKEN": "hf_ours",
-        "HF_HOME": str(tmp_path / "hf"),
-        **QUIET,
-    }
-    done = lowlight("push", str(trained), "us/tiny", folder=tmp_path, **environment)
-    assert done.returncode == 0, done.stderr
+    done = push(tmp_path, hub.address, str(trained), "us/tiny")
+    assert done.exit_code == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"Handed to {hub.address}/us/tiny"
     assert "Licence: research-only, which follows from the data" in done.stdout
     assert hub.message == "lowlight push: mine"
