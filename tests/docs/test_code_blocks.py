@@ -24,7 +24,6 @@ import lowlight
 import lowlight.data
 from lowlight.cli import HYDRA_VERBS, VERBS
 from lowlight.config import available, config_folder, register_resolvers
-from lowlight.networks import MIRNet
 from lowlight.runtimes.export import export
 from tests.conftest import photograph
 from tests.docs.pages import PAGES, ROOT, blocks, calls, write_files
@@ -78,7 +77,6 @@ def test_the_training_example_trains_and_enhances(folder: Path) -> None:
     assert isinstance(names["method"], pl.LightningModule)
     assert isinstance(names["method"].net, nn.Module)
     assert names["method"].enhance(torch.rand(1, 3, 9, 5)).shape == (1, 3, 9, 5)
-    assert callable(MIRNet.load_original)
 
 
 def test_every_page_with_python_is_run_by_a_test() -> None:

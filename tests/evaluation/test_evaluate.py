@@ -310,7 +310,9 @@ def test_further_metrics_are_scored_and_defined_where_they_are_named(
     method = run(lol, tmp_path / "gamma", "method=gamma", "metrics=[named]", "save_images=true")
     assert method["definitions"]["named"] == "a new one"
     assert "named" in method["intervals"]
-    assert [float(row["named"]) for row in rows(tmp_path / "gamma")]
+    named_there = [float(row["named"]) for row in rows(tmp_path / "gamma")]
+    assert len(named_there) == 2
+    assert sum(named_there) / 2 == pytest.approx(method["test/named"], abs=1e-6)
     saved = [f"predictions='{tmp_path}/gamma/images'", "metrics=[named]"]
     assert run(lol, tmp_path / "saved", *saved)["test/named"] == method["test/named"]
 
