@@ -102,6 +102,9 @@ def target(name: str) -> str:
 
 LEARNT = [name for name in TINY if "/" not in name and get_class(target(name)).learns]
 
+ONE_PER_CLASS = list({target(name): name for name in reversed(LEARNT)}.values())
+"""The first learned method of each class: the others differ from it by their networks only."""
+
 
 def by_class(names: Iterable[str]) -> list[object]:
     """Mark as slow all but the first method of each class: the others differ by their networks only."""
