@@ -1,4 +1,4 @@
-"""Training steps under a real trainer: overfitting, accumulation, clipping, precision, exact resume."""
+"""Training steps under a real trainer: overfitting, accumulation, clipping, precision."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +13,6 @@ from pytorch_lightning.plugins import MixedPrecision
 from torch import Tensor, nn
 
 from lowlight import losses
-from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
-from lowlight.callbacks.resuming import EpochSeed
 from lowlight.checkpoints import build
 from lowlight.data import PairDataModule
 from lowlight.methods import GAN, Method, Supervised
@@ -25,9 +23,7 @@ def pairs(lol: Path, **options: Any) -> PairDataModule:
     return PairDataModule(lol, **({"batch_size": 2, "patch_size": 32, "val_fraction": 0.2} | options))
 
 
-def fit(
-    method: Method, data: PairDataModule, epochs: int = 1, resume: Path | None = None, **options: Any
-) -> pl.Trainer:
+def fit(method: Method, data: PairDataModule, epochs: int = 1, **options: Any) -> pl.Trainer:
     trainer = pl.Trainer(
         **(
             {
@@ -39,10 +35,9 @@ def fit(
                 "enable_model_summary": False,
             }
             | options
-            | {"plugins": [AtomicCheckpointIO(), *options.get("plugins", [])]}
         )
     )
-    trainer.fit(method, datamodule=data, ckpt_path=resume)
+    trainer.fit(method, datamodule=data)
     return trainer
 
 
@@ -241,30 +236,6 @@ def test_the_discriminators_accuracy_counts_patches_told_right(adversarial: loss
 def test_the_gan_refuses_bad_settings(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         GAN(Brighten(), Judge(), **bad)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["autoencoder", "gan"])
-def test_a_resumed_run_ends_with_the_same_weights(name: str, lol: Path, tmp_path: Path) -> None:
-    cosine = "{_target_: torch.optim.lr_scheduler.CosineAnnealingLR, _partial_: true, T_max: 4}"
-    overrides = [f"method.scheduler={cosine}"]
-
-    def run(epochs: int, resume: Path | None = None) -> tuple[Method, pl.Trainer]:
-        method = tiny(name, *overrides)
-        saver = pl.callbacks.ModelCheckpoint(
-            tmp_path, save_last=True, save_on_train_epoch_end=True, save_top_k=0
-        )
-        callbacks: list[Any] = [EpochSeed(0), saver]
-        trainer = fit(method, pairs(lol), epochs, resume, callbacks=callbacks, enable_checkpointing=True)
-        return method, trainer
-
-    straight, _ = run(4)
-    (tmp_path / "last.ckpt").unlink()
-    run(2)
-    torch.rand(7)  # whatever else a process draws
-    resumed, _ = run(4, tmp_path / "last.ckpt")
-    for (key, one), two in zip(straight.state_dict().items(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(one, two), key
 
 
 def three_times_as_bright(enhanced: Tensor, high: Tensor, low: Tensor) -> Tensor:
