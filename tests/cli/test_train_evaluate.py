@@ -143,12 +143,3 @@ def test_two_processes_score_as_one(name: str, lol: Path, tmp_path: Path) -> Non
         assert (tmp_path / "ddp" / file).exists()
     with (tmp_path / "ddp" / "per_image.csv").open() as table:
         assert len(list(csv.DictReader(table))) == 3
-
-
-@pytest.mark.slow
-def test_weights_and_biases_works_offline(lol: Path, tmp_path: Path) -> None:
-    wandb = ["logger=wandb", "logger.wandb.offline=true"]
-    done = lowlight("train", *AUTOENCODER, *on(lol), *wandb, "output_dir=run", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "run").glob("wandb/offline-run-*/*.wandb"))) == 1
-    assert (tmp_path / "run" / "metrics.csv").exists()
