@@ -166,7 +166,6 @@ EMA = ["callbacks=[default,ema]", "callbacks.ema.decay=0.8"]
 STAGES = ("{epochs: 1, patch_size: 16, batch_size: 4}", "{epochs: 2, patch_size: 24, batch_size: 3}")
 PROGRESSIVE = f"data.progressive=[{', '.join(STAGES)}]"
 RESUMABLE = {
-    "averaged": EMA,
     "progressive, in loader processes": ["data.num_workers=2", PROGRESSIVE],
     "mixed up, with dropout": ["data.mixup=1.2", "method.net.depth=6", "data.patch_size=64"],
     "everything": [
@@ -185,7 +184,6 @@ RESUMABLE = {
     [
         pytest.param("autoencoder", "progressive, in loader processes", marks=pytest.mark.slow),
         pytest.param("autoencoder", "everything", marks=pytest.mark.slow),
-        pytest.param("gan", "averaged", marks=pytest.mark.slow),
         pytest.param("gan", "mixed up, with dropout", marks=pytest.mark.slow),
         ("gan", "everything"),
     ],
@@ -310,7 +308,6 @@ def test_stages_that_would_see_too_little_or_nothing_are_warned_of(
         "method.coarse_epochs=0",
     )
     assert "do not show the exposure of the whole, which method=coarse_to_fine learns" in caplog.text
-    caplog.clear()
     assert "all of trainer.max_epochs=1 train the first stage" not in caplog.text
     caplog.clear()
     more = ["data.patch_size=null", "trainer.max_epochs=1", "callbacks=[default,early_stopping]"]
