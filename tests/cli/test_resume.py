@@ -1,51 +1,27 @@
-"""A training that was killed goes on with the same command, and ends as if it never had been."""
+"""A training that was killed goes on with the same settings, and ends as if it never had been."""
 
 import io
-import json
 import shutil
 import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
-from tests.cli.commands import QUICK, lowlight, on, python
-from tests.tiny import TINY
+from tests.cli.commands import python
+from tests.tiny_runs import assert_same_training, checkpoint, manifest, overrides, run, run_in_two
 
 pytestmark = pytest.mark.xdist_group("resume")
 
-
-def train(folder: Path, lol: Path, name: str, *overrides: str, kill: tuple[str, ...] = ()) -> Any:
-    arguments = [f"method={name}", *TINY[name], *QUICK, "trainer.max_epochs=3", *on(lol), "resume=auto"]
-    arguments += ["output_dir=run", *overrides]
-    folder.mkdir(exist_ok=True)
-    if kill:
-        return python("-m", "tests.cli.killer", *kill, *arguments, folder=folder)
-    return lowlight("train", *arguments, folder=folder)
-
-
-def last(folder: Path) -> dict[str, Any]:
-    checkpoint: dict[str, Any] = torch.load(folder / "run" / "last.ckpt", weights_only=True)
-    return checkpoint
-
-
-def assert_same_end(one: Path, two: Path) -> None:
-    first, second = last(one), last(two)
-    for key in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "current_model_state"):
-        torch.testing.assert_close(first.get(key), second.get(key), rtol=0, atol=0)
-    for file in ("metrics.csv", "metrics.json", "per_image.csv"):
-        assert (one / "run" / file).read_text() == (two / "run" / file).read_text()
+THREE = ["trainer.max_epochs=3", "resume=auto"]
 
 
 @pytest.fixture(scope="module")
 def straight(lol: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of an autoencoder's run that was never stopped."""
-    folder = tmp_path_factory.mktemp("straight")
-    done = train(folder, lol, "autoencoder")
-    assert done.returncode == 0, done.stderr
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    run("autoencoder", lol, folder, *THREE)
     return folder
 
 
@@ -55,9 +31,6 @@ def straight(lol: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (("batch", "SIGKILL", "1"), -9),
         (("batch", "SIGTERM", "1"), 143),
-        (("writing", "SIGKILL", "1"), -9),
-        (("renaming", "SIGKILL", "1"), -9),
-        (("saved", "SIGKILL", "1"), -9),
         (("saved", "SIGKILL", "2"), -9),
         (("test", "SIGKILL", "2"), -9),
     ],
@@ -66,21 +39,14 @@ def straight(lol: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_run_continues_to_the_same_end(
     kill: tuple[str, ...], status: int, lol: Path, straight: Path, tmp_path: Path
 ) -> None:
-    assert train(tmp_path, lol, "autoencoder", kill=kill).returncode == status
+    command = overrides("autoencoder", lol, tmp_path / "run", *THREE)
+    killed = python("-m", "tests.cli.killer", *kill, *command, folder=tmp_path)
+    assert killed.returncode == status, killed.stderr
     assert not (tmp_path / "run" / "manifest.json").exists()
-    done = train(tmp_path, lol, "autoencoder", "data.num_workers=1")  # for workers change nothing
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["sittings"] == 2
+    run("autoencoder", lol, tmp_path / "run", *THREE)
+    assert manifest(tmp_path / "run")["sittings"] == 2
     assert not list((tmp_path / "run").glob(".last.ckpt.*"))
-    assert_same_end(straight, tmp_path)
-
-
-@pytest.mark.slow
-def test_a_killed_gan_continues_to_the_same_end(lol: Path, tmp_path: Path) -> None:
-    assert train(tmp_path / "straight", lol, "gan").returncode == 0
-    assert train(tmp_path / "killed", lol, "gan", kill=("batch", "SIGKILL", "1")).returncode == -9
-    assert train(tmp_path / "killed", lol, "gan").returncode == 0
-    assert_same_end(tmp_path / "straight", tmp_path / "killed")
+    assert_same_training(straight, tmp_path / "run")
 
 
 def cut(content: bytes) -> bytes:
@@ -95,32 +61,41 @@ def flipped(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
+def ended_before_its_test(straight: Path, folder: Path) -> Path:
+    """Return a copy of a run as a kill between its last epoch and its test would have left it."""
+    copy = shutil.copytree(straight, folder / "run")
+    for name in ("manifest.json", "metrics.json", "per_image.csv"):
+        (copy / name).unlink()
+    return copy
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("spoil", [cut, flipped])
 def test_a_spoilt_checkpoint_is_passed_over_for_the_one_before(
-    spoil: Callable[[bytes], bytes], lol: Path, straight: Path, tmp_path: Path
+    spoil: Callable[[bytes], bytes],
+    lol: Path,
+    straight: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert train(tmp_path, lol, "autoencoder", kill=("batch", "SIGKILL", "2")).returncode == -9
-    spoilt = tmp_path / "run" / "last.ckpt"
-    spoilt.write_bytes(spoil(spoilt.read_bytes()))
-    done = train(tmp_path, lol, "autoencoder")
-    assert done.returncode == 0, done.stderr
-    assert "skipped: " in done.stdout
-    assert "from previous.ckpt" in done.stdout
-    assert_same_end(straight, tmp_path)
+    caplog.set_level("INFO", "lowlight")
+    folder = ended_before_its_test(straight, tmp_path)
+    (folder / "last.ckpt").write_bytes(spoil((folder / "last.ckpt").read_bytes()))
+    run("autoencoder", lol, folder, *THREE)
+    assert "skipped: " in caplog.text
+    assert "from previous.ckpt" in caplog.text
+    assert_same_training(straight, folder)
 
 
 @pytest.mark.slow
 def test_a_run_without_a_whole_checkpoint_is_not_begun_anew_unasked(
     lol: Path, straight: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(straight / "run", tmp_path / "run")
-    (tmp_path / "run" / "manifest.json").unlink()
+    folder = ended_before_its_test(straight, tmp_path)
     for name in ("last.ckpt", "previous.ckpt"):
-        (tmp_path / "run" / name).write_bytes(b"nothing")
-    done = train(tmp_path, lol, "autoencoder")
-    assert done.returncode == 1
-    assert "run: no readable checkpoint; set resume=restart to begin again" in done.stderr
+        (folder / name).write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="run: no readable checkpoint; set resume=restart to begin again"):
+        run("autoencoder", lol, folder, *THREE)
 
 
 @pytest.mark.slow
@@ -128,8 +103,6 @@ def test_a_run_without_a_whole_checkpoint_is_not_begun_anew_unasked(
 def test_the_last_epoch_is_kept_whether_or_not_it_is_the_best(
     override: str, lol: Path, tmp_path: Path
 ) -> None:
-    assert train(tmp_path, lol, "autoencoder", override, kill=("batch", "SIGKILL", "2")).returncode == -9
-    assert last(tmp_path)["epoch"] == 1
-    assert train(tmp_path, lol, "autoencoder", override).returncode == 0
-    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
-    assert manifest["best_epoch"] == (3 if "val" in override else 1)
+    run_in_two("autoencoder", lol, tmp_path, override, "trainer.max_epochs=3")  # which looks at last.ckpt
+    assert checkpoint(tmp_path)["epoch"] == 2
+    assert manifest(tmp_path)["best_epoch"] == (3 if "val" in override else 1)
