@@ -7,7 +7,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from lowlight.checkpoints.recipe import build, check_recipe
 from lowlight.config import available, load_config
 from lowlight.schedules import LinearDecay, StepDecay, WarmupCosine
-from tests.tiny import LEARNT, TINY, by_class
+from tests.tiny import ONE_PER_CLASS, TINY
 
 
 def optimizer(*rates: float) -> torch.optim.Optimizer:
@@ -78,7 +78,7 @@ def test_bad_settings_are_refused(bad: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize("schedule", available("schedule"))
-@pytest.mark.parametrize("name", by_class(LEARNT))
+@pytest.mark.parametrize("name", ONE_PER_CLASS)
 def test_every_schedule_works_for_every_method(name: str, schedule: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     chosen = [f"method={name}", *TINY[name], f"schedule={schedule}", "method.scheduler.warmup=2"]
     method = build(load_config([*chosen, "trainer.max_epochs=12"]).method)
@@ -90,14 +90,16 @@ def test_every_schedule_works_for_every_method(name: str, schedule: str, tmp_pat
     check_recipe(method.recipe, tmp_path)  # a checkpoint may call it
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name.startswith("published/") else pytest.param(name, marks=pytest.mark.slow)
-        for name in available("experiment")
-    ],
-)
-def test_every_experiments_schedule_can_be_replaced(name: str) -> None:
+FOLDERS = {name.partition("/")[0]: name for name in available("experiment")}.values()
+OTHERS = [
+    *("lol_cpu/llcnn", "lol_cpu/retinexnet"),
+    *("published/enlighten_gan", "published/llcnn", "published/retinexnet"),
+]
+"""Experiments whose schedules are of other kinds than those of the last of each folder."""
+
+
+@pytest.mark.parametrize("name", [*FOLDERS, *OTHERS])
+def test_an_experiments_schedule_can_be_replaced(name: str) -> None:
     config = load_config([f"experiment={name}", "schedule=warmup_cosine", "trainer.max_epochs=9000"])
     made = instantiate(config.method.scheduler)(optimizer(1.0))
     assert (type(made), made.epochs, made.warmup) == (WarmupCosine, 9000, 5)
