@@ -12,7 +12,7 @@ from lowlight.checkpoints.load import load
 from lowlight.config import available
 from lowlight.images import Batch
 from lowlight.methods import GAN
-from tests.tiny import LEARNT, TINY, by_class, tiny
+from tests.tiny import LEARNT, TINY, tiny
 
 ALONE = [name for name in LEARNT if not name.endswith("gan")]
 """Methods whose training step needs no trainer: those of one optimizer."""
@@ -129,14 +129,3 @@ def test_a_network_is_built_saved_and_loaded_by_the_file_it_stands_in(tmp_path: 
     torch.save(checkpoint, tmp_path / "best.ckpt")
     low = torch.rand(1, 3, 20, 30)
     assert torch.equal(load(tmp_path).enhance(low), method.enhance(low))
-
-
-@pytest.mark.parametrize("name", by_class(LEARNT))
-def test_a_checkpoint_gives_the_same_method_back(name: str, tmp_path: Path) -> None:
-    method = tiny(name).eval()
-    checkpoint = {"state_dict": method.state_dict()}
-    method.on_save_checkpoint(checkpoint)
-    torch.save(checkpoint, tmp_path / "best.ckpt")
-    low = torch.rand(1, 3, 20, 30)
-    assert torch.equal(load(tmp_path).enhance(low), method.enhance(low))
-    assert load(tmp_path / "best.ckpt").recipe == method.recipe
