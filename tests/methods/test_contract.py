@@ -60,9 +60,18 @@ def test_every_parameter_of_the_image_network_gets_a_gradient(name: str) -> None
     assert all(weight.grad.isfinite().all() for weight in trained.values())
 
 
-@pytest.mark.parametrize("name", ALONE)
-def test_a_training_step_runs_what_was_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    method = tiny(name)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, ()) for name in ALONE),
+        ("coarse_to_fine", ("method.coarse_epochs=0",)),  # the second stages
+        ("retinexnet", ("method.decomposition_epochs=0",)),
+    ],
+)
+def test_a_training_step_runs_what_was_compiled(
+    name: str, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = tiny(name, *options)
     depth, calls = 0, {True: 0, False: 0}
 
     def compiling(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:

@@ -65,21 +65,6 @@ def test_images_of_any_size_are_padded(epochs: int) -> None:
     assert method.training_step(a_batch(13), 0).isfinite()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("epochs", [0, 1])
-def test_what_a_step_runs_is_compiled(epochs: int) -> None:
-    compiled: list[torch.fx.GraphModule] = []
-
-    def backend(graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
-        compiled.append(graph)
-        return graph.forward
-
-    method = retinexnet(f"method.decomposition_epochs={epochs}")
-    method.net.compile(backend=backend)
-    method.training_step(a_batch(), 0)
-    assert len(compiled) >= 2 - epochs
-
-
 class Grey(nn.Module):
     """A decomposition of one weight."""
 

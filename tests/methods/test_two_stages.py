@@ -38,23 +38,6 @@ def test_a_step_trains_the_stage_whose_turn_it_is(coarse_epochs: int) -> None:
     assert all(weight.grad is None for weight in resting.parameters())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("coarse_epochs", [0, 1])
-def test_what_a_step_runs_is_compiled(coarse_epochs: int) -> None:
-    compiled: list[torch.fx.GraphModule] = []
-
-    def backend(graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
-        compiled.append(graph)
-        return graph.forward
-
-    method = two_stages(coarse_epochs)
-    method.net.compile(backend=backend)
-    method.training_step(a_batch(), 0)
-    assert len(compiled) >= 2 - coarse_epochs  # the fine stage learns under the coarse one
-    names = set(method.net.state_dict())
-    assert names == set(two_stages(coarse_epochs).net.state_dict())
-
-
 @pytest.mark.parametrize("reference_exposure", [True, False])
 def test_the_fine_stage_learns_under_the_references_exposure(
     reference_exposure: bool, monkeypatch: pytest.MonkeyPatch
