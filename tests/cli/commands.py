@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 from tests.tiny import TINY
 
@@ -27,6 +30,15 @@ def python(*arguments: str, folder: Path, **environment: str) -> subprocess.Comp
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | environment,
         check=False,
     )
+
+
+def in_process(verb: str, *overrides: str, folder: Path) -> None:
+    """Run a Hydra verb in this process, in a folder and without Hydra's own logging."""
+    quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", [f"lowlight-{verb}", *overrides, *quiet])
+        import_module(f"lowlight.cli.{verb}").main()
 
 
 def on(root: Path) -> list[str]:
