@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lowlight.sweeps.job import one_line, run_job
 from lowlight.sweeps.summary import read_sweep
-from tests.cli.commands import AUTOENCODER, lowlight, on
+from tests.cli.commands import AUTOENCODER, in_process, lowlight, on
 
 
 def config(folder: Path, **trainer: Any) -> DictConfig:
@@ -84,24 +84,40 @@ def test_a_strategy_that_would_repeat_the_sweep_is_refused(
 @pytest.mark.parametrize(
     "launcher",
     [
-        [],
         ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
         ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
         ["hydra/launcher=ray", "hydra.launcher.ray.init.address=local"],
     ],
-    ids=["basic", "joblib", "submitit", "ray"],
+    ids=["joblib", "submitit", "ray"],
 )
-def test_one_failed_job_ends_no_sweep(launcher: list[str], lol: Path, tmp_path: Path) -> None:
-    arguments = [*AUTOENCODER, *on(lol), "seed=0,-1,1", "trainer.max_epochs=1", *launcher]
+def test_one_failed_job_ends_no_sweep_of_several_processes(
+    launcher: list[str], lol: Path, tmp_path: Path
+) -> None:
+    arguments = [*AUTOENCODER, *on(lol), "seed=-1,0", "trainer.max_epochs=1", *launcher]
     arguments += [f"hydra.sweep.dir='{tmp_path}/multirun'"]
     done = lowlight("train", "-m", *arguments, folder=tmp_path, RAY_USAGE_STATS_ENABLED="0")
     assert done.returncode == 1
-    assert "2 done, 1 failed" in done.stdout
+    assert "1 done, 1 failed" in done.stdout
     assert "Traceback" not in done.stderr
-    jobs = read_sweep(tmp_path / "multirun")
-    assert [one.status for one in jobs] == ["done", "done", "failed"]
-    assert jobs[2].reason == "seed=-1 is not a whole number from 0 to 2^32 - 1"
-    assert {one.name for one in jobs} == {"autoencoder-0", "autoencoder-1", "autoencoder-2"}
+    assert_one_failed(tmp_path / "multirun")
+
+
+@pytest.mark.slow
+def test_one_failed_job_ends_no_sweep(lol: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        in_process(
+            "train", "-m", *AUTOENCODER, *on(lol), "seed=-1,0", "trainer.max_epochs=1", folder=tmp_path
+        )
+    assert stop.value.code == 1
+    assert "1 done, 1 failed" in capsys.readouterr().out
+    assert_one_failed(tmp_path / "multirun")
+
+
+def assert_one_failed(sweep: Path) -> None:
+    jobs = read_sweep(sweep)
+    assert [one.status for one in jobs] == ["done", "failed"]
+    assert jobs[1].reason == "seed=-1 is not a whole number from 0 to 2^32 - 1"
+    assert {one.name for one in jobs} == {"autoencoder-0", "autoencoder-1"}
 
 
 @pytest.mark.slow
