@@ -130,6 +130,8 @@ def _parsed(verb: str, argument: str, is_sweep: bool, loader: ConfigLoader) -> O
             sys.exit(f"error: {_about_word(verb, argument)}")
         lines = [str(error).strip()]
     else:
+        if value == "null" and _choices(loader, key.lstrip("+")):
+            sys.exit(f"error: {_about_null(key.lstrip('+'))}")
         if is_sweep or not override.is_sweep_override():
             return override
         command = f"lowlight {verb} -m {shlex.quote(argument)} ..."
@@ -142,6 +144,13 @@ def _parsed(verb: str, argument: str, is_sweep: bool, loader: ConfigLoader) -> O
         works = in_shell(f"{key}={value}")
         lines.append(f"To give the text as it is, quote it: lowlight {verb} {works} ...")
     sys.exit("error: " + "\n".join(lines))
+
+
+def _about_null(group: str) -> str:
+    """Say what to write instead of a group without a choice, which Hydra does not know on a command line."""
+    none = {"schedule": "method.scheduler=null", "logger": "logger=[]"}
+    instead = f", or write {none[group]}" if group in none else ""
+    return f"{group}=null: null is no choice; leave {group} out{instead}"
 
 
 def _about_word(verb: str, word: str) -> str:
@@ -231,15 +240,24 @@ def _about_key(name: str, key: str, overrides: Sequence[Override], loader: Confi
         return f"{key} belongs to lowlight train: remove it"
     elsewhere: dict[str, list[str]] = {}
     if not nearest(key, known, least=0.8):
-        elsewhere = _of_other_choices(name, key, others, loader)
+        found = _of_other_choices(name, key, others, loader)
+        elsewhere = {setting: choices for setting, choices in found.items() if setting not in known}
     meant = nearest(key, [*known, *elsewhere])
     if meant and meant[0] in elsewhere:
         group = f"{meant[0].partition('.')[0]}={'|'.join(elsewhere[meant[0]])}"
         if meant[0] == key:
-            return f"no setting {key!r} here; it goes with {group}"
+            adds = f"; +{line} adds it" if _takes_more(key) else ""
+            return f"no setting {key!r} here; it goes with {group}{adds}"
         return f"no setting {key!r}; did you mean {form.replace('{}', meant[0])}, with {group}?"
-    advice = f" (lowlight {name} --cfg job lists them" + (f"; +{line} adds a new one)" if value else ")")
-    return f"no setting {key!r}" + (did_you_mean(key, known, form) or advice)
+    adds = f"; +{line} adds a new one" if value else ""
+    if near := did_you_mean(key, known, form):
+        return f"no setting {key!r}{near}" + (f" (+{line} adds a new one)" if _takes_more(key) else "")
+    return f"no setting {key!r} (lowlight {name} --cfg job lists them{adds})"
+
+
+def _takes_more(key: str) -> bool:
+    """Return whether a key may be an argument that our configs leave out of a class of torch or Lightning."""
+    return re.match(r"(method\.(\w+_)?optimizer|method\.scheduler|trainer)\.", key) is not None
 
 
 def _of_other_choices(

@@ -53,8 +53,9 @@ def models(
         print_table(["model", "source", "split", "images", *headings], scored, right=headings)
     _print_measured()
     names = {model.name for model in ready}
-    learnt = [name for name in available() if "optimizer" in read_recipe(name)]
-    others = ", ".join(name for name in learnt if name not in names)
+    recipes = {name: read_recipe(name) for name in available()}
+    learnt = [name for name, recipe in recipes.items() if {"optimizer", "defaults"} & recipe.keys()]
+    others = ", ".join(name for name in learnt if recipes[name]["name"] not in names)
     print(f"\nThe default is {DEFAULT}. To be trained first (lowlight train method=NAME): {others}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lowlight.files import read_json, read_yaml, write_text
-from lowlight.runs.recipe import difference, recipe
+from lowlight.runs.recipe import LIMIT, difference, recipe
 
 if TYPE_CHECKING:  # imported where it is used, since reading a checkpoint needs the files' names only
     from omegaconf import DictConfig
@@ -48,9 +48,6 @@ REFUSAL = "refused.json"
 """Reason why a job failed in the folder of a finished run; removed once the sweep has printed it."""
 
 _WEIGHTS = (BEST, LAST, PREVIOUS)
-
-_LIMIT = "trainer.max_time"
-"""It says when training stops, as a signal would, not what its steps compute."""
 
 _KEPT = (
     "metrics.csv",
@@ -141,7 +138,7 @@ def finished(config: "DictConfig") -> dict[str, Any] | None:
     _refuse_other_recipe(config, folder)
     if read_json(folder / "manifest.json").get("stopped") == "max_time":
         there, here = OmegaConf.create(_stored(folder)), config
-        if OmegaConf.select(there, _LIMIT) != OmegaConf.select(here, _LIMIT):
+        if OmegaConf.select(there, LIMIT) != OmegaConf.select(here, LIMIT):
             return None
     return read_json(folder / "metrics.json")
 
@@ -201,7 +198,7 @@ def _difference(config: "DictConfig", folder: Path) -> str:
     from omegaconf import OmegaConf
 
     here: Any = OmegaConf.to_container(config, resolve=True)
-    return difference(recipe(_stored(folder)) | {_LIMIT: None}, recipe(here) | {_LIMIT: None})
+    return difference(recipe(_stored(folder)) | {LIMIT: None}, recipe(here) | {LIMIT: None})
 
 
 def commit_of(source: Path) -> str | None:

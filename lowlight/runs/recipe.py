@@ -12,10 +12,21 @@ _LAUNCH = frozenset({"resume", "output_dir", "logger", "hydra", "trust", "pictur
 """Config sections that say where and how a run is launched, not what it computes."""
 
 _SPEED = frozenset(
-    {"num_workers", "cache", "cache_dir", "enable_progress_bar", "enable_model_summary", "profiler"}
+    {
+        "num_workers",
+        "cache",
+        "cache_dir",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "log_every_n_steps",
+        "num_sanity_val_steps",
+        "profiler",
+    }
 )
 """Last parts of dotted keys that change the speed of a run or what it prints, not what it computes."""
 
+LIMIT = "trainer.max_time"
+"""It says when training stops, as a signal would, not what its steps compute."""
 
 _FOLDERS = frozenset({"root", "pairs", "bright", "font_folder"})
 """Last parts of the keys of ``data`` that name folders."""

@@ -140,6 +140,13 @@ def _run(
             f"--out bright --checkpoint {shlex.quote(str(folder))}"
         ) from error
     about = _about_training(config, folder)
+    if about["stopped"] == "max_time" and trainer.is_global_zero:
+        log.warning(
+            "stopped by trainer.max_time=%s after %s of %s epochs; trainer.max_time=null resume=auto goes on",
+            config.trainer.max_time,
+            about["epochs"],
+            about["max_epochs"],
+        )
     precisions = about.pop("precisions") or [trainer.precision]
     about["sittings"] = max(about["sittings"], 2 if last else 1)  # a resumed run that only tests counts, too
     metrics[config.objective.metric] = about.pop("objective")

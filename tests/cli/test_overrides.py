@@ -34,6 +34,20 @@ from tests.cli.commands import lowlight
         ("hydra.swep.dir=x", "no setting 'hydra.swep.dir'; did you mean hydra.sweep.dir=x?"),
         ("hydra/launchr=slurm", "no group 'hydra/launchr'; did you mean hydra/launcher=slurm?"),
         ("xyzzy=3", "no setting 'xyzzy' (lowlight train --cfg job lists them; +xyzzy=3 adds a new one)"),
+        ("logger=null", "logger=null: null is no choice; leave logger out, or write logger=[]"),
+        (
+            "schedule=null",
+            "schedule=null: null is no choice; leave schedule out, or write method.scheduler=null",
+        ),
+        ("experiment=null", "experiment=null: null is no choice; leave experiment out"),
+        (
+            "trainer.max_steps=9",
+            "no setting 'trainer.max_steps'; did you mean trainer.max_epochs=9 or trainer.",
+        ),
+        (
+            "method.optimizer.weight_decay=1",
+            "no setting 'method.optimizer.weight_decay' here; it goes with method=",
+        ),
         ("+seed=3", "seed is there already: write seed=... without +"),
         ("method=mirnt", "method has no choice 'mirnt'; did you mean method=mirnet?"),
         ("method=MIRNet", "method has no choice 'MIRNet'; did you mean method=mirnet?"),
