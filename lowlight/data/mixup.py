@@ -19,8 +19,8 @@ def mix(batch: Batch, concentration: float) -> Batch:
             closer to one half.
 
     Reference:
-        Zhang et al., 2018, "mixup: beyond empirical risk minimization", Equation 1; Zamir et al., 2020, train
-        MIRNet with a concentration of 1.2.
+        Zhang et al., 2018, "mixup: beyond empirical risk minimization", Equation 1; the code
+        of MIRNet's authors (Zamir et al., 2020) has a concentration of 1.2.
     """
     low, high = batch["low"], batch["high"]
     weight = Beta(concentration, concentration).sample((len(low), 1, 1, 1)).to(low)
