@@ -213,6 +213,9 @@ def _about_choice(missing: str, overrides: Sequence[Override], loader: ConfigLoa
     if not choices:
         return ""
     meant = did_you_mean(choice, choices, form)
+    elsewhere = [f"{one}={choice}" for one in loader.list_groups("") if choice in _choices(loader, one)]
+    if elsewhere:
+        meant = f"; did you mean {' or '.join(elsewhere)}?"
     return f"{group} has no choice {choice!r}" + (meant or f"; choose one of {', '.join(choices)}")
 
 

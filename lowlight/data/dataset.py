@@ -25,7 +25,7 @@ class PairDataset(Dataset[Pair]):
     and mirrored, by a generator seeded with these three numbers, the second counting passes over the pairs;
     so it depends on no worker, rank or other pass. ``dataset[index]`` is the pair itself (its centre crop if
     ``patch_size`` is set). With ``drawn`` or ``bright``, what is drawn for a training sample is drawn for it,
-    too, always alike, as ``trainer=overfit`` needs.
+    too, always alike, as ``check=overfit`` needs.
 
     Both images of a pair are one array of shape (2, H, W, 3), so they cannot be treated differently. All
     operations are indexing of 8-bit pixels: exact, and only the crop is read from disk. (kornia's paired

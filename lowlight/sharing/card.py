@@ -21,7 +21,7 @@ from lowlight.shipped import WEIGHTS
 _HOME = "https://github.com/lowlight-ml/lowlight"
 
 _DECIDES = re.compile(
-    r"[+~]*(?:method|schedule|data|trainer|experiment|hparams_search|objective|seed|compile|checkpoint|metrics"
+    r"[+~]*(?:method|schedule|data|trainer|experiment|hparams_search|check|objective|seed|compile|checkpoint|metrics"
     r"|callbacks(?!\.)|callbacks\.(?:ema|early_stopping))(?:[.@/:][^=]*)?(?:=|$)"
 )
 """Keys of the settings that decide a result; others, as those of loggers and sweepers, may hold passwords."""

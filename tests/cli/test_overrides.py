@@ -51,7 +51,8 @@ from tests.cli.commands import lowlight
         ("+seed=3", "seed is there already: write seed=... without +"),
         ("method=mirnt", "method has no choice 'mirnt'; did you mean method=mirnet?"),
         ("method=MIRNet", "method has no choice 'MIRNet'; did you mean method=mirnet?"),
-        ("trainer=xyzzy", "trainer has no choice 'xyzzy'; choose one of auto, cpu, ddp, ddp_spawn, debug, "),
+        ("trainer=xyzzy", "trainer has no choice 'xyzzy'; choose one of auto, cpu, ddp, ddp_spawn, gpu"),
+        ("trainer=debug", "trainer has no choice 'debug'; did you mean check=debug?"),
         ("data=xyzzy", "data has no choice 'xyzzy'; choose one of darkened, fivek, "),
         ("callbacks=[default,emaa]", "callbacks has no choice 'emaa'; did you mean callbacks=[default,ema]?"),
         (

@@ -192,7 +192,7 @@ def test_the_example_methods_commands_train_and_enhance(lol: Path, tmp_path: Pat
     folder = shutil.copytree(ROOT / "examples" / "own_method", tmp_path / "own_method")
     shutil.copy(lol / "eval15" / "low" / "7.png", folder / "dark.jpg")
     (python_path,) = [words[1] for words in commands(folder / "README.md") if words[0] == "export"]
-    small = ["trainer=debug", f"data.root={lol}", "data=lol", "data.patch_size=16", "data.batch_size=2"]
+    small = ["check=debug", f"data.root={lol}", "data=lol", "data.patch_size=16", "data.batch_size=2"]
     # as the console script: unlike with -m, the current folder is no place for modules
     script = "import sys; sys.path[:1] = sys.argv.pop(1).split(); from lowlight.cli import main; main()"
     environment = os.environ | dict([python_path.split("=")]) | {"OMP_NUM_THREADS": "1"}
