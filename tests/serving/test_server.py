@@ -23,6 +23,7 @@ from PIL import Image
 from lowlight.serving.server import listen
 from tests.chromium import Page
 
+pytestmark = pytest.mark.xdist_group("server")
 ROOT = Path(__file__).parents[2]
 MAX_MEMORY = 1200 * 10**6
 """Most resident memory of the server under 50 clients, in bytes; measured: 600 MB."""
@@ -103,8 +104,25 @@ class Server:
         return 1024 * int(found[1]) if found else 0
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for tests that leave it running; in the end nothing is left of what they sent."""
+    running = Server(tmp_path_factory.mktemp("server"))
+    try:
+        yield running
+        running.process.terminate()
+        assert running.process.wait(30) == 0
+    finally:
+        running.process.kill()
+        running.process.wait()
+    assert list(running.temporary.iterdir()) == []
+    assert running.process.stderr is not None
+    assert "Traceback" not in running.process.stderr.read()
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def ending(tmp_path: Path) -> Iterator[Server]:
+    """A server for a test that ends it."""
     running = Server(tmp_path)
     yield running
     running.process.kill()
@@ -112,7 +130,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.mark.slow
-def test_a_crowd_loses_nothing_and_nothing_is_left_of_it(server: Server) -> None:
+def test_a_crowd_loses_nothing(server: Server) -> None:
     told: list[tuple[int, bytes]] = []
 
     def crowd(number: int, path: str) -> Counter[int]:
@@ -144,53 +162,54 @@ def test_a_crowd_loses_nothing_and_nothing_is_left_of_it(server: Server) -> None
     assert many[200] >= 100
     assert server.post("/enhance", bytes(25 * 2**20))[0] == 413
     assert server.peak() < MAX_MEMORY
-    server.process.terminate()
-    assert server.process.wait(30) == 0
-    assert list(server.temporary.iterdir()) == []
-    assert server.process.stderr is not None
-    assert "Traceback" not in server.process.stderr.read()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_the_end_waits_for_no_long_pass(server: Server, sign: signal.Signals) -> None:
+def test_the_end_waits_for_no_long_pass(ending: Server, sign: signal.Signals) -> None:
     told: list[int] = []
     Image.new("RGB", (4000, 3000), (9, 8, 7)).save(large := BytesIO(), "PNG")
     threads = [
-        threading.Thread(target=lambda body=body: told.append(server.post("/enhance", body)[0]))
+        threading.Thread(target=lambda body=body: told.append(ending.post("/enhance", body)[0]))
         for body in (large.getvalue(), *map(picture, range(4)))
     ]
     for thread in threads:
         thread.start()
-        while server.queue() == 0:
+        while ending.queue() == 0:
             time.sleep(0.01)
-    while server.queue() < 5:
+    while ending.queue() < 5:
         time.sleep(0.01)
-    server.process.send_signal(sign)
-    assert server.process.wait(20) == 0
+    ending.process.send_signal(sign)
+    assert ending.process.wait(20) == 0
     for thread in threads:
         thread.join()
     assert len(told) == 5
     assert told.count(503) >= 4  # the first one ends in time on a fast machine
     assert set(told) <= {200, 503}
-    assert list(server.temporary.iterdir()) == []
+    assert list(ending.temporary.iterdir()) == []
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_describes_and_tries_the_interface(server: Server, width: int, tmp_path: Path) -> None:
+def test_the_page_describes_and_tries_the_interface(server: Server, tmp_path: Path) -> None:
     for name in ("dark.png", "dark.gif"):
         (tmp_path / name).write_bytes(picture())
     address = f"http://127.0.0.1:{server.port}/"
-    with Page(address, tmp_path, width) as page:
+
+    def assert_that_it_fits(page: Page) -> None:
+        for width in (390, 1280):
+            page.resize(width, 900)
+            assert page.run("document.documentElement.scrollWidth") <= width
+
+    with Page(address, tmp_path) as page:
         page.wait("document.querySelectorAll('option').length > 3")
         shown = page.run("document.body.innerText")
         for word in ("/enhance", "fail_safe", "X-Lowlight-Reason", "503", "queue_limit", "curl"):
             assert word in shown
-        assert page.run("document.documentElement.scrollWidth") <= width
+        assert_that_it_fits(page)
         page.upload("input[type=file]", tmp_path / "dark.png")
         page.run("document.querySelector('form button').click()")
         page.wait("[...document.images].filter((one) => one.complete && one.naturalWidth == 160).length == 2")
+        assert_that_it_fits(page)
         assert page.run("document.querySelector('figcaption').innerText").startswith("enhanced")
         assert page.run("document.querySelector('figcaption a').download") == "dark.png"
         page.run(
