@@ -128,7 +128,11 @@ def test_a_precision_that_is_emulated_is_warned_of(
 
 def test_an_evaluation_takes_auto_too(lol: Path, tmp_path: Path) -> None:
     data = ["data=lol", f"data.root='{lol}'", "trainer.enable_progress_bar=false", f"output_dir='{tmp_path}'"]
-    evaluate(load_config(["method=gamma", "trainer.precision=auto", *data], "evaluate"))
+    evaluate(
+        load_config(["method=gamma", "trainer.accelerator=cpu", "trainer.precision=auto", *data], "evaluate")
+    )
+    auto = training_precision({"accelerator": "cpu", "precision": "auto"})
+    assert manifest(tmp_path)["precision"] == {"asked": "auto", "used": [auto.used], "why": auto.why}
 
 
 @pytest.mark.parametrize(("cpu", "told"), [(LAPTOP, True), (SERVER, False)])
