@@ -50,7 +50,6 @@ def save(path: Path, pixels: np.ndarray) -> Path:
     return path
 
 
-@pytest.mark.slow
 def test_the_page_holds_every_version_of_every_photograph_and_asks_no_one(made: Made) -> None:
     page = Pictures(made.page)
     versions = ["input", *METHODS, "reference"]

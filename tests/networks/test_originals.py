@@ -100,7 +100,6 @@ def test_restormer_starts_at_its_input_without_its_output_layer(shift: bool) -> 
     assert torch.equal(net(low), low)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [*PUBLISHED, "restormer", "mirnet", "zero_dce", "zero_dce_pp", "enlighten_gan"]
 )

@@ -43,7 +43,6 @@ class Elements(HTMLParser):
         self.text += data
 
 
-@pytest.mark.slow
 def test_every_file_is_written_whole(report: Path) -> None:
     assert sorted(path.name for path in report.iterdir()) == sorted(FILES)
 
