@@ -7,9 +7,11 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from lowlight.checkpoints import build
 from lowlight.config import load_config
 from lowlight.training import train
 from tests.tiny import TINY
+from tests.tiny_runs import Kept, KeptBatches
 
 NAMES = ["nafnet", "retinexformer", "hvi_cidnet", "iat", "restormer", "retinexnet", "sci"]
 
@@ -56,10 +58,22 @@ def test_retinexnets_rates_drop_in_either_stage() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_published_recipe_trains(name: str, lol: Path, tmp_path: Path) -> None:
+def test_a_published_recipe_trains_its_networks_on_its_batches(name: str, lol: Path, tmp_path: Path) -> None:
     stage = "data.progressive=[{epochs: 1, patch_size: 8, batch_size: 4}]"
     overrides = [*SHORT, *TINY[name], f"data.root='{lol}'", f"output_dir='{tmp_path / 'run'}'"]
     photographs = [f"data.layout.pairs='{lol}'", "data.layout.val_pairs=2", "data.resize=16"]
-    more = {"restormer": [stage], "sci": photographs}
-    metrics = train(config(name, *overrides, *more.get(name, [])))
-    assert metrics["val/psnr"] > 0
+    more = {"restormer": [stage], "retinexnet": ["method.decomposition_epochs=1"], "sci": photographs}
+    kept = [f"+callbacks.{one}._target_=tests.tiny_runs.{one}" for one in ("Kept", "KeptBatches")]
+    KeptBatches.batches = []
+    recipe = config(name, *overrides, *more.get(name, []), *kept)
+    train(recipe)
+    first, last = Kept.weights[0], Kept.weights[-1]
+    weights = [key for key, _ in build(recipe.method).named_parameters()]
+    moved = [key for key in weights if not torch.equal(first[key], last[key])]
+    parts, trained = ({key.split(".")[1] for key in keys} for keys in (weights, moved))
+    assert trained == parts
+    small, large = (2, 3, 16, 16), (4, 3, 8, 8)
+    batches = [(0, large)] if name == "restormer" else [(0, small)] * 2
+    batches += [(1, small)] * 2
+    assert [(epoch, tuple(batch["low"].shape)) for epoch, batch in KeptBatches.batches] == batches
+    assert {batch["has_reference"] for _, batch in KeptBatches.batches} == {name != "sci"}
