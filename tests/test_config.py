@@ -20,14 +20,16 @@ ROOTS = {
 """Overrides that say where data is, other than ``data.root=LOL``, by data set or folder of presets."""
 
 GROUPS = [
-    f"{group}={name}" for group in ("data", "trainer", "callbacks", "logger") for name in available(group)
+    f"{group}={name}"
+    for group in ("data", "trainer", "check", "callbacks", "logger")
+    for name in available(group)
 ]
 
 
 def test_the_config_folder_is_the_registry() -> None:
     assert (config_folder() / "train.yaml").is_file()
     assert {"mirnet", "autoencoder", "gan"} <= set(available("method"))
-    with pytest.raises(ValueError, match="no config group 'methods'; there are callbacks, data"):
+    with pytest.raises(ValueError, match="no config group 'methods'; there are callbacks, check"):
         available("methods")
 
 

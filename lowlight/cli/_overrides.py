@@ -8,26 +8,20 @@ from argparse import ArgumentError, Namespace
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException, MissingConfigException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]  # comes with omegaconf
 
-from lowlight.config import config_folder, in_shell, quoted, register_resolvers
+from lowlight.cli._composed import all_settings, choices_of, compose, config_loader, settings_of
+from lowlight.config import in_shell, quoted
 from lowlight.files import first_line
-from lowlight.runs.recipe import flatten
 from lowlight.spelling import did_you_mean, nearest
 
 
@@ -47,7 +41,7 @@ def check_overrides(verb: str, arguments: Sequence[str]) -> None:
         return
     if options.config_dir and not Path(options.config_dir).is_dir():
         return
-    loader = _loader(options)
+    loader = config_loader(options)
     overrides = [_parsed(verb, argument, options.multirun, loader) for argument in options.overrides]
     for composed in _variants(overrides, loader):
         if problem := _problem(options.config_name or verb, composed, loader):
@@ -86,7 +80,7 @@ def _about_option(verb: str, given: str, after: str, options: Sequence[str]) -> 
     if not value and not after.startswith("-") and "=" not in after:
         value = after
     word = option.lstrip("-").replace("-", "_")
-    settings = nearest(word, _settings(_compose(verb, (), _loader())))
+    settings = nearest(word, settings_of(compose(verb, (), config_loader())))
     if word not in {part for name in settings for part in (name, name.rpartition(".")[2])}:
         owners = [other for other in _other_verbs(verb) if option in _options_of(other)]
         if owners:
@@ -130,7 +124,7 @@ def _parsed(verb: str, argument: str, is_sweep: bool, loader: ConfigLoader) -> O
             sys.exit(f"error: {_about_word(verb, argument)}")
         lines = [str(error).strip()]
     else:
-        if value == "null" and _choices(loader, key.lstrip("+")):
+        if value == "null" and choices_of(loader, key.lstrip("+")):
             sys.exit(f"error: {_about_null(key.lstrip('+'))}")
         if is_sweep or not override.is_sweep_override():
             return override
@@ -155,11 +149,11 @@ def _about_null(group: str) -> str:
 
 def _about_word(verb: str, word: str) -> str:
     """Say what was meant by an argument that is neither an option nor an override."""
-    loader = _loader()
-    choices = [f"{group}={name}" for group in loader.list_groups("") for name in _choices(loader, group)]
+    loader = config_loader()
+    choices = [f"{group}={name}" for group in loader.list_groups("") for name in choices_of(loader, group)]
     meant = nearest(word, [choice.partition("=")[2] for choice in choices])
     meant = [choice for choice in choices if choice.partition("=")[2] in meant]
-    meant = meant or [f"{key}=..." for key in nearest(word, _settings(_compose(verb, (), loader)))]
+    meant = meant or [f"{key}=..." for key in nearest(word, settings_of(compose(verb, (), loader)))]
     example = f"; did you mean {' or '.join(meant[:2])}?" if meant else ", such as method=mirnet"
     return f"{word!r} sets nothing: settings are written as name=value, without spaces{example}"
 
@@ -167,7 +161,7 @@ def _about_word(verb: str, word: str) -> str:
 def _problem(name: str, overrides: Sequence[Override], loader: ConfigLoader) -> str:
     """Compose a config; return what is wrong with it in one line, or nothing if that is Hydra's to say."""
     try:
-        return _lacking(_compose(name, overrides, loader))
+        return _lacking(compose(name, overrides, loader))
     except MarkedYAMLError as error:
         mark = error.problem_mark
         return f"{mark.name}, line {mark.line + 1}: {error.problem}" if mark else first_line(error)
@@ -209,11 +203,11 @@ def _about_choice(missing: str, overrides: Sequence[Override], loader: ConfigLoa
         if missing.startswith(f"{override.key_or_group}/"):
             group, choice = override.key_or_group, missing.removeprefix(f"{override.key_or_group}/")
             form = (override.input_line or "").replace(choice, "{}")
-    choices = _choices(loader, group) if group else []
+    choices = choices_of(loader, group) if group else []
     if not choices:
         return ""
     meant = did_you_mean(choice, choices, form)
-    elsewhere = [f"{one}={choice}" for one in loader.list_groups("") if choice in _choices(loader, one)]
+    elsewhere = [f"{one}={choice}" for one in loader.list_groups("") if choice in choices_of(loader, one)]
     if elsewhere:
         meant = f"; did you mean {' or '.join(elsewhere)}?"
     return f"{group} has no choice {choice!r}" + (meant or f"; choose one of {', '.join(choices)}")
@@ -232,14 +226,14 @@ def _about_key(name: str, key: str, overrides: Sequence[Override], loader: Confi
         known = [f"{group}/{one}" for one in loader.list_groups(group)]
         return f"no group {key!r}" + (did_you_mean(key, known, form) or f"; there are {', '.join(known)}")
     try:
-        config = _compose(name, others, loader)
+        config = compose(name, others, loader)
     except HydraException:  # another one is wrong as well
-        others, config = [], _compose(name, (), loader)
-    known = _settings(config, with_hydra=key.startswith("hydra"))
+        others, config = [], compose(name, (), loader)
+    known = settings_of(config, with_hydra=key.startswith("hydra"))
     if key in known:
         return f"{line}: {key} is null, as if it were deleted"
     known += [group for group in config.hydra.runtime.choices if "/" not in group]
-    if name == "evaluate" and key in _all_settings("train", loader):
+    if name == "evaluate" and key in all_settings("train", loader):
         return f"{key} belongs to lowlight train: remove it"
     elsewhere: dict[str, list[str]] = {}
     if not nearest(key, known, least=0.8):
@@ -272,10 +266,10 @@ def _of_other_choices(
         one for one in overrides if one.key_or_group != group and not one.key_or_group.startswith(f"{group}.")
     ]
     found: dict[str, list[str]] = {}
-    for choice in _choices(loader, group) if group in loader.list_groups("") else []:
+    for choice in choices_of(loader, group) if group in loader.list_groups("") else []:
         (override,) = OverridesParser.create().parse_overrides([f"{group}={choice}"])
         try:
-            settings = _settings(_compose(name, [*others, override], loader))
+            settings = settings_of(compose(name, [*others, override], loader))
         except HydraException:
             continue
         for setting in settings:
@@ -303,49 +297,3 @@ def _values(override: Override) -> list[Override]:
     return OverridesParser.create().parse_overrides(
         [f"{key}={value}" for value in override.sweep_string_iterator()]
     )
-
-
-def _choices(loader: ConfigLoader, group: str) -> list[str]:
-    """Return the choices of a group, those in its folders with their path below it."""
-    nested = [
-        f"{folder}/{name}"
-        for folder in loader.get_group_options(group, ObjectType.GROUP)
-        for name in _choices(loader, f"{group}/{folder}")
-    ]
-    return [name for name in loader.get_group_options(group) if not name.startswith("_")] + nested
-
-
-def _loader(options: Namespace | None = None) -> ConfigLoader:
-    """Return Hydra's loader of our configs and of those in ``--config-dir``."""
-    version.setbase("1.3")
-    register_resolvers()
-    path = create_config_search_path(f"file://{config_folder()}")
-    if options is not None and options.config_dir:
-        path.prepend(
-            "command-line",
-            f"file://{Path(options.config_dir).absolute()}",
-            SearchPathQuery(provider="schema"),
-        )
-    return ConfigLoaderImpl(path)
-
-
-def _compose(name: str, overrides: Sequence[Override], loader: ConfigLoader) -> DictConfig:
-    JobRuntime.instance().set("name", name)
-    lines = [override.input_line or "" for override in overrides]
-    return loader.load_configuration(name, lines, RunMode.RUN, from_shell=False)
-
-
-def _all_settings(verb: str, loader: ConfigLoader) -> list[str]:
-    """Return the dotted keys and groups of a verb's config."""
-    config = _compose(verb, (), loader)
-    return [*_settings(config), *config.hydra.runtime.choices]
-
-
-def _settings(config: DictConfig, with_hydra: bool = False) -> list[str]:
-    """Return the dotted keys of a config and of its inner nodes, without those that follow another."""
-    plain = cast(dict[str, Any], OmegaConf.to_container(config))
-    if not with_hydra:
-        plain.pop("hydra", None)
-    leaves = [key for key, value in flatten(plain).items() if not str(value).startswith("${")]
-    inner = {key[:at] for key in leaves for at, letter in enumerate(key) if letter == "."}
-    return [*leaves, *sorted(inner)]

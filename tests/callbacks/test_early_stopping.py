@@ -83,8 +83,8 @@ def test_another_cap_continues_a_run_that_its_cap_ended(lol: Path, tmp_path: Pat
 
 def test_the_debug_preset_leaves_a_whole_run(lol: Path, tmp_path: Path) -> None:
     more = ["trainer.accelerator=cpu", "trainer.limit_test_batches=1", "data.batch_size=1"]
-    run("gan", lol, tmp_path, "trainer=debug", "trainer.max_epochs=1", *more, "data.patch_size=64")
-    assert load_config(["trainer=debug"]).trainer.max_epochs == 1
+    run("gan", lol, tmp_path, "check=debug", "trainer.max_epochs=1", *more, "data.patch_size=64")
+    assert load_config(["check=debug"]).trainer.max_epochs == 1
     left = {path.name for path in tmp_path.iterdir()}
     assert {"config.yaml", "metrics.json", "per_image.csv", "metrics.csv", "manifest.json"} <= left
     assert {"best.ckpt", "last.ckpt", "pictures"} <= left
@@ -98,7 +98,7 @@ def test_the_overfit_preset_learns_one_batch_by_heart(lol: Path, tmp_path: Path)
     KeptBatches.batches = []
     kept = ["+callbacks.kept._target_=tests.tiny_runs.KeptBatches", "trainer.check_val_every_n_epoch=20"]
     preset = [
-        "trainer=overfit",
+        "check=overfit",
         "trainer.accelerator=cpu",
         "trainer.max_epochs=40",
         "method.optimizer.lr=3e-3",
