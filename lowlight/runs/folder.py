@@ -90,7 +90,6 @@ def prepare(config: "DictConfig") -> None:
             )
         else:
             _refuse_other_recipe(config, folder)
-            (folder / "manifest.json").unlink(missing_ok=True)  # what goes on is not finished
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for pattern in (".*.partial", ".*.ckpt.[0-9]*"):  # left by a killed process; the second by 0.1.0
@@ -136,10 +135,9 @@ def finished(config: "DictConfig") -> dict[str, Any] | None:
     if config.resume != "auto" or config.get("find_lr") or not (folder / "manifest.json").exists():
         return None
     _refuse_other_recipe(config, folder)
-    if read_json(folder / "manifest.json").get("stopped") == "max_time":
-        there, here = OmegaConf.create(_stored(folder)), config
-        if OmegaConf.select(there, LIMIT) != OmegaConf.select(here, LIMIT):
-            return None
+    manifest, limit = read_json(folder / "manifest.json"), OmegaConf.select(config, LIMIT)
+    if manifest.get("stopped") == "max_time" and manifest.get("max_time", limit) != limit:
+        return None
     return read_json(folder / "metrics.json")
 
 

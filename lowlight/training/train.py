@@ -140,10 +140,10 @@ def _run(
             f"--out bright --checkpoint {shlex.quote(str(folder))}"
         ) from error
     about = _about_training(config, folder)
-    if about["stopped"] == "max_time" and trainer.is_global_zero:
+    if about["stopped"] == "max_time" and (about["max_epochs"] or -1) > 0 and trainer.is_global_zero:
         log.warning(
             "stopped by trainer.max_time=%s after %s of %s epochs; trainer.max_time=null resume=auto goes on",
-            config.trainer.max_time,
+            about["max_time"],
             about["epochs"],
             about["max_epochs"],
         )
@@ -231,6 +231,7 @@ def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:
         "precisions": stopwatch.get("precisions"),
         "epochs": epochs,
         "max_epochs": most,
+        "max_time": config.trainer.max_time,
         "stopped": stopped,
         "objective": next(iter(best), math.nan),
     }

@@ -9,7 +9,7 @@ import torch
 
 from lowlight.config import load_config
 from lowlight.files import read_json
-from lowlight.runs.folder import finished
+from lowlight.runs.folder import finished, prepare
 from tests.tiny_runs import KeptBatches, assert_equal, checkpoint, manifest, overrides, run
 
 STOPPING = [
@@ -68,14 +68,21 @@ def test_a_cap_on_the_time_ends_and_marks_the_run(lol: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_another_cap_continues_a_run_that_its_cap_ended(lol: Path, tmp_path: Path) -> None:
+def test_another_cap_continues_a_run_that_its_cap_ended(
+    lol: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     cap = ["trainer.max_epochs=100000", "resume=auto", "trainer.max_time=00:00:00:01"]
     run("autoencoder", lol, tmp_path, *cap)
     ended = manifest(tmp_path)
+    epochs = f"after {ended['epochs']} of 100000 epochs; trainer.max_time=null resume=auto goes on"
+    assert f"stopped by trainer.max_time=00:00:00:01 {epochs}" in caplog.text
     assert finished(load_config(overrides("autoencoder", lol, tmp_path, *cap))) is not None
 
     more = [*cap[:-1], "trainer.max_time=00:00:00:03"]
-    assert finished(load_config(overrides("autoencoder", lol, tmp_path, *more))) is None
+    continued = load_config(overrides("autoencoder", lol, tmp_path, *more))
+    assert finished(continued) is None
+    prepare(continued)  # a kill later on leaves it unfinished, with the results that it had
+    assert finished(continued) is None
     run("autoencoder", lol, tmp_path, *more)
     assert manifest(tmp_path)["epochs"] > ended["epochs"]
     assert manifest(tmp_path)["sittings"] == 2

@@ -111,7 +111,10 @@ def test_folders_of_this_machine_are_left_out(run: Path) -> None:
         ("+method.loss.terms.vgg.weights=/home/alice/vgg19.pth", "+method.loss.terms.vgg.weights=vgg19.pth"),
         *((kept, kept) for kept in ("seed=1", "schedule=cosine", "trainer.max_epochs=4", "++data.mixup=1.2")),
         *((kept, kept) for kept in ("callbacks=[default,ema]", "callbacks.ema.decay=0.99", "~data.bright")),
-        *((kept, kept) for kept in ("objective.metric=val/ssim", "hparams_search=grid", "metrics=[lpips]")),
+        *(
+            (kept, kept)
+            for kept in ("objective.metric=val/ssim", "hparams_search=grid", "check=debug", "metrics=[lpips]")
+        ),
         ("checkpoint=/home/alice/runs/mine", "checkpoint=mine"),
     ],
 )
