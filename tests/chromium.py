@@ -110,20 +110,23 @@ class Page:
 
     def run(self, script: str) -> Any:
         """Return the value of an expression in the page; a promise is waited for."""
-        told = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        told = self._evaluate(script)
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
     def wait(self, script: str, seconds: float = 60) -> Any:
-        """Return the expression's value once it is true."""
+        """Return the expression's value once it is true; what cannot be computed yet is not true yet."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if value := self.run(script):
+            told = self._evaluate(script)
+            if "exceptionDetails" not in told and (value := told["result"].get("value")):
                 return value
             time.sleep(0.1)
-        raise AssertionError(
-            f"not in {seconds:g} s: {script}; the page says: {self.run('document.body.innerText')}"
-        )
+        said = self._evaluate("document.body.innerText")
+        raise AssertionError(f"not in {seconds:g} s: {script}; at last {told}; the page says: {said}")
+
+    def _evaluate(self, script: str) -> Any:
+        return self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
 
     def press(self, key: str, code: str = "") -> None:
         """Press and release a key: a character, or the name of another key, such as ``Backspace``."""
