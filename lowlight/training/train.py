@@ -34,6 +34,7 @@ from lowlight.runs.folder import BEST, LAST, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import (
+    check_accelerator,
     check_bright,
     check_fit,
     check_mode,
@@ -77,6 +78,7 @@ def train(config: DictConfig) -> dict[str, Any]:
     if not method.learns:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
+    check_accelerator(config.trainer)
     check_fit(config, method)
     check_objective(config, method, data.sets)
     check_mode(config)

@@ -75,14 +75,18 @@ def test_evaluate_needs_only_the_test_split(lol: Path, tmp_path: Path) -> None:
             ["train", *TINY["mirnet"], "trainer.gradient_clip_val=-1"],
             "error: trainer.gradient_clip_val=-1 must be positive",
         ),
-        (["train", "trainer=gpu", *TINY["mirnet"], "trainer.devices=99"], "error: "),
+        (["train", "trainer=gpu"], "error: trainer.accelerator=gpu: torch finds no such device here"),
         (["evaluate"], "error: give one of checkpoint=RUN_OR_CKPT, predictions=FOLDER and method"),
         (["evaluate", "method=mirnet", *TINY["mirnet"]], "error: method=mirnet must be trained first"),
         (["evaluate", "method=gan", *TINY["gan"]], "error: method=gan must be trained first"),
         (["evaluate", "checkpoint=nowhere.ckpt"], "error: nowhere.ckpt: no such file or folder"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_mistakes_are_told_in_one_line(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     with pytest.raises(SystemExit) as stop:
         in_process(*arguments, folder=tmp_path)
     assert isinstance(stop.value.code, str)  # printed on stderr, with exit status 1
