@@ -101,8 +101,7 @@ def test_every_learned_method_can_be_exported(
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("bilateral", "onnx"),
-        ("clahe", "torch_export"),
+        ("bilateral", "torch_export"),
         ("lime", "openvino"),
         ("msrcr", "onnx"),
         ("iat", "openvino"),
