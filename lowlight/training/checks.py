@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from lowlight.methods import Method
@@ -24,21 +23,6 @@ def check_seed(seed: Any) -> None:
     """
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed={seed} is not a whole number from 0 to 2^32 - 1")
-
-
-def check_accelerator(trainer: DictConfig) -> None:
-    """Refuse to train on a GPU that is not there, before the data is read.
-
-    Raises:
-        ValueError: Naming the remedy.
-    """
-    wanted = trainer.get("accelerator")
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    there["gpu"] = any(there.values())
-    if not there.get(wanted, True):
-        raise ValueError(
-            f"trainer.accelerator={wanted}: torch finds no such device here; trainer=auto takes what there is"
-        )
 
 
 def check_fit(config: DictConfig, method: Method) -> None:

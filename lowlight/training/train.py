@@ -34,7 +34,6 @@ from lowlight.runs.folder import BEST, LAST, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import (
-    check_accelerator,
     check_bright,
     check_fit,
     check_mode,
@@ -43,6 +42,7 @@ from lowlight.training.checks import (
     check_seed,
     check_validation,
 )
+from lowlight.training.devices import check_accelerator
 from lowlight.training.learning_rate_finder import find_lr
 from lowlight.training.trainer import (
     code_generator_errors_in_one_line,

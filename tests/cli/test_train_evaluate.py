@@ -113,8 +113,6 @@ def test_two_processes_score_as_one(lol: Path, tmp_path: Path) -> None:
     command = [
         "train",
         *overrides,
-        "trainer=ddp",
-        "trainer.accelerator=cpu",
         "trainer.devices=2",
         "output_dir=ddp",
     ]

@@ -66,7 +66,8 @@ def test_an_objective_never_measured_is_none(tmp_path: Path) -> None:
         ("ddp_find_unused_parameters_true", "auto", True),
         ("ddp", 1, False),
         ("ddp_spawn_find_unused_parameters_true", 2, False),
-        ("auto", 2, False),
+        ("auto", 2, True),
+        ("auto", 1, False),
     ],
 )
 def test_a_strategy_that_would_repeat_the_sweep_is_refused(
