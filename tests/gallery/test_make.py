@@ -113,7 +113,7 @@ def test_the_memory_counts_buffers_that_a_runtime_keeps() -> None:
 
 @pytest.mark.slow
 def test_pictures_beside_the_page_do_not_name_their_method_and_go_when_they_are_embedded(
-    photographs: Path, tmp_path: Path
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "page"
     low = photographs / "low" / f"{NAMES[0]}.png"
@@ -129,6 +129,9 @@ def test_pictures_beside_the_page_do_not_name_their_method_and_go_when_they_are_
     make_gallery([low], ["gamma"], out)
     assert not (out / "pictures").exists()
     assert not list(out.glob(".*"))
+    monkeypatch.setattr("lowlight.gallery.make.MOST_EMBEDDED", 1000)
+    assert not make_gallery([low], ["gamma"], out).embedded
+    assert len(list((out / "pictures").iterdir())) == 2
 
 
 def test_large_photographs_are_reduced_grey_ones_stay_grey_and_small_ones_have_no_niqe(

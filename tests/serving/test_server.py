@@ -18,10 +18,13 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import lowlight
 from lowlight.serving.server import listen
 from tests.chromium import Page
+from tests.tiny import tiny
 
 pytestmark = pytest.mark.xdist_group("server")
 ROOT = Path(__file__).parents[2]
@@ -68,11 +71,11 @@ def test_an_address_in_use_is_told_before_torch_is_imported(tmp_path: Path) -> N
 class Server:
     """A running server."""
 
-    def __init__(self, folder: Path) -> None:
-        self.temporary = folder / "temporary"
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder, self.temporary = folder, folder / "temporary"
         self.temporary.mkdir()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lowlight.cli.serve", "--port", "0"],
+            [sys.executable, "-m", "lowlight.cli.serve", "--port", "0", *options],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
@@ -106,8 +109,13 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for tests that leave it running; in the end nothing is left of what they sent."""
-    running = Server(tmp_path_factory.mktemp("server"))
+    """A server for tests that leave it running, with a run; in the end nothing is left of what was sent."""
+    folder = tmp_path_factory.mktemp("server")
+    method = tiny("autoencoder")
+    (folder / "runs" / "mine").mkdir(parents=True)
+    trained = {"state_dict": method.state_dict(), "recipe": method.recipe}
+    torch.save(trained, folder / "runs" / "mine" / "best.ckpt")
+    running = Server(folder, "--runs", "runs")
     try:
         yield running
         running.process.terminate()
@@ -162,6 +170,18 @@ def test_a_crowd_loses_nothing(server: Server) -> None:
     assert many[200] >= 100
     assert server.post("/enhance", bytes(25 * 2**20))[0] == 413
     assert server.peak() < MAX_MEMORY
+
+
+@pytest.mark.slow
+def test_a_run_is_offered_beside_what_comes_along(server: Server) -> None:
+    with urlopen(f"http://127.0.0.1:{server.port}/models") as answer:
+        offered = [one["name"] for one in json.load(answer)["models"]]
+    assert {"mine", "coarse_to_fine", "lime"} <= set(offered)
+    status, body = server.post("/enhance?model=mine&fail_safe=false", picture())
+    assert status == 200, body
+    sent, answered = (np.asarray(Image.open(BytesIO(data))) for data in (picture(), body))
+    wanted = lowlight.enhance(sent, str(server.folder / "runs" / "mine"), fail_safe=False)
+    assert abs(answered.astype(int) - wanted).max() <= 1
 
 
 @pytest.mark.slow
