@@ -22,6 +22,9 @@ def of_network(saved: Saved) -> Mapping[str, Tensor]:
 def load_weights(module: nn.Module, saved: Saved, *, assign: bool = False) -> None:
     """Load weights into a method or network, once they are known to be finite and of its types.
 
+    Subnormal numbers (below 1.2e-38), into which the weights of unused channels decay, become 0: CPUs compute
+    up to eight times as slowly with them.
+
     Args:
         module: On the CPU, or on the meta device.
         saved: Holds the weights.
@@ -40,6 +43,10 @@ def load_weights(module: nn.Module, saved: Saved, *, assign: bool = False) -> No
     except RuntimeError as error:
         problem = shortened(str(error).partition(":\n")[2] or str(error))
         raise ValueError(f"{saved.weights_file}: weights do not fit the {whose}: {problem}") from error
+    for parameter in module.parameters():
+        subnormal = parameter.detach().abs() < torch.finfo(parameter.dtype).tiny
+        if subnormal.any():
+            parameter.data = parameter.detach().masked_fill(subnormal, 0)
 
 
 def _problem(weight: Tensor, expected: Tensor) -> str:

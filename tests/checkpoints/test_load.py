@@ -181,3 +181,14 @@ def test_a_net_that_does_not_fit_the_weights_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.ckpt", None, Supervised(nn.Conv2d(3, 3, 1)).state_dict())
     with pytest.raises(ValueError, match="weights do not fit the network"):
         load(path, net=nn.Sequential(nn.Conv2d(3, 3, 1)))
+
+
+def test_numbers_that_slow_a_cpu_down_are_read_as_zero(tmp_path: Path) -> None:
+    method = tiny("autoencoder")
+    name, weight = next(iter(method.state_dict().items()))
+    bits = torch.arange(weight.numel(), dtype=torch.int32).reshape(weight.shape)  # 0, 1.4e-45, 2.8e-45, ...
+    weights = method.state_dict() | {name: bits.view(torch.float32)}
+    loaded = load(save(tmp_path / "a.ckpt", method.recipe, weights)).state_dict()
+    assert not loaded[name].view(torch.int32).any()
+    for other in weights.keys() - {name}:
+        assert torch.equal(loaded[other], weights[other])
