@@ -5,7 +5,8 @@ import math
 import re
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,23 @@ log = logging.getLogger(__name__)
 _STOPPED = "stopped by %s; resume=auto continues from the last complete epoch"
 
 
+@contextmanager
+def _subnormals_are_zero() -> Iterator[None]:
+    """Take numbers below 1.2e-38 for 0, in this thread and in those that torch starts meanwhile.
+
+    The weights of unused channels decay into them, and a CPU then computes up to eight times as slowly.
+    """
+    were_zero = torch.tensor(1e-40).mul(1).item() == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(were_zero)
+
+
+@_subnormals_are_zero()
 def train(config: DictConfig) -> dict[str, Any]:
     """Train a method and test its best checkpoint; ``lowlight train`` as a function.
-
-    From then on this process takes subnormal numbers (below 1.2e-38) for 0: weights of unused channels decay
-    into them, and a CPU then computes up to eight times as slowly.
 
     Args:
         config: A composed ``train`` config.
@@ -74,7 +87,6 @@ def train(config: DictConfig) -> dict[str, Any]:
             another run, another process writes there, the method learns nothing, training stops on values
             that are not finite, or the test fails, for whatever reason.
     """
-    torch.set_flush_denormal(True)  # before torch starts its threads, which inherit it
     check_arguments(config)
     check_seed(config.seed)
     pl.seed_everything(config.seed, workers=True, verbose=False)

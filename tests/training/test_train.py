@@ -21,6 +21,7 @@ from lowlight.methods import Supervised
 from lowlight.metrics import psnr
 from lowlight.runs.folder import prepare
 from lowlight.training.checks import check_validation
+from lowlight.training.train import train as training
 from tests.tiny import ONE_PER_CLASS
 from tests.tiny_runs import (
     Kept,
@@ -324,3 +325,19 @@ def test_epochs_that_cannot_be_the_best_are_told_of(
     config = load_config(["trainer.max_epochs=4", f"trainer.check_val_every_n_epoch={every}"])
     check_validation(config, validates=True)
     assert ("the last 1 of trainer.max_epochs=4 are not validated" in caplog.text) is told
+
+
+def test_numbers_that_slow_a_cpu_down_are_zero_while_training_and_not_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small, seen = torch.tensor(1e-40), []
+
+    def check(_: object) -> None:
+        seen.append(small.mul(1).item())
+        raise ValueError("stop")
+
+    monkeypatch.setattr(import_module("lowlight.training.train"), "check_arguments", check)
+    with pytest.raises(ValueError, match="stop"):
+        training(load_config([]))
+    assert seen == [0]
+    assert small.mul(1).item() > 0
