@@ -13,6 +13,7 @@ from lowlight.config import load_config, read_recipe
 from lowlight.methods import Method
 
 _COARSE_TO_FINE = [
+    "method.net.greys_black=true",
     "method.net.cells=8",
     "method.net.coarse_channels=[8,8]",
     "method.net.fine_channels=[8,8]",

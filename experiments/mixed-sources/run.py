@@ -34,12 +34,18 @@ def chroma(image: Tensor) -> Tensor:
     return lab(image)[:, 1:].square().sum(1).sqrt().mean((1, 2))
 
 
-def score(models: dict[str, Enhancer], roots: dict[str, str], limit: int | None) -> list[dict[str, object]]:
-    """Return one row per model and source: means with 95 % intervals, and differences from the first."""
+def score(
+    models: dict[str, Enhancer], roots: dict[str, str], limit: int | None, validation: bool = False
+) -> list[dict[str, object]]:
+    """Return one row per model and source: means with 95 % intervals, and differences from the first.
+
+    ``validation`` takes the scenes held out for choosing in place of those of the test.
+    """
     config = load_config(["data=mixed", *(f"data.sets.{name}.root='{root}'" for name, root in roots.items())])
     data = make(config.data)
     data.setup("fit")
     splits = {"lol": "test", "bright": "test", "exposures": "val"}
+    splits |= dict.fromkeys(splits, "val") if validation else {}
     rows: list[dict[str, object]] = []
     for source, split in splits.items():
         first: dict[str, list[float]] = {}
@@ -123,6 +129,7 @@ def main() -> None:
     parser.add_argument("--model", nargs=2, action="append", metavar=("NAME", "MODEL"), required=True)
     parser.add_argument("--dark", type=Path, help="Folder of dark photographs without references")
     parser.add_argument("--limit", type=int, help="Images per source")
+    parser.add_argument("--validation", action="store_true", help="Score validation scenes, for choosing")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
@@ -133,7 +140,7 @@ def main() -> None:
         rows = sheets(models, photographs, arguments.out)
         (arguments.out / "dark.json").write_text(json.dumps(rows, indent=2) + "\n")
     roots = {name: getattr(arguments, name) for name in ("lol", "exposures", "bright")}
-    rows = score(models, roots, arguments.limit)
+    rows = score(models, roots, arguments.limit, arguments.validation)
     (arguments.out / "scores.json").write_text(json.dumps(rows, indent=2) + "\n")
 
 

@@ -18,6 +18,9 @@ DARK = 0.004
 USUAL = 0.05
 """Typical level of a dark photograph, about that of LOL's; logarithms are taken relative to it."""
 
+BLACK, FLAT = 3.0, 0.7
+"""Mean level of 255 and variance, in squared levels over the three colours, of black without noise."""
+
 WAYS = 8
 """Number of combinations of flips and quarter turns."""
 
@@ -68,6 +71,9 @@ class CoarseToFine(nn.Module):
         keeps_detail: Whether the fine U-Net predicts a weight per pixel, too, by which the ratio image is
             mixed into the coarse image before its residual is added. Without it every detail is a residual,
             and bright edges before darkness glow. Recipes saved before it existed lack it.
+        greys_black: Whether what is black and has no noise comes back grey. A camera's black has noise; where
+            it has none, JPEG has rounded it away, and the colour with it, so that a night sky without its
+            blue came back olive. Not part of the training; recipes saved before it existed lack it.
 
     Attributes:
         stride: Sides of the input must be multiples of this many pixels, ``2**len(fine_channels)``.
@@ -93,6 +99,7 @@ class CoarseToFine(nn.Module):
         dropout: float = 0.3,
         samples: int = 1,
         keeps_detail: bool = False,
+        greys_black: bool = False,
     ) -> None:
         super().__init__()
         if not coarse_channels or not fine_channels or cells % 2 ** (len(coarse_channels) - 1):
@@ -107,6 +114,7 @@ class CoarseToFine(nn.Module):
             6 if samples == 1 else 6 + 3 * samples**2, 3, coarse_channels, coarse_blocks, dropout
         )
         self.keeps_detail = keeps_detail
+        self.greys_black = greys_black
         self.fine = ResidualUNet(4 * 3 + 6, 4 * (4 if keeps_detail else 3), fine_channels, fine_blocks)
 
     def forward(self, low: Tensor) -> Tensor:
@@ -205,7 +213,23 @@ class CoarseToFine(nn.Module):
         Returns:
             Images of the same shape, not clamped.
         """
-        return self.refine(*self.prepare(low, scene, rows, columns))
+        restored = self.refine(*self.prepare(low, scene, rows, columns))
+        if not self.greys_black:
+            return restored
+        return torch.lerp(_luma(restored), restored.float(), self.colour_kept(low))
+
+    def colour_kept(self, low: Tensor) -> Tensor:
+        """Return the share of its colour that each pixel keeps, (B, 1, H, W), if black turns grey.
+
+        It is decided by squares of ``stride`` pixels, each smoothed with its neighbours.
+        """
+        levels = 255 * low.float()
+        mean = F.avg_pool2d(levels, self.stride)
+        variance = (F.avg_pool2d(levels**2, self.stride) - mean**2).sum(1, keepdim=True)
+        black = 1 / (1 + (_luma(mean) / BLACK) ** 4)
+        kept = 1 - black / (1 + (variance / FLAT) ** 2)
+        kept = F.avg_pool2d(kept, 3, stride=1, padding=1, count_include_pad=False)
+        return F.interpolate(kept, scale_factor=self.stride, mode="bilinear")
 
     def prepare(
         self, low: Tensor, scene: Scene, rows: Window | None = None, columns: Window | None = None
@@ -235,6 +259,13 @@ class CoarseToFine(nn.Module):
         ratio = F.pixel_shuffle(features[:, :12], 2).clamp(0, 1)
         residual, weight = restored[:, :3], restored[:, 3:].to(coarse).sigmoid()
         return torch.lerp(coarse, ratio.to(coarse), weight) + residual
+
+
+def _luma(image: Tensor) -> Tensor:
+    """Return the BT.601 luma of images of shape (B, 3, H, W): (B, 1, H, W), in single precision."""
+    red, green, blue = image.float()[:, :, None].unbind(1)
+    luma: Tensor = 0.299 * red + 0.587 * green + 0.114 * blue
+    return luma
 
 
 def _logarithm(dark: Tensor) -> Tensor:

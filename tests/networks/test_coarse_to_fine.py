@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from lowlight.colour import luminance
 from lowlight.networks import CoarseToFine
 from lowlight.networks.coarse_to_fine import DARK, WAYS, Scene, averaging_matrix, interpolation_matrix, turned
 from lowlight.networks.two_pass import Window
@@ -104,14 +105,31 @@ def test_a_photograph_on_its_side_or_mirrored_is_exposed_alike(way: int, samples
     assert way == 0 or (one - turned(net.decide(net.average(low)), way)).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("keeps_detail", [False, True])
-def test_a_part_is_restored_as_in_the_whole(keeps_detail: bool) -> None:
-    low, net = torch.rand(1, 3, 128, 64) / 5, tiny(keeps_detail=keeps_detail, samples=1 + keeps_detail)
+@pytest.mark.parametrize("later", [False, True])
+def test_a_part_is_restored_as_in_the_whole(later: bool) -> None:
+    low = (torch.rand(1, 3, 128, 64) * 3).round() / 255  # partly grey where black turns grey
+    net = tiny(keeps_detail=later, samples=1 + later, greys_black=later)
     with torch.no_grad():
         whole, scene = net(low), net.scene(low)
         part = net.restore(low[:, :, 32:], scene, Window(32, 128, 128))
     torch.testing.assert_close(part[:, :, 40:], whole[:, :, 72:], rtol=0, atol=1e-5)
     assert (part - net(low[:, :, 32:])).abs().max() > 1e-3  # of which it is no whole of its own
+
+
+@pytest.mark.parametrize(
+    ("level", "noise", "kept"),
+    [(1, 0, 0.02), (1, 2, 0.99), (1.5, 0, 0.06), (3, 0, 0.5), (9, 0, 0.98), (200, 0, 1)],
+)
+def test_only_black_without_noise_loses_its_colour(level: float, noise: float, kept: float) -> None:
+    torch.manual_seed(0)
+    low = (level + noise * torch.randn(1, 3, 64, 64)) / 255
+    plain, grey = tiny(keeps_detail=True), tiny(keeps_detail=True, greys_black=True)
+    assert grey.colour_kept(low).mean() == pytest.approx(kept, abs=0.015)
+    with torch.no_grad():
+        before, after = plain(low), grey(low)
+    torch.testing.assert_close(luminance(after), luminance(before), rtol=0, atol=1e-5)
+    chroma, left = (one - luminance(one)[:, None] for one in (before, after))
+    torch.testing.assert_close(left, chroma * grey.colour_kept(low), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("weight", [-9.0, 9.0])
