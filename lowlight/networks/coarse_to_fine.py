@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.luma import luma
 from lowlight.networks.receptive_field import receptive_radius
 from lowlight.networks.residual_unet import ResidualUNet
 from lowlight.networks.two_pass import Window
@@ -216,7 +217,8 @@ class CoarseToFine(nn.Module):
         restored = self.refine(*self.prepare(low, scene, rows, columns))
         if not self.greys_black:
             return restored
-        return torch.lerp(_luma(restored), restored.float(), self.colour_kept(low))
+        restored = restored.float()
+        return torch.lerp(luma(restored), restored, self.colour_kept(low))
 
     def colour_kept(self, low: Tensor) -> Tensor:
         """Return the share of its colour that each pixel keeps, (B, 1, H, W), if black turns grey.
@@ -226,7 +228,7 @@ class CoarseToFine(nn.Module):
         levels = 255 * low.float()
         mean = F.avg_pool2d(levels, self.stride)
         variance = (F.avg_pool2d(levels**2, self.stride) - mean**2).sum(1, keepdim=True)
-        black = 1 / (1 + (_luma(mean) / BLACK) ** 4)
+        black = 1 / (1 + (luma(mean) / BLACK) ** 4)
         kept = 1 - black / (1 + (variance / FLAT) ** 2)
         kept = F.avg_pool2d(kept, 3, stride=1, padding=1, count_include_pad=False)
         return F.interpolate(kept, scale_factor=self.stride, mode="bilinear")
@@ -259,13 +261,6 @@ class CoarseToFine(nn.Module):
         ratio = F.pixel_shuffle(features[:, :12], 2).clamp(0, 1)
         residual, weight = restored[:, :3], restored[:, 3:].to(coarse).sigmoid()
         return torch.lerp(coarse, ratio.to(coarse), weight) + residual
-
-
-def _luma(image: Tensor) -> Tensor:
-    """Return the BT.601 luma of images of shape (B, 3, H, W): (B, 1, H, W), in single precision."""
-    red, green, blue = image.float()[:, :, None].unbind(1)
-    luma: Tensor = 0.299 * red + 0.587 * green + 0.114 * blue
-    return luma
 
 
 def _logarithm(dark: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.networks._pix2pix import initialise
+from lowlight.networks.luma import luma
 from lowlight.networks.original import Original
 
 SLOPE = 0.2
@@ -18,7 +19,7 @@ LEVELS = 5
 
 def attention(low: Tensor) -> Tensor:
     """Return one minus the BT.601 luma of images of shape (B, 3, H, W) in [0, 1]: (B, 1, H, W)."""
-    return 1 - (0.299 * low[:, 0:1] + 0.587 * low[:, 1:2] + 0.114 * low[:, 2:3])
+    return 1 - luma(low)
 
 
 class Level(nn.Module):

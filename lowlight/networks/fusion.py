@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowlight.networks.luma import luma
 from lowlight.networks.receptive_field import receptive_radius
 from lowlight.networks.stride import stride_of
 
 Rule = Literal["contrast", "mean", "first", "second"]
 """How two images become one: by weights of contrast and exposure, averaged, or one of them alone."""
 
-_LUMA = (0.299, 0.587, 0.114)
 _FLAT = 0.01
 """Local contrast below which a region counts as flat, and exposure alone decides; about the noise's."""
 _NONE = 1e-8
@@ -120,13 +120,13 @@ class FusedNetworks(nn.Module):
 
     def weights(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the weights of two images of shape (B, 3, H, W), which sum to 1: (B, 2, H, W)."""
-        luma = torch.cat([self._luma(first), self._luma(second)], dim=1)
+        lumas = torch.cat([luma(first.float()), luma(second.float())], dim=1)
         margin = self.window // 2
-        centred = luma - 0.5  # for precision
+        centred = lumas - 0.5  # for precision
         moments = F.pad(torch.cat([centred, centred.square()], dim=1), 4 * (margin,), mode="replicate")
         mean, square = F.avg_pool2d(moments, self.window, stride=1).chunk(2, dim=1)
         contrast = ((square - mean.square()).clamp(min=0) + _FLAT**2).sqrt()
-        exposed = torch.exp(-(luma - self.level).square() / (2 * self.spread**2))
+        exposed = torch.exp(-(lumas - self.level).square() / (2 * self.spread**2))
         weights = contrast * exposed + _NONE
         return weights / weights.sum(dim=1, keepdim=True)
 
@@ -134,10 +134,6 @@ class FusedNetworks(nn.Module):
     def fuse_halo(self) -> int | None:
         """Radius in pixels of what :meth:`fuse` looks at; measured once."""
         return receptive_radius(self, 2**self.levels, forward=lambda low: self.fuse(low, low.square()))
-
-    def _luma(self, image: Tensor) -> Tensor:
-        image = image.float()
-        return (image * image.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
 
     def _halve(self, image: Tensor) -> Tensor:
         """Smooth images and halve their size; pixels stay at the centres of the areas they cover."""

@@ -5,6 +5,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from lowlight.networks.luma import luma
+
 
 def _conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
     """Make a convolution that keeps the size, with the initialisation of He et al. (2015)."""
@@ -59,8 +61,6 @@ class LLCNN(nn.Module):
         maps grey images. The treatment of colour is ours.
     """
 
-    luma: Tensor
-
     def __init__(self, channels: int = 1, width: int = 64, modules: int = 3) -> None:
         super().__init__()
         if channels not in (1, 3):
@@ -69,8 +69,6 @@ class LLCNN(nn.Module):
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
         self.channels = channels
-        luma = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-        self.register_buffer("luma", luma, persistent=False)
         self.body = nn.Sequential(
             _conv(channels, width, 3),
             nn.ReLU(),
@@ -89,6 +87,6 @@ class LLCNN(nn.Module):
         """
         if self.channels == 3:
             return cast(Tensor, self.body(low))
-        luma = (low * self.luma).sum(1, keepdim=True)
-        bright = self.body(luma)
-        return cast(Tensor, bright + (low - luma) * (bright / luma.clamp(min=1 / 255)))
+        grey = luma(low)
+        bright = self.body(grey)
+        return cast(Tensor, bright + (low - grey) * (bright / grey.clamp(min=1 / 255)))
