@@ -1,14 +1,16 @@
-"""Devices that a training asks for, and the strategy by which several share it."""
+"""Devices that a trainer asks for, and what ``auto`` stands for in its config: precision and strategy."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from lowlight.precision import training_precision
 
 
 def check_accelerator(trainer: DictConfig) -> None:
-    """Refuse to train on a GPU that is not there, before the data is read.
+    """Refuse a GPU that is not there, before the data is read.
 
     Raises:
         ValueError: Naming the remedy.
@@ -22,13 +24,24 @@ def check_accelerator(trainer: DictConfig) -> None:
         )
 
 
-def strategy_of(trainer: DictConfig) -> str:
-    """Return a trainer's strategy; for several devices, ``auto`` is that of ``trainer=ddp``.
+def resolved(trainer: DictConfig) -> DictConfig:
+    """Return a trainer config that Lightning understands, with its precision and strategy settled.
+
+    See :func:`lowlight.precision.training_precision` and :func:`strategy_of`.
+    """
+    settled = {"precision": training_precision(trainer).used, "strategy": strategy_of(trainer)}
+    merged = OmegaConf.merge(trainer, settled)
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
+def strategy_of(trainer: DictConfig) -> Any:
+    """Return a trainer's strategy, name or config; for several devices, ``auto`` is that of ``trainer=ddp``.
 
     Lightning's own choice, ``ddp``, fails where a step leaves parameters without gradients, as each step of a
     GAN does, and the first stage of a method of two.
     """
-    strategy = str(trainer.get("strategy") or "auto")
+    strategy = trainer.get("strategy") or "auto"
     several = strategy == "auto" and (_several(trainer) or trainer.get("num_nodes", 1) > 1)
     return "ddp_find_unused_parameters_true" if several else strategy
 

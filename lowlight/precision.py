@@ -76,17 +76,6 @@ def training_precision(trainer: "Mapping[str, Any] | DictConfig") -> Precision:
     return Precision(asked, used, why, emulated=asked != AUTO and device == "cpu" and not computed)
 
 
-def resolved(trainer: "DictConfig") -> "DictConfig":
-    """Return a trainer config whose precision Lightning understands; see :func:`training_precision`."""
-    from omegaconf import DictConfig, OmegaConf
-
-    if trainer.get("precision") != AUTO:
-        return trainer
-    merged = OmegaConf.merge(trainer, {"precision": training_precision(trainer).used})
-    assert isinstance(merged, DictConfig)
-    return merged
-
-
 def report(precision: Precision) -> None:
     """Log what ``auto`` has become, or that a precision asked for by name is emulated."""
     if precision.asked == AUTO:

@@ -24,6 +24,7 @@ ORDER = [
         "files",
         "memory",
         "precision",
+        "devices",
         "config",
         "losses",
         "perceptual",

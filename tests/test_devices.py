@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from lowlight.training.devices import check_accelerator, strategy_of
+from lowlight.devices import check_accelerator, resolved, strategy_of
 
 SHARED = "ddp_find_unused_parameters_true"
 
@@ -24,13 +24,16 @@ SHARED = "ddp_find_unused_parameters_true"
         ({"devices": 1, "num_nodes": 2}, 1, SHARED),
         ({"devices": 4, "strategy": "ddp_spawn"}, 4, "ddp_spawn"),
         ({"devices": 4, "strategy": "fsdp"}, 4, "fsdp"),
+        ({"devices": 4, "strategy": {"_target_": "a.Strategy"}}, 4, {"_target_": "a.Strategy"}),
     ],
 )
 def test_several_devices_allow_for_parameters_without_gradients(
-    settings: dict[str, object], gpus: int, strategy: str, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, object], gpus: int, strategy: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
-    assert strategy_of(OmegaConf.create({"accelerator": "auto", "strategy": "auto"} | settings)) == strategy
+    trainer = OmegaConf.create({"accelerator": "auto", "strategy": "auto", "precision": "32-true"} | settings)
+    assert strategy_of(trainer) == strategy
+    assert resolved(trainer) == OmegaConf.merge(trainer, {"strategy": strategy})
 
 
 @pytest.mark.parametrize("accelerator", ["gpu", "cuda", "mps"])

@@ -20,6 +20,7 @@ from lowlight.callbacks.progress import bar
 from lowlight.checkpoints.load import load_method
 from lowlight.checkpoints.recipe import build, make, trained_parts
 from lowlight.data import PairDataModule
+from lowlight.devices import check_accelerator, resolved
 from lowlight.evaluation.feature_matching import SIGMAS, Enhance, match_features, opencv, summary
 from lowlight.evaluation.predictions import find_predictions, score_files
 from lowlight.evaluation.scoring import score
@@ -27,7 +28,7 @@ from lowlight.files import read_json, read_yaml, write_json, write_table, write_
 from lowlight.images import read_image
 from lowlight.methods import Method
 from lowlight.metrics import all_scores, optional
-from lowlight.precision import report, resolved, training_precision
+from lowlight.precision import report, training_precision
 from lowlight.runs.folder import prepare_evaluation
 from lowlight.runs.lock import alone_in
 from lowlight.runs.profile import keep_profile
@@ -95,6 +96,7 @@ def _evaluate_files(config: DictConfig) -> dict[str, Any]:
 
 def _evaluate_method(config: DictConfig, method: Method) -> dict[str, Any]:
     """Score a method; the manifest also gets the facts of its training."""
+    check_accelerator(config.trainer)
     data = _test_data(config)
     method.test_scores = all_scores(further=config.metrics)
     with _prepared(config) as folder:

@@ -78,9 +78,9 @@ def one_line(error: Exception) -> str:
 
 def _refuse_repeated_sweep(config: DictConfig) -> None:
     """Refuse strategies that launch processes by repeating the command line, which starts the sweep anew."""
-    from lowlight.training.devices import strategy_of  # needs torch, as the job does, not the sweep
+    from lowlight.devices import strategy_of  # needs torch, as the job does, not the sweep
 
-    strategy, devices = strategy_of(config.trainer), config.trainer.get("devices")
+    strategy, devices = str(strategy_of(config.trainer)), config.trainer.get("devices")
     repeats = re.match(r"(ddp|fsdp|deepspeed)(?!_spawn|_fork|_notebook)", strategy)
     started_outside = "LOCAL_RANK" in os.environ or "SLURM_JOB_ID" in os.environ
     if repeats and devices != 1 and not started_outside:

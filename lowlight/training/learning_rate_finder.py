@@ -15,9 +15,9 @@ from pytorch_lightning.tuner.tuning import Tuner
 from lowlight.callbacks.resuming import EpochSeed
 from lowlight.checkpoints.recipe import make
 from lowlight.data import PairDataModule
+from lowlight.devices import resolved
 from lowlight.files import write_table
 from lowlight.methods import Method
-from lowlight.precision import resolved
 
 log = logging.getLogger(__name__)
 

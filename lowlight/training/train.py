@@ -26,6 +26,7 @@ from lowlight.checkpoints.checkpoint import best_of, read
 from lowlight.checkpoints.recipe import build, make
 from lowlight.config import setting
 from lowlight.data import PairDataModule
+from lowlight.devices import check_accelerator
 from lowlight.evaluation.scoring import interruptible, score
 from lowlight.files import reason, write_json
 from lowlight.loggers.base import describe, finishing, log_best
@@ -43,7 +44,6 @@ from lowlight.training.checks import (
     check_seed,
     check_validation,
 )
-from lowlight.training.devices import check_accelerator
 from lowlight.training.learning_rate_finder import find_lr
 from lowlight.training.trainer import (
     code_generator_errors_in_one_line,

@@ -19,12 +19,11 @@ from lowlight.callbacks.progress import bar
 from lowlight.callbacks.resuming import CurvesFirst, EpochSeed, MovedFolder
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.recipe import make
+from lowlight.devices import resolved
 from lowlight.evaluation.evaluate import alone
 from lowlight.files import first_line
 from lowlight.methods import Method
-from lowlight.precision import resolved
 from lowlight.runs.profile import keep_profile
-from lowlight.training.devices import strategy_of
 
 _DONE_BY_THE_METHOD = {"gradient_clip_val": None, "accumulate_grad_batches": 1}
 """Defaults of the settings that Lightning refuses under manual optimisation; the method applies them."""
@@ -49,7 +48,6 @@ def make_trainer(config: DictConfig, method: Method) -> pl.Trainer:
         ],
         logger=list(loggers.values()),
         plugins=plugins,
-        strategy=strategy_of(config.trainer),
         **({} if method.automatic_optimization else _DONE_BY_THE_METHOD),
         **({"reload_dataloaders_every_n_epochs": 1} if config.data.get("progressive") else {}),
     )
