@@ -44,7 +44,7 @@ def load_weights(module: nn.Module, saved: Saved, *, assign: bool = False) -> No
         problem = shortened(str(error).partition(":\n")[2] or str(error))
         raise ValueError(f"{saved.weights_file}: weights do not fit the {whose}: {problem}") from error
     for parameter in module.parameters():
-        subnormal = parameter.detach().abs() < torch.finfo(parameter.dtype).tiny
+        subnormal = parameter.detach().abs() < torch.finfo().tiny
         if not parameter.is_meta and subnormal.any():
             parameter.data = parameter.detach().masked_fill(subnormal, 0)
 
