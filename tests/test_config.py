@@ -1,5 +1,6 @@
 import inspect
 import shlex
+from typing import Any, cast
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
@@ -8,6 +9,7 @@ from omegaconf import OmegaConf
 from lowlight.checkpoints.recipe import make
 from lowlight.config import available, config_folder, load_config, setting
 from lowlight.data import PairDataModule
+from lowlight.runs.recipe import differing_keys, recipe
 
 EXPERIMENTS = available("experiment")
 ROOTS = {
@@ -54,15 +56,21 @@ def test_every_data_set_is_prepared_as_the_data_module_does_by_default(name: str
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_and_resolves(experiment: str) -> None:
     roots = ROOTS.get(experiment.partition("/")[0], ["data.root=LOL"])
-    config = load_config([f"experiment={experiment}", *roots])
-    assert OmegaConf.to_container(config, resolve=True, throw_on_missing=True)["method"]["name"] in experiment
+    assert resolved([f"experiment={experiment}", *roots])["method"]["name"] in experiment
 
 
 @pytest.mark.parametrize("choice", GROUPS)
 def test_every_other_yaml_composes_and_resolves(choice: str) -> None:
     group, _, name = choice.partition("=")
-    config = load_config([choice, *(ROOTS.get(name, ["data.root=LOL"]) if group == "data" else [])])
-    OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    resolved([choice, *(ROOTS.get(name, ["data.root=LOL"]) if group == "data" else [])])
+
+
+def resolved(overrides: list[str]) -> dict[str, Any]:
+    """Return a config that resolves and by whose recipe a run is recognised when it goes on."""
+    container = OmegaConf.to_container(load_config(overrides), resolve=True, throw_on_missing=True)
+    settings = cast(dict[str, Any], container)
+    assert differing_keys(recipe(settings), recipe(settings)) == []
+    return settings
 
 
 @pytest.mark.parametrize("name", ["cpu", "auto"])

@@ -69,8 +69,8 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
         if key.rpartition(".")[2] not in _SPEED and not f"{value}/".startswith(home)
     }
     for key in [key for key in settings if key.startswith("data.") and key.rpartition(".")[2] in _FOLDERS]:
-        if folders := settings[key]:
-            listed = folders if isinstance(folders, list) else [folders]
+        listed = settings[key] if isinstance(settings[key], list) else [settings[key]]
+        if all(isinstance(folder, str) for folder in listed):  # data.weights.bright is a number
             settings[key] = [str(Path(folder).expanduser().resolve()) for folder in listed]
     for key in ("checkpoint", "predictions"):
         if settings.get(key):
