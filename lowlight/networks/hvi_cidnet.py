@@ -33,7 +33,8 @@ class Down(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features of shape (B, inputs, H, W) to (B, outputs, H/2, W/2)."""
-        smaller = F.interpolate(self.down(features), scale_factor=0.5, mode="bilinear", align_corners=True)
+        half = [side // 2 for side in features.shape[2:]]
+        smaller = F.interpolate(self.down(features), half, mode="bilinear", align_corners=True)
         return cast(Tensor, self.prelu(smaller))
 
 
@@ -48,7 +49,7 @@ class Up(nn.Module):
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
         """Map features (B, inputs, H, W) and a skip (B, outputs, 2H, 2W) to the skip's shape."""
-        larger = F.interpolate(self.up_scale(features), scale_factor=2, mode="bilinear", align_corners=True)
+        larger = F.interpolate(self.up_scale(features), skip.shape[2:], mode="bilinear", align_corners=True)
         return cast(Tensor, self.prelu(self.up(torch.cat([larger, skip], dim=1))))
 
 
