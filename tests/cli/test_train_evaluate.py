@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.cli.commands import AUTOENCODER, QUICK, in_process, lowlight, on
+from tests.conftest import photograph
 from tests.tiny import TINY
 
 
@@ -45,6 +47,29 @@ def test_a_run_leaves_what_compare_reads_and_is_not_done_twice(
     assert "run holds a run of another recipe: method.net.slope is 0.3 there and 0.2 here" in str(other.value)
 
     in_process("evaluate", "checkpoint=run", *on(lol), "trainer=cpu", "output_dir=scores", folder=tmp_path)
+    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["test/psnr"] == metrics["test/psnr"]
+
+
+@pytest.mark.slow
+def test_a_run_on_several_sources_is_recognised_and_scored_again(
+    lol: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(10, 22):
+        high, pair = photograph(seed), tmp_path / "pairs" / ("test" if seed > 19 else "train")
+        files = {tmp_path / "bright": high, pair / "high": high, pair / "low": high // 5}
+        for folder, pixels in files.items():
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / f"{seed}.png")
+    roots = {"lol": lol, "exposures": tmp_path / "pairs", "bright": tmp_path / "bright"}
+    data = ["data=mixed", *(f"data.sets.{name}.root='{root}'" for name, root in roots.items())]
+    data += ["data.batch_size=2", "data.epoch_size=4", "data.val_fraction=0.3"]
+    command = ["train", *AUTOENCODER, *data, "output_dir=run", "resume=auto"]
+    in_process(*command, folder=tmp_path)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert {f"test/{name}/psnr" for name in roots} <= set(metrics)
+    in_process(*command, folder=tmp_path)
+    assert "finished; nothing to do" in capsys.readouterr().out
+    in_process("evaluate", "checkpoint=run", *data, "trainer=cpu", "output_dir=scores", folder=tmp_path)
     assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["test/psnr"] == metrics["test/psnr"]
 
 
