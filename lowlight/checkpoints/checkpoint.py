@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lowlight.files import first_line
-from lowlight.runs.folder import BEST, LAST
+from lowlight.runs.folder import best_of
 
 
 class Saved(NamedTuple):
@@ -25,12 +25,6 @@ class Saved(NamedTuple):
     net_only: bool = False
     is_config: bool = False
     """Whether this is a run's config, of a method without weights."""
-
-
-def best_of(run: Path) -> Path:
-    """Return the path of a run's best checkpoint, or of its last one where nothing was validated."""
-    best, last = run / BEST, run / LAST
-    return last if last.exists() and not best.exists() else best
 
 
 def read(path: Path) -> dict[str, Any]:

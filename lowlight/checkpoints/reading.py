@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from lowlight.checkpoints.checkpoint import Saved, best_of, read_checkpoint
+from lowlight.checkpoints.checkpoint import Saved, read_checkpoint
 from lowlight.checkpoints.pretrained import read_pretrained
 from lowlight.files import read_yaml
+from lowlight.runs.folder import best_of
 from lowlight.shipped import WEIGHTS, existing, locate
 
 
@@ -30,7 +31,7 @@ def read_run(run: Path | str) -> Saved:
     while not best_of(run).exists():
         file = run / "config.yaml"
         if not file.exists():
-            raise ValueError(f"{run}: no run here (neither best.ckpt nor config.yaml)")
+            raise ValueError(f"{run}: no run here (neither a checkpoint nor config.yaml)")
         config = read_yaml(file)
         checkpoint = config.get("checkpoint")
         if not checkpoint:

@@ -15,18 +15,21 @@ from lowlight.shipped import existing
 
 
 def _evaluate(config: DictConfig) -> float:
-    from lowlight.runs.folder import finished
+    from lowlight.runs.folder import finished, outdated
 
     metrics = finished(config)
-    if metrics is None:
+    if metrics is not None and not outdated(config):
+        print(f"{config.output_dir} is finished; nothing to do")
+    else:
         if config.checkpoint:
             existing(config.checkpoint)
         from lowlight.evaluation import evaluate
 
         metrics = evaluate(config)
-    for key, value in metrics.items():
-        if key.startswith("test/"):
-            print(f"{key:<28}{float(value):<12.4f}{_bounds(metrics['intervals'], key)}")
+    scores = {key: float(value) for key, value in metrics.items() if key.startswith("test/")}
+    width = 2 + max(map(len, scores))
+    for key, value in scores.items():
+        print(f"{key:<{width}}{value:<12.4f}{_bounds(metrics['intervals'], key)}")
     videos = f"{metrics['videos']} videos, " if "videos" in metrics else ""
     print(
         f"{videos}{metrics['images']} images of {metrics['scenes']} scenes"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lowlight.files import read_json, read_yaml, write_text
 from lowlight.runs.recipe import LIMIT, difference, recipe
+from lowlight.shipped import locate
 
 if TYPE_CHECKING:  # imported where it is used, since reading a checkpoint needs the files' names only
     from omegaconf import DictConfig
@@ -139,6 +140,23 @@ def finished(config: "DictConfig") -> dict[str, Any] | None:
     if manifest.get("stopped") == "max_time" and manifest.get("max_time", limit) != limit:
         return None
     return read_json(folder / "metrics.json")
+
+
+def outdated(config: "DictConfig") -> bool:
+    """Return whether what an evaluation scored, checkpoint or images, was written after its scores."""
+    source, since = config.checkpoint or config.predictions, Path(config.output_dir) / "manifest.json"
+    place = locate(Path(source).expanduser()) if source else Path()
+    if not source or not place.exists():
+        return False
+    images = place.rglob("*") if config.predictions and place.is_dir() else []
+    files = [*images, best_of(place) if place.is_dir() else place]
+    return any(file.stat().st_mtime > since.stat().st_mtime for file in files if file.is_file())
+
+
+def best_of(run: Path) -> Path:
+    """Return the path of a run's best checkpoint, or of its last one where nothing was validated."""
+    best, last = run / BEST, run / LAST
+    return last if last.exists() and not best.exists() else best
 
 
 def _remove_run(folder: Path) -> None:

@@ -13,7 +13,7 @@ from lowlight.metrics import METRICS, OPTIONAL
 from lowlight.paths import last_part, without_folders
 from lowlight.report.leaks import leak_of
 from lowlight.report.runs import Run, read_run
-from lowlight.runs.folder import BEST
+from lowlight.runs.folder import best_of
 from lowlight.sharing.hub import LICENCE
 from lowlight.sharing.licence import RESEARCH_ONLY, folders_of, learnt_from
 from lowlight.shipped import WEIGHTS
@@ -88,7 +88,7 @@ def read_facts(folder: Path) -> Facts:
     """
     run = read_run(folder)
     intervals = read_json(folder / "metrics.json").get("intervals") or {}
-    is_training = (folder / BEST).exists()
+    is_training = best_of(folder).exists()
     return Facts(
         run,
         dict(run.manifest.get("data" if is_training else "data_of_training") or {}),

@@ -149,7 +149,7 @@ def check_bright(config: DictConfig, method: Method) -> None:
         )
 
 
-def check_validation(config: DictConfig, validates: bool) -> None:
+def check_validation(config: DictConfig, validates: bool, has_references: bool) -> None:
     """Warn if the last epochs would not be validated, and so could not become the best.
 
     Raises:
@@ -158,7 +158,12 @@ def check_validation(config: DictConfig, validates: bool) -> None:
     if not validates:
         if "early_stopping" in (config.callbacks or {}):
             raise ValueError(
-                "callbacks=[...,early_stopping] needs validation images: data.val_fraction holds out none"
+                "callbacks=[...,early_stopping] needs validation images: "
+                + (
+                    "data.val_fraction holds out none"
+                    if has_references
+                    else "photographs without references give none; data.layout.pairs=FOLDER does"
+                )
             )
         return
     epochs, every = config.trainer.get("max_epochs"), config.trainer.get("check_val_every_n_epoch")

@@ -22,7 +22,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lowlight.arguments import check_arguments
 from lowlight.callbacks.stopwatch import Stopwatch
-from lowlight.checkpoints.checkpoint import best_of, read
+from lowlight.checkpoints.checkpoint import read
 from lowlight.checkpoints.recipe import build, make
 from lowlight.config import setting
 from lowlight.data import PairDataModule
@@ -32,7 +32,7 @@ from lowlight.files import reason, write_json
 from lowlight.loggers.base import describe, finishing, log_best
 from lowlight.methods import Method
 from lowlight.precision import Precision, report, training_precision
-from lowlight.runs.folder import BEST, LAST, prepare, resumable
+from lowlight.runs.folder import BEST, LAST, best_of, prepare, resumable
 from lowlight.runs.lock import alone_in
 from lowlight.runs.provenance import provenance
 from lowlight.training.checks import (
@@ -103,8 +103,9 @@ def train(config: DictConfig) -> dict[str, Any]:
     if method.unpaired:
         data.unpair()
     data.setup("fit")  # reports bad images before the output folder is touched
-    check_references(config, method, data.datasets["train"].has_references)
-    check_validation(config, validates=len(data.datasets["val"]) > 0)
+    has_references = data.datasets["train"].has_references
+    check_references(config, method, has_references)
+    check_validation(config, len(data.datasets["val"]) > 0, has_references)
     if config.compile:
         compile_network(method)
     if config.find_lr:
@@ -154,8 +155,8 @@ def _run(
     except Exception as error:  # whatever it is, the training was not in vain
         raise ValueError(
             f"trained, but not tested: {reason(error)} (or score it elsewhere: lowlight evaluate "
-            f"{setting('checkpoint', folder)} data=...); {BEST} enhances: lowlight enhance dark.jpg "
-            f"--out bright --checkpoint {shlex.quote(str(folder))}"
+            f"{setting('checkpoint', folder)} data=...); {best_of(folder).name} enhances: "
+            f"lowlight enhance dark.jpg --out bright --checkpoint {shlex.quote(str(folder))}"
         ) from error
     about = _about_training(config, folder)
     if about["stopped"] == "max_time" and (about["max_epochs"] or -1) > 0 and trainer.is_global_zero:

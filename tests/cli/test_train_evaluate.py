@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -46,8 +47,16 @@ def test_a_run_leaves_what_compare_reads_and_is_not_done_twice(
     assert str(other.value).startswith("error: ")
     assert "run holds a run of another recipe: method.net.slope is 0.3 there and 0.2 here" in str(other.value)
 
-    in_process("evaluate", "checkpoint=run", *on(lol), "trainer=cpu", "output_dir=scores", folder=tmp_path)
-    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["test/psnr"] == metrics["test/psnr"]
+    scoring = ["evaluate", "checkpoint=run", *on(lol), "trainer=cpu", "output_dir=scores", "resume=auto"]
+    for told in (False, True):
+        in_process(*scoring, folder=tmp_path)
+        assert ("finished; nothing to do" in capsys.readouterr().out) is told
+    scores = tmp_path / "scores" / "metrics.json"
+    assert json.loads(scores.read_text())["test/psnr"] == metrics["test/psnr"]
+    scores.write_text("{}")
+    os.utime(run / "best.ckpt")  # as if it were trained anew
+    in_process(*scoring, folder=tmp_path)
+    assert json.loads(scores.read_text())["test/psnr"] == metrics["test/psnr"]
 
 
 @pytest.mark.slow

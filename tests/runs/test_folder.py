@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from functools import cache
@@ -10,7 +11,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from lowlight.files import read_json, write_json
-from lowlight.runs.folder import finished, prepare, prepare_evaluation, resumable
+from lowlight.runs.folder import finished, outdated, prepare, prepare_evaluation, resumable
 from lowlight.runs.provenance import _commit, provenance
 from lowlight.runs.recipe import differing_keys, recipe
 
@@ -255,3 +256,30 @@ def test_what_is_scored_may_be_spelt_relatively(tmp_path: Path, monkeypatch: pyt
     assert finished(config(tmp_path / "out", "auto", checkpoint="runs/a", predictions=None))
     with pytest.raises(ValueError, match="another recipe: checkpoint is "):
         finished(config(tmp_path / "out", "auto", checkpoint="runs/b", predictions=None))
+
+
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [
+        ("checkpoint", ["best.ckpt", "last.ckpt"]),
+        ("checkpoint", ["last.ckpt"]),
+        ("predictions", ["a.png", "set/b.png"]),
+    ],
+)
+def test_scores_are_outdated_once_what_was_scored_is_written_anew(
+    key: str, written: list[str], tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    values = {"checkpoint": None, "predictions": None, key: str(source)}
+    run = config(tmp_path / "out", "auto", **values)
+    for name in (*(f"source/{name}" for name in written), "out/manifest.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    since = (tmp_path / "out" / "manifest.json").stat().st_mtime
+    for name in written:
+        os.utime(source / name, (since - 1, since - 1))
+    assert not outdated(run)
+    os.utime(source / written[-1], (since + 1, since + 1))
+    assert outdated(run) is (written[-1] != "last.ckpt" or len(written) == 1)  # the best one was scored
+    os.utime(source / written[0], (since + 1, since + 1))
+    assert outdated(run)

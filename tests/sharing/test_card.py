@@ -192,6 +192,13 @@ def test_undefined_scores_are_not_offered_either(run: Path) -> None:
     assert card(run)[0]["metrics"] == ["ssim"]
 
 
+def test_a_training_without_validation_is_one(run: Path) -> None:
+    whole = card(run)
+    (run / "best.ckpt").rename(run / "last.ckpt")
+    assert card(run) == whole
+    assert "| machine |" in whole[1]
+
+
 def test_an_evaluations_machine_and_command_are_not_the_trainings(run: Path) -> None:
     (run / "best.ckpt").unlink()
     _, text = card(run)
