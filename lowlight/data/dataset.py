@@ -57,7 +57,7 @@ class PairDataset(Dataset[Pair]):
         bright: Sequence[PairItem] = (),
     ) -> None:
         self.items = list(items)
-        self.bright = [(item.source(), item.source().key()) for item in bright]
+        self.bright = list(bright)
         self.cache = cache or ArrayCache(None)
         self.resize = resize
         self.patch_size = patch_size
@@ -65,6 +65,7 @@ class PairDataset(Dataset[Pair]):
         self.drawn = drawn
         self._sources = [item.source() for item in self.items] if drawn else self.items
         self._keys = [item.key() for item in self._sources]
+        self._bright_sources = [(item.source(), item.source().key()) for item in bright]
         self.labels: list[int] = [getattr(item, "label", -1) for item in self.items]
         self._is_labelled = max(self.labels, default=-1) >= 0
 
@@ -86,7 +87,7 @@ class PairDataset(Dataset[Pair]):
         if generator is not None:
             pixels = item.sample(pixels, generator)
             if self.bright:
-                other = self.bright[int(generator.integers(len(self.bright)))]
+                other = self._bright_sources[int(generator.integers(len(self.bright)))]
                 bright = self._prepared(self._decoded(*other), place)
                 pixels, has_reference = np.stack([pixels[0], bright[1]]), False
         low, high = from_uint8(pixels)

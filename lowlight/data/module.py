@@ -237,7 +237,12 @@ class PairDataModule(pl.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of the data: a digest of the images' names in each split."""
-        return {split: digest_of(item.name for item in data.items) for split, data in self.datasets.items()}
+        names: dict[str, list[str]] = {
+            split: [item.name for item in data.items] for split, data in self.datasets.items()
+        }
+        if self.bright is not None and "train" in self.datasets:
+            names["bright"] = [item.name for item in self.datasets["train"].bright]
+        return {split: digest_of(one) for split, one in names.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Refuse to go on from a checkpoint of other images: :func:`lowlight.data.splits.check_digests`."""

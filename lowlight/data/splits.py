@@ -37,7 +37,8 @@ def by_file(train: Sequence[PairItem], test: Sequence[PairItem]) -> tuple[list[P
     twice = [name for name, count in Counter(item.name for item in pool).items() if count > 1]
     if twice:
         raise ValueError(
-            f"data.split=by_file pools all pairs, but {twice[0]} is in both splits; rename one pair"
+            f"data.split=by_file pools all pairs, but {twice[0]} is in several splits: rename one, "
+            "or leave data.split as it is where the set itself names its images"
         )
     chosen = set(np.random.default_rng(0).choice(len(pool), size=len(test), replace=False).tolist())
     return (
@@ -57,10 +58,10 @@ def digest_of(names: Iterable[str]) -> str:
 
 
 def check_digests(before: Mapping[str, str], now: Mapping[str, str], sets: str) -> None:
-    """Refuse training or validation images that have changed: new ones move scenes between the splits.
+    """Refuse images that have changed by their names: new ones move scenes between the splits.
 
     Args:
-        before: Digests of a checkpoint, by split.
+        before: Digests of a checkpoint, by split, and of ``data.bright`` where it is set.
         now: Digests of the data.
         sets: Names of the sets, for the message.
 
@@ -68,10 +69,13 @@ def check_digests(before: Mapping[str, str], now: Mapping[str, str], sets: str) 
         ValueError: Saying in which splits they are others.
     """
     changed = [split for split in ("train", "val") if before.get(split) != now.get(split)]
+    leaks = ", so its best epoch may have learnt what is validated now" if changed else ""
+    if before.get("bright", now.get("bright")) != now.get("bright"):  # which earlier checkpoints lack
+        changed.append("data.bright")
     if changed:
         raise ValueError(
-            f"{sets}: other images are in {' and '.join(changed)} than when this run began, so its best "
-            "epoch may have learnt what is validated now: train anew (resume=restart, or another output_dir)"
+            f"{sets}: other images are in {' and '.join(changed)} than when this run began{leaks}: "
+            "train anew (resume=restart, or another output_dir)"
         )
 
 

@@ -123,7 +123,7 @@ def test_by_file_refuses_one_name_in_both_splits(leaking: Path, tmp_path: Path) 
     (tmp_path / "train").symlink_to(leaking / "eval15")
     (tmp_path / "test").symlink_to(leaking / "eval15")
     data = PairDataModule(tmp_path, split="by_file")
-    with pytest.raises(ValueError, match="/10 is in both splits"):
+    with pytest.raises(ValueError, match="/10 is in several splits: rename one"):
         data.setup("test")
 
 

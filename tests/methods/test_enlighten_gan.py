@@ -226,6 +226,24 @@ def test_without_bright_photographs_it_does_not_start(folders: tuple[Path, Path]
     assert not (tmp_path / "run").exists()
 
 
+def test_a_training_does_not_go_on_with_other_bright_photographs(
+    folders: tuple[Path, Path], lol: Path
+) -> None:
+    def data() -> PairDataModule:
+        module = PairDataModule(lol, patch_size=16, bright=folders[1])
+        module.unpair()
+        module.setup("fit")
+        return module
+
+    before = data().state_dict()
+    data().load_state_dict(before)
+    (folders[1] / "10.png").rename(folders[1] / "new.png")
+    with pytest.raises(ValueError, match=r"LOL: other images are in data\.bright than when this run began:"):
+        data().load_state_dict(before)
+    del before["bright"]  # as in earlier checkpoints
+    data().load_state_dict(before)
+
+
 def test_data_for_unpaired_training_pass_by_lightning_alone(lol: Path) -> None:
     data = PairDataModule(lol, batch_size=2, patch_size=32)
     data.unpair()
