@@ -186,7 +186,11 @@ def match(low: Sequence[Path], high: Sequence[Path]) -> tuple[dict[str, tuple[Pa
         for stem in sorted(side):
             first, *doubles = side[stem]
             here = f"{first.parent.name}/{first.name}"
-            problems += [f"{here} and {double.name} have the same stem" for double in doubles]
+            for double in doubles:
+                there = (
+                    double.name if double.parent == first.parent else f"{double.parent.name}/{double.name}"
+                )
+                problems.append(f"{here} and {there} have the same stem")
             if stem not in other:
                 problems.append(f"{here} has no counterpart")
     common = sorted(lows.keys() & highs.keys())

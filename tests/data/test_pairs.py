@@ -139,6 +139,11 @@ def test_doubled_stems_are_named(write_pairs: Write, write: Write) -> None:
     assert "low/5.jpg and 5.png have the same stem" in message(root)
 
 
+def test_doubled_stems_of_several_folders_are_named_by_both() -> None:
+    _, problems = match([Path("v0/000.png"), Path("v1/000.png")], [])
+    assert problems[0] == "v0/000.png and v1/000.png have the same stem"
+
+
 def test_folders_without_images_are_named(write_pairs: Write) -> None:
     root = write_pairs()
     for path in (root / "our485/high").iterdir():
