@@ -19,8 +19,9 @@ DARK = 0.004
 USUAL = 0.05
 """Typical level of a dark photograph, about that of LOL's; logarithms are taken relative to it."""
 
-BLACK, FLAT = 3.0, 0.7
-"""Mean level of 255 and variance, in squared levels over the three colours, of black without noise."""
+BLACK, FLAT, ROUNDED = 3.0, 0.7, 0.5
+"""Mean level of 255, variance in squared levels over the three colours, and mean level of the darkest colour,
+of black without noise of which a colour is rounded to 0."""
 
 WAYS = 8
 """Number of combinations of flips and quarter turns."""
@@ -72,9 +73,10 @@ class CoarseToFine(nn.Module):
         keeps_detail: Whether the fine U-Net predicts a weight per pixel, too, by which the ratio image is
             mixed into the coarse image before its residual is added. Without it every detail is a residual,
             and bright edges before darkness glow. Recipes saved before it existed lack it.
-        greys_black: Whether what is black and has no noise comes back grey. A camera's black has noise; where
-            it has none, JPEG has rounded it away, and the colour with it, so that a night sky without its
-            blue came back olive. Not part of the training; recipes saved before it existed lack it.
+        greys_black: Whether black without noise, of which a colour is rounded to 0, comes back grey. A
+            camera's black has noise; where it has none, JPEG has rounded it away, and the colour with it, so
+            that a night sky without its blue came back olive. Not part of the training; recipes saved before
+            it existed lack it.
 
     Attributes:
         stride: Sides of the input must be multiples of this many pixels, ``2**len(fine_channels)``.
@@ -229,7 +231,8 @@ class CoarseToFine(nn.Module):
         mean = F.avg_pool2d(levels, self.stride)
         variance = (F.avg_pool2d(levels**2, self.stride) - mean**2).sum(1, keepdim=True)
         black = 1 / (1 + (luma(mean) / BLACK) ** 4)
-        kept = 1 - black / (1 + (variance / FLAT) ** 2)
+        rounded = 1 / (1 + (mean.amin(1, keepdim=True) / ROUNDED) ** 4)
+        kept = 1 - black * rounded / (1 + (variance / FLAT) ** 2)
         kept = F.avg_pool2d(kept, 3, stride=1, padding=1, count_include_pad=False)
         return F.interpolate(kept, scale_factor=self.stride, mode="bilinear")
 

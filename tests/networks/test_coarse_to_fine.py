@@ -117,12 +117,24 @@ def test_a_part_is_restored_as_in_the_whole(later: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "noise", "kept"),
-    [(1, 0, 0.02), (1, 2, 0.99), (1.5, 0, 0.06), (3, 0, 0.5), (9, 0, 0.98), (200, 0, 1)],
+    ("level", "blue", "noise", "kept"),
+    [
+        (1, 0, 0, 0.01),
+        (1, 0, 2, 0.99),
+        (1.7, 0, 0, 0.06),
+        (3.4, 0, 0, 0.5),
+        (9, 0, 0, 0.98),
+        (200, 0, 0, 1),
+        (1, 0.5, 0, 0.5),
+        (1, 1, 0, 0.94),
+    ],
 )
-def test_only_black_without_noise_loses_its_colour(level: float, noise: float, kept: float) -> None:
+def test_only_black_without_noise_and_a_colour_loses_the_others(
+    level: float, blue: float, noise: float, kept: float
+) -> None:
     torch.manual_seed(0)
-    low = (level + noise * torch.randn(1, 3, 64, 64)) / 255
+    levels = torch.tensor([level, level, blue]).view(1, 3, 1, 1)
+    low = (levels + noise * torch.randn(1, 3, 64, 64)) / 255
     plain, grey = tiny(keeps_detail=True), tiny(keeps_detail=True, greys_black=True)
     assert grey.colour_kept(low).mean() == pytest.approx(kept, abs=0.015)
     with torch.no_grad():
