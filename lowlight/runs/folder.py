@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lowlight.files import read_json, read_yaml, write_text
 from lowlight.runs.recipe import LIMIT, difference, recipe
-from lowlight.shipped import locate
+from lowlight.shipped import WEIGHTS, locate
 
 if TYPE_CHECKING:  # imported where it is used, since reading a checkpoint needs the files' names only
     from omegaconf import DictConfig
@@ -149,7 +149,7 @@ def outdated(config: "DictConfig") -> bool:
     if not source or not place.exists():
         return False
     images = place.rglob("*") if config.predictions and place.is_dir() else []
-    files = [*images, best_of(place) if place.is_dir() else place]
+    files = [*images, *([best_of(place), place / WEIGHTS] if place.is_dir() else [place])]
     return any(file.stat().st_mtime > since.stat().st_mtime for file in files if file.is_file())
 
 

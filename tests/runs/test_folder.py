@@ -263,6 +263,7 @@ def test_what_is_scored_may_be_spelt_relatively(tmp_path: Path, monkeypatch: pyt
     [
         ("checkpoint", ["best.ckpt", "last.ckpt"]),
         ("checkpoint", ["last.ckpt"]),
+        ("checkpoint", ["model.safetensors"]),
         ("predictions", ["a.png", "set/b.png"]),
     ],
 )
