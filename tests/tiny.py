@@ -27,7 +27,6 @@ TINY = {
         "method.net.channels=8",
         "method.net.groups=1",
         "method.net.blocks=1",
-        "method.net.streams=2",
         "method.net.reduction=2",
     ],
     "coarse_to_fine": _COARSE_TO_FINE,
@@ -57,8 +56,8 @@ TINY = {
     "iat": ["method.net.channels=4", "method.net.blocks=1", "method.net.global_channels=8"],
     "restormer": [
         "method.net.channels=4",
-        "method.net.blocks=[1,0,0,1]",
-        "method.net.refinement=0",
+        "method.net.blocks=[1,1,1,1]",
+        "method.net.refinement=1",
         "method.net.heads=[1,1,2,2]",
     ],
     "zero_dce": ["method.net.channels=4"],

@@ -74,13 +74,20 @@ def test_an_export_gives_what_torch_gives_at_any_size(kind: str, tmp_path: Path)
     assert_same(method, out)
 
 
+SHORTER = {
+    "mirnet": ["method.net.streams=2"],
+    "restormer": ["method.net.blocks=[1,0,0,1]", "method.net.refinement=0"],
+}
+"""Networks that repeat their blocks more often than an export, whose time grows with them, needs to show."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*LEARNT, "histogram"])
 def test_every_learned_method_can_be_exported(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Traced and converted once for its formats, since that takes long: OpenVINO writes by way of ONNX."""
-    method = tiny(name).eval()
+    method = tiny(name, *SHORTER.get(name, [])).eval()
     kinds = ["onnx"] if name == "iat" else ["onnx", "openvino"]  # of which the next test tells
     if name in ("coarse_to_fine", "gan"):
         kinds.append("torch_export")
