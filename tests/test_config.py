@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from lowlight.checkpoints.recipe import make
 from lowlight.config import available, config_folder, load_config, setting
 from lowlight.data import PairDataModule
-from lowlight.runs.recipe import differing_keys, recipe
+from lowlight.runs.recipe import recipe
 
 EXPERIMENTS = available("experiment")
 ROOTS = {
@@ -66,10 +66,10 @@ def test_every_other_yaml_composes_and_resolves(choice: str) -> None:
 
 
 def resolved(overrides: list[str]) -> dict[str, Any]:
-    """Return a config that resolves and by whose recipe a run is recognised when it goes on."""
+    """Return a config that resolves and has a recipe, by which a run is recognised when it goes on."""
     container = OmegaConf.to_container(load_config(overrides), resolve=True, throw_on_missing=True)
     settings = cast(dict[str, Any], container)
-    assert differing_keys(recipe(settings), recipe(settings)) == []
+    assert {"seed", "method._target_", "data._target_"} <= recipe(settings).keys()
     return settings
 
 

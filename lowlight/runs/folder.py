@@ -144,13 +144,15 @@ def finished(config: "DictConfig") -> dict[str, Any] | None:
 
 def outdated(config: "DictConfig") -> bool:
     """Return whether what an evaluation scored, checkpoint or images, was written after its scores."""
-    source, since = config.checkpoint or config.predictions, Path(config.output_dir) / "manifest.json"
-    place = locate(Path(source).expanduser()) if source else Path()
-    if not source or not place.exists():
+    if config.predictions:
+        files = list(Path(config.predictions).expanduser().rglob("*"))
+    elif config.checkpoint:
+        place = locate(Path(config.checkpoint).expanduser())
+        files = [place, best_of(place), place / WEIGHTS]
+    else:
         return False
-    images = place.rglob("*") if config.predictions and place.is_dir() else []
-    files = [*images, *([best_of(place), place / WEIGHTS] if place.is_dir() else [place])]
-    return any(file.stat().st_mtime > since.stat().st_mtime for file in files if file.is_file())
+    since = (Path(config.output_dir) / "manifest.json").stat().st_mtime
+    return any(file.stat().st_mtime > since for file in files if file.is_file())
 
 
 def best_of(run: Path) -> Path:

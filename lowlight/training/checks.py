@@ -157,14 +157,10 @@ def check_validation(config: DictConfig, validates: bool, has_references: bool) 
     """
     if not validates:
         if "early_stopping" in (config.callbacks or {}):
-            raise ValueError(
-                "callbacks=[...,early_stopping] needs validation images: "
-                + (
-                    "data.val_fraction holds out none"
-                    if has_references
-                    else "photographs without references give none; data.layout.pairs=FOLDER does"
-                )
-            )
+            why = "data.val_fraction holds out none"
+            if not has_references:
+                why = "photographs without references give none; data.layout.pairs=FOLDER does"
+            raise ValueError(f"callbacks=[...,early_stopping] needs validation images: {why}")
         return
     epochs, every = config.trainer.get("max_epochs"), config.trainer.get("check_val_every_n_epoch")
     if epochs is not None and epochs > 0 and every and epochs % every:
