@@ -1,11 +1,6 @@
-"""Write what run.py measured: results/field.json, the README's tables, and what ``lowlight models`` lists.
-
-What an earlier call wrote stays, unless the folder holds it anew: methods may be trained in several places.
-"""
+"""Write the README's tables and the figure, of what gather.py gathered."""
 
 import argparse
-import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,15 +8,13 @@ from typing import Any, NamedTuple
 from scipy.stats import kendalltau
 
 from lowlight.evaluation.statistics import compare_paired, holm
-from lowlight.files import read_json, read_table, write_json, write_table
-from lowlight.methods.measured import FILE
+from lowlight.files import read_json, read_table
 from lowlight.report.figures import LIGHT
 from lowlight.report.score_figures import draw_distribution
 from lowlight.shipped import SCORES, Score
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-IMAGES = RESULTS / "per_image.csv"
 
 PUBLISHED = {
     "retinexnet": 16.77,
@@ -55,49 +48,6 @@ AGREEMENT = {
 SECOND = {"lpips": ("LPIPS", 3), "niqe": ("NIQE", 1), "loe": ("LOE", 0)}
 
 
-def score(source: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a ``metrics.json`` that the tables show."""
-    keys = [key for key in (*SCORES, *SECOND) if f"test/{key}" in metrics]
-    return {
-        "source": source,
-        **{key: metrics[key] for key in ("split", "images", "scenes")},
-        "means": {key: metrics[f"test/{key}"] for key in keys},
-        "intervals": {key: metrics["intervals"][key] for key in keys if key in metrics["intervals"]},
-    }
-
-
-def row_of_source(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of mixed-sources/run.py in the same form."""
-    keys = [key for key in SCORES if key in row]
-    return {
-        **{key: row[key] for key in ("source", "split", "images", "scenes")},
-        "means": {key: row[key] for key in keys},
-        "intervals": {key: row[f"{key}_interval"] for key in keys},
-    }
-
-
-def benchmarked(out: Path, folder: str) -> dict[str, dict[str, Any]]:
-    """Return what ``lowlight benchmark`` measured, keyed by method and engine; nothing if it has not run."""
-    file = out / folder / "benchmark.json"
-    found: dict[str, dict[str, Any]] = {}
-    for row in read_json(file)["rows"] if file.exists() else []:
-        found.setdefault(Path(row["model"]).name, {})[row["engine"]] = row
-    return found
-
-
-def add_speeds(methods: dict[str, Any], out: Path) -> None:
-    """Add the size, speed and memory of each method that is there."""
-    avx2 = benchmarked(out, "speed-avx2")
-    for name, engines in benchmarked(out, "speed").items():
-        if name in methods:
-            torch = engines["torch"]
-            methods[name] |= {key: torch[key] for key in ("parameters", "gmac", "milliseconds", "memory_mb")}
-            methods[name]["milliseconds_bf16"] = (
-                engines["bf16"]["milliseconds"] if "bf16" in engines else None
-            )
-            methods[name]["milliseconds_avx2"] = avx2[name]["torch"]["milliseconds"]
-
-
 class Images(NamedTuple):
     """Scores of one method's test images, in the form of a report's entry."""
 
@@ -109,56 +59,13 @@ class Images(NamedTuple):
         return [float(row[key]) for row in self.rows]
 
 
-def keep_images(out: Path) -> dict[str, Images]:
-    """Keep the scores of each image, of all methods and seeds; return those of seed 0."""
-    kept = (
-        {(row["method"], row["seed"], row["name"]): row for row in read_table(IMAGES)}
-        if IMAGES.exists()
-        else {}
-    )
-    for test in sorted(path.parent for path in out.glob("test/*/per_image.csv")):
-        method, seed = method_and_seed(test.name, out)
-        for row in read_table(test / "per_image.csv"):
-            numbers = {key: f"{float(row[key]):.6g}" for key in SCORES | SECOND}
-            kept[method, seed, row["name"]] = {
-                "method": method,
-                "seed": seed,
-                "name": row["name"],
-                "scene": row["scene"],
-                **numbers,
-            }
-    write_table(IMAGES, [kept[key] for key in sorted(kept)])
+def read_images() -> dict[str, Images]:
+    """Return the scores of each image of seed 0, by method."""
     found: dict[str, Images] = {}
-    for method, seed, name in sorted(kept):
-        if seed == "0":
-            found.setdefault(method, Images(method, [])).rows.append(kept[method, seed, name])
+    for row in read_table(RESULTS / "per_image.csv"):
+        if row["seed"] == "0":
+            found.setdefault(row["method"], Images(row["method"], [])).rows.append(row)
     return found
-
-
-def method_and_seed(test: str, out: Path) -> tuple[str, str]:
-    """Return what a folder of scores is of: those of methods that learn nothing are named without a seed."""
-    name, _, seed = test.rpartition("-")
-    return (name, seed) if (out / "runs" / test).exists() else (test, "0")
-
-
-def add_scores(methods: dict[str, Any], out: Path) -> None:
-    """Add the scores of each method, of all its seeds."""
-    for test in sorted(path.parent for path in out.glob("test/*/metrics.json")):
-        name, seed = method_and_seed(test.name, out)
-        about = methods.setdefault(name, {"name": name, "seeds": {}})
-        one: dict[str, Any] = {"scores": [score("lol", read_json(test / "metrics.json"))]}
-        validation = out / "validation" / test.name / "metrics.json"
-        if validation.exists():
-            one["scores"].append(score("lol", read_json(validation) | {"split": "val"}))
-        rows = json.loads((out / "sources" / test.name / "scores.json").read_text())
-        one["scores"] += [row_of_source(row) for row in rows if row["source"] != "lol"]
-        manifest = out / "runs" / test.name / "manifest.json"
-        if manifest.exists():
-            told = read_json(manifest)
-            one |= {key: told[key] for key in ("commit", "train_minutes", "epochs", "parameters")}
-            one["precision"] = told["precision"]["used"][-1]
-            one["processor"] = told["machine"]["processor"]
-        about["seeds"][seed] = one
 
 
 def on_test(method: Mapping[str, Any], seed: str = "0") -> Score:
@@ -211,7 +118,6 @@ def costs_table(methods: list[dict[str, Any]]) -> str:
     """Return the table of sizes and speeds."""
     rows = []
     for method in methods:
-        run = method["seeds"]["0"]
         bf16 = method["milliseconds_bf16"]
         rows.append(
             [
@@ -222,24 +128,32 @@ def costs_table(methods: list[dict[str, Any]]) -> str:
                 three_digits(bf16) if bf16 else "",
                 three_digits(method["milliseconds_avx2"]),
                 f"{method['memory_mb']:.0f}",
-                f"{run['epochs']}" if "epochs" in run else "",
-                f"{run['train_minutes']:.1f}" if "train_minutes" in run else "",
-                run.get("precision", ""),
             ]
         )
-    headings = [
-        "method",
-        "parameters",
-        "GMAC",
-        "ms",
-        "ms, bf16",
-        "ms, AVX2",
-        "MB",
-        "epochs",
-        "minutes",
-        "trained in",
-    ]
-    return markdown(headings, rows)
+    return markdown(["method", "parameters", "GMAC", "ms", "ms, bf16", "ms, AVX2", "MB"], rows)
+
+
+def trainings_table(methods: list[dict[str, Any]]) -> str:
+    """Return the table of how each method was trained, of those that learn."""
+    rows = []
+    for method in methods:
+        for seed, run in sorted(method["seeds"].items()):
+            if "epochs" in run:
+                rows.append(
+                    [
+                        method["name"],
+                        seed,
+                        f"{run['epochs']}",
+                        f"{run['train_minutes']:.1f}",
+                        run["precision"],
+                        run["processor"].replace("(R)", ""),
+                        run["commit"][:7],
+                        run["date"],
+                    ]
+                )
+    return markdown(
+        ["method", "seed", "epochs", "minutes", "trained in", "processor", "commit", "date"], rows
+    )
 
 
 def sources_table(methods: list[dict[str, Any]]) -> str:
@@ -324,32 +238,11 @@ def agreement_table(methods: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path, help="folder that run.py wrote to")
-    out: Path = parser.parse_args().out
-    file = RESULTS / "field.json"
-    known = read_json(file) if file.exists() else {"methods": []}
-    found = {method["name"]: method for method in known["methods"]}
-    add_scores(found, out)
-    add_speeds(found, out)
-    methods = sorted(found.values(), key=lambda method: -on_test(method).means["psnr"])
-    measured = out / "speed" / "benchmark.json"
-    machine = read_json(measured)["about"]["machine"] if measured.exists() else known["machine"]
-    write_json(file, {"machine": machine, "methods": methods})
-    shutil.copy(out / "epochs.json", RESULTS / "epochs.json")
-    images = keep_images(out)
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    methods = read_json(RESULTS / "field.json")["methods"]
+    images = read_images()
     entries = [images[method["name"]] for method in methods if method["name"] in images]
     (RESULTS / "distribution.png").write_bytes(draw_distribution(entries, [], LIGHT))
-    listed = [
-        {
-            **{key: method[key] for key in ("name", "parameters", "gmac", "milliseconds")},
-            "score": method["seeds"]["0"]["scores"][0],
-        }
-        for method in methods
-    ]
-    about = "trained for 15 minutes on LOL by two CPU cores, by experiment=lol_cpu/NAME with seed 0"
-    content = {"about": about, "machine": f"two threads of an {machine['processor']}", "methods": listed}
-    write_json(FILE, content)
     readme = HERE / "README.md"
     text = readme.read_text(encoding="utf-8")
     tables = {
@@ -357,6 +250,7 @@ def main() -> None:
         "differences": differences_table(entries),
         "costs": costs_table(methods),
         "sources": sources_table(methods),
+        "trainings": trainings_table(methods),
         "seeds": seeds_table(methods),
         "ranks": ranks_table(methods),
         "agreement": agreement_table(methods),
