@@ -13,7 +13,7 @@ from PIL import Image
 
 from lowlight.colour import linear_to_srgb, luma, srgb_to_linear
 from lowlight.data.bright import photographs_of
-from lowlight.data.night import at_night
+from lowlight.data.night import at_night, sky_of
 from lowlight.data.pairs import PairItem, Split, file_state
 from lowlight.data.photographs import Photograph
 from lowlight.decoding.formats import open_picture
@@ -36,6 +36,9 @@ class LowLight:
         highlights: Factor by which light that the photograph shows as white exceeds what its value says.
         uneven: Probability that the illumination varies over the image.
         relief: Range of that variation in stops: of lamps, windows and skies, above the whole image's.
+        backlit: Probability that a sky of the photograph, if it shows one, keeps its light, whatever the rest
+            loses, so that what stands before it is dark.
+        sky: Exposure of such a sky in stops.
         vignette: Loss of light in the corners in stops.
         cast: Standard deviation of the logarithm of the ratio of red to blue light, for lamps whose colour
             the camera's white balance takes out only in part.
@@ -58,6 +61,8 @@ class LowLight:
     highlights: Range = (0.0, 4.0)
     uneven: float = 0.6
     relief: Range = (0.5, 4.0)
+    backlit: float = 0.0
+    sky: Range = (-1.0, 0.0)
     vignette: Range = (0.0, 1.5)
     cast: float = 0.2
     shot: Range = (2e-5, 4e-3)
@@ -112,7 +117,7 @@ def illumination(high: NDArray[np.uint8], ranges: LowLight, generator: np.random
     """Draw how much of the bright photograph's light is left, in stops, shape (H, W); never above 0.
 
     Beside the exposure of the whole: up to three lamps or windows, a sky above a horizon, bright parts of the
-    photograph that are light sources (back light), and a vignette.
+    photograph that are light sources, a vignette, and the photograph's own sky (back light).
     """
     height, width = high.shape[:2]
     scale = _FIELD / max(height, width)
@@ -140,7 +145,10 @@ def illumination(high: NDArray[np.uint8], ranges: LowLight, generator: np.random
     squared = (down - centre[0]) ** 2 + (across - centre[1]) ** 2
     stops -= np.float32(generator.uniform(*ranges.vignette)) * squared / squared.max()
     smooth = Image.fromarray(stops.clip(max=0)).resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(smooth).clip(max=0)
+    left: Floats = np.asarray(smooth).clip(max=0)
+    if ranges.backlit and generator.random() < ranges.backlit:
+        left += (np.float32(generator.uniform(*ranges.sky)) - left) * sky_of(high)
+    return left
 
 
 def sensor_noise(light: Floats, ranges: LowLight, generator: np.random.Generator) -> Floats:

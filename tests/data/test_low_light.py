@@ -110,7 +110,7 @@ def test_jpeg_and_casts_are_drawn() -> None:
         ({"exposure": ["a", "b"]}, "exposure=.* must be two ascending numbers"),
         ({"uneven": [0, 1]}, r"uneven=\[0, 1\] must be a number"),
         ({"shot": [0, 1e-3]}, "shot=.* must be positive"),
-        ({"exposre": [-2, -1]}, "'exposre' is none of cast, contrast"),
+        ({"exposre": [-2, -1]}, "'exposre' is none of backlit, cast"),
     ],
 )
 def test_a_wrong_range_is_refused(ranges: dict[str, Any], told: str, photos: Path) -> None:

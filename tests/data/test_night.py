@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lowlight.data.low_light import LowLight, LowLightPhoto
+from lowlight.data.low_light import LowLight, LowLightPhoto, illumination
 from lowlight.data.night import at_night, lamplight, sky_of
 
 
@@ -56,6 +56,15 @@ def test_lamplight_is_full_somewhere_or_falls_and_never_brightens(seed: int) -> 
     assert light.shape == (60, 100)
     assert 0 < light.min() < light.max() <= 1
     assert np.abs(np.diff(light, axis=0)).max() < 0.25  # smooth
+
+
+def test_against_the_light_the_sky_keeps_its_exposure_and_the_rest_is_dark() -> None:
+    ranges = LowLight(exposure=(-4, -4), uneven=0, vignette=(0, 0), backlit=1, sky=(-0.5, -0.5))
+    stops = illumination(under_a_sky(), ranges, np.random.default_rng(0))
+    assert stops[2:40, 4:50] == pytest.approx(-0.5, abs=0.2)
+    assert stops[12:40, 61:65] == pytest.approx(-4, abs=0.2)
+    assert stops[52:] == pytest.approx(-4, abs=0.2)
+    assert illumination(textured(), ranges, np.random.default_rng(0)) == pytest.approx(-4)
 
 
 def test_only_training_samples_are_at_night(tmp_path: Path) -> None:
