@@ -21,6 +21,7 @@ _OWN: Mapping[str, Any] = {
     "resume": Literal["never", "auto", "restart"],
     "compile": bool,
     "find_lr": bool,
+    "start_from": str | None,
     "objective.metric": str,
     "objective.mode": Literal["max", "min"],
     "pictures": int,

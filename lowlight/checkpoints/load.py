@@ -80,6 +80,29 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> "Method":
     return restore(read_run(run), trust=trust)
 
 
+def start_from(method: "Method", path: Path | str) -> None:
+    """Load into a new method the weights that its training is to begin with.
+
+    Weights of the same method are loaded whole, with a discriminator for example; of pretrained folders,
+    which hold no more, and of other methods with the same network, those of the image network. The file is
+    read as data only, and its recipe is not used.
+
+    Args:
+        method: On the CPU.
+        path: As for :func:`load_method`.
+
+    Raises:
+        ValueError: If nothing is there, it has no weights, or they do not fit.
+    """
+    saved = read_any(Path(path).expanduser())
+    if not saved.weights:
+        raise ValueError(f"{path}: nothing was trained there, so no training can start from it")
+    if saved.weights.keys() == method.state_dict().keys():
+        load_weights(method, saved)
+    else:
+        load_weights(method.net, saved._replace(recipe=None, weights=of_network(saved)))
+
+
 def load_model(path: Path | str, trust: Sequence[str] = ()) -> Model:
     """Load what :func:`load_method` does, for enhancing only.
 

@@ -21,7 +21,7 @@ from lowlight.shipped import WEIGHTS
 _HOME = "https://github.com/lowlight-ml/lowlight"
 
 _DECIDES = re.compile(
-    r"[+~]*(?:method|schedule|data|trainer|experiment|hparams_search|check|objective|seed|compile|checkpoint|metrics"
+    r"[+~]*(?:method|schedule|data|trainer|experiment|hparams_search|check|objective|seed|compile|start_from|checkpoint|metrics"
     r"|callbacks(?!\.)|callbacks\.(?:ema|early_stopping))(?:[.@/:][^=]*)?(?:=|$)"
 )
 """Keys of the settings that decide a result; others, as those of loggers and sweepers, may hold passwords."""
@@ -208,6 +208,8 @@ def _training(facts: Facts) -> Iterator[tuple[str, str]]:
     pairs = [f"{images[split]:,} for {use}" for split, use in uses.items() if images.get(split)]
     data = f"{facts.sets}: pairs, {' and '.join(pairs)}" if pairs else facts.sets
     yield "data", _cell(f"{data}; scored on {facts.only_scored}" if facts.only_scored else data)
+    if start := facts.data.get("start_from"):
+        yield "fine-tuned from", f"{_cell(last_part(str(start)))}, whose own training data come beside these"
     if manifest.get("epochs"):
         best = f"; weights of epoch {facts.run.best_epoch}" if facts.run.best_epoch else ""
         yield "epochs, seed", f"{manifest['epochs']}{best}; seed {facts.run.seed}"

@@ -40,11 +40,12 @@ def default_licence(data: Mapping[str, Any]) -> str:
         data: What :meth:`lowlight.data.PairDataModule.describe` says of it; may be empty.
 
     Returns:
-        ``mit``, lowlight's own, if all images were drawn, or made from the embedded photographs; otherwise
-        :data:`RESEARCH_ONLY`, since most published sets state no licence and of others nothing is known.
+        ``mit``, lowlight's own, if all images were drawn, or made from the embedded photographs, and no other
+        weights were fine-tuned; otherwise :data:`RESEARCH_ONLY`, since most published sets state no licence
+        and of others nothing is known.
     """
     sources = learnt_from(data)
-    return "mit" if sources and sources <= _FREE else RESEARCH_ONLY
+    return "mit" if sources and sources <= _FREE and not data.get("start_from") else RESEARCH_ONLY
 
 
 def check_licence(licence: str) -> None:

@@ -23,6 +23,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 from lowlight.arguments import check_arguments
 from lowlight.callbacks.stopwatch import Stopwatch
 from lowlight.checkpoints.checkpoint import read
+from lowlight.checkpoints.load import start_from
 from lowlight.checkpoints.recipe import build, make
 from lowlight.config import setting
 from lowlight.data import PairDataModule
@@ -94,6 +95,8 @@ def train(config: DictConfig) -> dict[str, Any]:
     if not method.learns:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
+    if config.start_from and not resumable(config):
+        start_from(method, config.start_from)
     check_accelerator(config.trainer)
     check_fit(config, method)
     check_objective(config, method, data.sets)
@@ -183,7 +186,7 @@ def _run(
             "threads": torch.get_num_threads(),
             "accelerator": trainer.accelerator.__class__.__name__,
             "processes": trainer.world_size,
-            "data": data.describe(),
+            "data": _about_data(config, data),
         }
         write_json(folder / "manifest.json", manifest)
         objective = config.objective.metric
@@ -222,6 +225,15 @@ def _newest_whole(checkpoints: Sequence[Path]) -> Path | None:
             f"{checkpoints[0].parent}: no readable checkpoint; set resume=restart to begin again"
         )
     return None
+
+
+def _about_data(config: DictConfig, data: PairDataModule) -> dict[str, Any]:
+    """Describe the images; whether weights to start from had seen test scenes is not known."""
+    about = data.describe()
+    if config.start_from:
+        about.pop("leak", None)
+        about["start_from"] = config.start_from
+    return about
 
 
 def _about_training(config: DictConfig, folder: Path) -> dict[str, Any]:

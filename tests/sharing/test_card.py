@@ -178,6 +178,16 @@ def test_scores_that_may_show_a_leak_are_not_offered_for_ranking(
     assert "| PSNR, dB | 6.16 |" in text
 
 
+def test_fine_tuned_weights_are_named_and_for_research_only(run: Path) -> None:
+    edit(run, lambda manifest: manifest["data"].update(start_from="/home/us/old run"))
+    text = card(run)[1]
+    assert "| fine-tuned from | old run, whose own training data come beside these |" in text
+    assert "/home" not in text
+    free = {"sets": {"rooms": {"source": "embedded photographs"}}}
+    assert default_licence(free) == "mit"
+    assert default_licence(free | {"start_from": "coarse_to_fine"}) == RESEARCH_ONLY
+
+
 def test_a_training_says_nothing_of_leaks_into_other_images(run: Path) -> None:
     (run / "best.ckpt").unlink()
     edit(run, lambda manifest: manifest.update(data_of_training=dict(manifest["data"])))
