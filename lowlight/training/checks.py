@@ -37,7 +37,12 @@ def check_fit(config: DictConfig, method: Method) -> None:
     if clip is not None and clip <= 0:
         raise ValueError(f"trainer.gradient_clip_val={clip} must be positive, or null to clip nothing")
     if not method.automatic_optimization:
-        settings = {"gradient_clip": clip, "accumulate": None if accumulate == 1 else accumulate}
+        algorithm = config.trainer.get("gradient_clip_algorithm")
+        settings = {
+            "gradient_clip": clip,
+            "gradient_clip_algorithm": None if algorithm == "norm" else algorithm,
+            "accumulate": None if accumulate == 1 else accumulate,
+        }
         for key, value in settings.items():
             if value is not None and key not in method.manual_settings:
                 raise ValueError(

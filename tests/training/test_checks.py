@@ -23,6 +23,18 @@ def test_a_setting_of_the_trainer_that_a_manual_optimisation_would_not_apply_is_
     check_fit(load_config(["method=gan"]), method)
 
 
+def test_a_way_of_clipping_that_a_manual_optimisation_does_not_have_is_refused() -> None:
+    ways = [
+        load_config(["method=gan", f"+trainer.gradient_clip_algorithm={way}"]) for way in ("norm", "value")
+    ]
+    check_fit(ways[0], tiny("gan"))
+    with pytest.raises(
+        ValueError, match="without gradient_clip_algorithm, so the trainer's setting of value"
+    ):
+        check_fit(ways[1], tiny("gan"))
+    check_fit(ways[1], tiny("autoencoder"))
+
+
 @pytest.mark.parametrize(("side", "told"), [(64, False), (65, True)])
 def test_crops_that_the_networks_stride_does_not_divide_are_warned_of(
     side: int, told: bool, caplog: pytest.LogCaptureFixture
