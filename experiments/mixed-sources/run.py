@@ -2,7 +2,9 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,10 @@ import lowlight
 from lowlight.checkpoints.recipe import make
 from lowlight.colour import luma
 from lowlight.config import load_config
-from lowlight.data.pairs import set_of
+from lowlight.data import PairDataModule
+from lowlight.data.low_light import LowLightPhoto
+from lowlight.data.night import sky_of
+from lowlight.data.pairs import Split, set_of
 from lowlight.decoding.reading import read_photo
 from lowlight.evaluation.statistics import bootstrap_interval, compare_paired
 from lowlight.images import round_to_8_bits
@@ -24,6 +29,9 @@ from lowlight.runtimes.enhancer import Enhancer
 
 PAIRED = ("psnr", "psnr_gtmean", "ssim", "delta_e")
 """Scores whose differences from the first model's are tested."""
+
+Pair = tuple[Tensor, Tensor, str]
+"""Dark image, reference, and name of the scene."""
 
 SIDE = 480
 """Longer side of a photograph on the contact sheets, in pixels."""
@@ -47,19 +55,16 @@ def score(
     splits = {"lol": "test", "bright": "test", "exposures": "val"}
     splits |= dict.fromkeys(splits, "val") if validation else {}
     rows: list[dict[str, object]] = []
+    splits["backlit"] = splits["bright"]
     for source, split in splits.items():
         first: dict[str, list[float]] = {}
-        dataset = data.datasets[split]
-        indices = [i for i, item in enumerate(dataset.items) if set_of(item.name) == source][:limit]
-        labels = data.scene_labels(split)
         for name, model in models.items():
             table: dict[str, list[float]] = {}
             scenes = []
-            for index in indices:
-                pair = dataset[index]
-                low, high = pair["low"][None], pair["high"][None]
+            pairs = backlit(data, split) if source == "backlit" else pairs_of(data, split, source)
+            for low, high, scene in islice(pairs, limit):
                 enhanced = round_to_8_bits(model.enhance(low))
-                scenes.append(labels[pair["name"]])
+                scenes.append(scene)
                 values = {
                     "psnr": psnr(enhanced, high),
                     "psnr_gtmean": psnr_gtmean(enhanced, high),
@@ -71,7 +76,7 @@ def score(
                 }
                 for key, value in values.items():
                     table.setdefault(key, []).append(float(value))
-            row: dict[str, object] = {"model": name, "source": source, "split": split, "images": len(indices)}
+            row: dict[str, object] = {"model": name, "source": source, "split": split, "images": len(scenes)}
             row["scenes"] = len(set(scenes))
             for key, column in table.items():
                 row |= {
@@ -85,6 +90,24 @@ def score(
             rows.append(row)
             print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
     return rows
+
+
+def pairs_of(data: PairDataModule, split: Split, source: str) -> Iterator[Pair]:
+    """Yield the pairs of a source, each of shape (1, 3, H, W), with their scenes."""
+    dataset, labels = data.datasets[split], data.scene_labels(split)
+    for index, item in enumerate(dataset.items):
+        if set_of(item.name) == source:
+            pair = dataset[index]
+            yield pair["low"][None], pair["high"][None], labels[item.name]
+
+
+def backlit(data: PairDataModule, split: Split) -> Iterator[Pair]:
+    """Yield the bright photographs that show a sky, darkened anew against its light."""
+    for item in data.datasets[split].items:
+        if isinstance(item, LowLightPhoto) and 0.1 < sky_of(item.read()[1]).mean() < 0.8:
+            images = replace(item, ranges=replace(item.ranges, backlit=1.0)).read()
+            low, high = (torch.from_numpy(image).movedim(-1, 0)[None] / 255 for image in images)
+            yield low, high, item.scene
 
 
 def paired(values: list[float], others: list[float], scenes: list[str]) -> dict[str, object]:
