@@ -1,5 +1,6 @@
 """Trained methods by path: checkpoints, run folders, pretrained folders."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from lowlight.model import Model
 
 if TYPE_CHECKING:
     from lowlight.methods import Method
+
+log = logging.getLogger(__name__)
 
 
 def load(path: Path | str, net: nn.Module | None = None, trust: Sequence[str] = ()) -> "Method":
@@ -83,9 +86,9 @@ def load_run(run: Path | str, trust: Sequence[str] = ()) -> "Method":
 def start_from(method: "Method", path: Path | str) -> None:
     """Load into a new method the weights that its training is to begin with.
 
-    Weights of the same method are loaded whole, with a discriminator for example; of pretrained folders,
-    which hold no more, and of other methods with the same network, those of the image network. The file is
-    read as data only, and its recipe is not used.
+    Where it has the weights of all parts, such as a discriminator, all are loaded; otherwise, as of
+    pretrained folders, which hold no more, those of the image network. The file is read as data only, and its
+    recipe is not used.
 
     Args:
         method: On the CPU.
@@ -94,13 +97,17 @@ def start_from(method: "Method", path: Path | str) -> None:
     Raises:
         ValueError: If nothing is there, it has no weights, or they do not fit.
     """
-    saved = read_any(Path(path).expanduser())
+    saved = read_any(Path(path).expanduser())._replace(recipe=None)
     if not saved.weights:
         raise ValueError(f"{path}: nothing was trained there, so no training can start from it")
-    if saved.weights.keys() == method.state_dict().keys():
-        load_weights(method, saved)
-    else:
-        load_weights(method.net, saved._replace(recipe=None, weights=of_network(saved)))
+    module: nn.Module = method
+    if saved.weights.keys() != method.state_dict().keys():
+        module, saved = method.net, saved._replace(weights=of_network(saved))
+    try:
+        load_weights(module, saved)
+    except ValueError as error:
+        raise ValueError(f"start_from: {error}; method and method.net must be as in its training") from error
+    log.info("starting from %s of %s", "all weights" if module is method else "the image network", path)
 
 
 def load_model(path: Path | str, trust: Sequence[str] = ()) -> Model:

@@ -75,9 +75,11 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("checkpoint", "predictions"):
         if settings.get(key):
             settings[key] = str(Path(settings[key]).expanduser().resolve())
-    start = Path(str(settings.get("start_from"))).expanduser()
-    if start.exists():  # it may be the name of shipped weights, too
-        settings["start_from"] = str(start.resolve())
+    if start := settings.get("start_from"):
+        path = Path(str(start)).expanduser()
+        settings["start_from"] = str(
+            path.resolve() if path.exists() else start
+        )  # else the name of shipped ones
     # Networks from checkpoints, which are named by a setting of the method.
     for key in [
         value for name, value in settings.items() if re.fullmatch(r"method\.net\.\w+\.checkpoint", name)

@@ -209,7 +209,7 @@ def _training(facts: Facts) -> Iterator[tuple[str, str]]:
     data = f"{facts.sets}: pairs, {' and '.join(pairs)}" if pairs else facts.sets
     yield "data", _cell(f"{data}; scored on {facts.only_scored}" if facts.only_scored else data)
     if start := facts.data.get("start_from"):
-        yield "fine-tuned from", f"{_cell(last_part(str(start)))}, whose own training data come beside these"
+        yield "fine-tuned from", f"{_cell(_weights(str(start)))}, whose own training data come beside these"
     if manifest.get("epochs"):
         best = f"; weights of epoch {facts.run.best_epoch}" if facts.run.best_epoch else ""
         yield "epochs, seed", f"{manifest['epochs']}{best}; seed {facts.run.seed}"
@@ -229,6 +229,12 @@ def _training(facts: Facts) -> Iterator[tuple[str, str]]:
     )
     if command := _command(manifest.get("command") or ()):
         yield "command" if facts.is_training else "command of the evaluation", f"`{_cell(command)}`"
+
+
+def _weights(path: str) -> str:
+    """Name weights by the last part of their path; a checkpoint's with its folder."""
+    folder, _, name = path.rpartition("/")
+    return f"{last_part(folder)}/{name}" if name.endswith(".ckpt") and folder else last_part(path)
 
 
 def _command(parts: Sequence[str]) -> str:

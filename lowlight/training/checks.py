@@ -154,6 +154,20 @@ def check_bright(config: DictConfig, method: Method) -> None:
         )
 
 
+def check_start(config: DictConfig) -> None:
+    """Refuse to start from weights in the folder of the run, which replaces them.
+
+    Raises:
+        ValueError: If they are there.
+    """
+    start, folder = (Path(str(path)).expanduser() for path in (config.start_from, config.output_dir))
+    if start.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(
+            f"start_from={start} lies in output_dir={folder}, whose weights the training replaces: choose "
+            "another output_dir"
+        )
+
+
 def check_validation(config: DictConfig, validates: bool, has_references: bool) -> None:
     """Warn if the last epochs would not be validated, and so could not become the best.
 

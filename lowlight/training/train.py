@@ -43,6 +43,7 @@ from lowlight.training.checks import (
     check_objective,
     check_references,
     check_seed,
+    check_start,
     check_validation,
 )
 from lowlight.training.learning_rate_finder import find_lr
@@ -95,8 +96,9 @@ def train(config: DictConfig) -> dict[str, Any]:
     if not method.learns:
         name = config.method.name
         raise ValueError(f"method={name} learns nothing: score it with `lowlight evaluate method={name}`")
-    if config.start_from and not resumable(config):
-        start_from(method, config.start_from)
+    if config.start_from is not None and (config.find_lr or not resumable(config)):
+        check_start(config)
+        start_from(method, str(config.start_from))
     check_accelerator(config.trainer)
     check_fit(config, method)
     check_objective(config, method, data.sets)
@@ -186,7 +188,7 @@ def _run(
             "threads": torch.get_num_threads(),
             "accelerator": trainer.accelerator.__class__.__name__,
             "processes": trainer.world_size,
-            "data": _about_data(config, data),
+            "data": about_data(config, data),
         }
         write_json(folder / "manifest.json", manifest)
         objective = config.objective.metric
@@ -227,12 +229,13 @@ def _newest_whole(checkpoints: Sequence[Path]) -> Path | None:
     return None
 
 
-def _about_data(config: DictConfig, data: PairDataModule) -> dict[str, Any]:
-    """Describe the images; whether weights to start from had seen test scenes is not known."""
+def about_data(config: DictConfig, data: PairDataModule) -> dict[str, Any]:
+    """Describe the images; that no test scene was seen is not known of weights to start from."""
     about = data.describe()
-    if config.start_from:
-        about.pop("leak", None)
-        about["start_from"] = config.start_from
+    if config.start_from is not None:
+        if not about.get("leak", {}).get("in_training_scenes"):
+            about.pop("leak", None)
+        about["start_from"] = str(config.start_from)
     return about
 
 

@@ -183,6 +183,8 @@ def test_fine_tuned_weights_are_named_and_for_research_only(run: Path) -> None:
     text = card(run)[1]
     assert "| fine-tuned from | old run, whose own training data come beside these |" in text
     assert "/home" not in text
+    edit(run, lambda manifest: manifest["data"].update(start_from="/home/us/old/last.ckpt"))
+    assert "| fine-tuned from | old/last.ckpt, whose" in card(run)[1]
     free = {"sets": {"rooms": {"source": "embedded photographs"}}}
     assert default_licence(free) == "mit"
     assert default_licence(free | {"start_from": "coarse_to_fine"}) == RESEARCH_ONLY

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from lowlight.config import load_config
 from lowlight.files import read_json
 from lowlight.methods import Method
 from lowlight.runs.recipe import recipe
+from lowlight.training.train import about_data
 from tests.tiny_runs import checkpoint, overrides, run
 
 
@@ -48,7 +50,7 @@ def test_training_goes_on_from_the_weights_of_another_run(trained: Path, lol: Pa
     assert "leak" not in about
 
     shutil.rmtree(start)  # a resumed run has its own weights
-    run("gan", lol, tmp_path / "tuned", *more, "resume=auto", "trainer.max_time=null")
+    run("gan", lol, tmp_path / "tuned", *more, "resume=auto")
 
 
 def test_a_pretrained_folder_gives_the_image_network_alone(trained: Path, lol: Path, tmp_path: Path) -> None:
@@ -65,10 +67,33 @@ def test_a_pretrained_folder_gives_the_image_network_alone(trained: Path, lol: P
 def test_weights_of_another_network_are_refused_before_the_folder_is_touched(
     trained: Path, lol: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match=r"best\.ckpt: weights do not fit the network: ") as refusal:
-        run("autoencoder", lol, tmp_path / "tuned", f"start_from='{trained}'")
-    assert "\n" not in str(refusal.value)
+    told = (
+        r"best\.ckpt: weights do not fit the network: .*; method and method\.net must be as in its training"
+    )
+    for other in (["autoencoder"], ["gan", "method.net.channels=6"]):
+        with pytest.raises(ValueError, match=told) as refusal:
+            run(other[0], lol, tmp_path / "tuned", f"start_from='{trained}'", *other[1:])
+        assert "\n" not in str(refusal.value)
     assert not (tmp_path / "tuned").exists()
+
+
+def test_the_weights_that_a_run_would_replace_are_no_start(trained: Path, lol: Path) -> None:
+    with pytest.raises(ValueError, match=r"lies in output_dir=.*: choose another output_dir"):
+        run("gan", lol, trained, f"start_from='{trained / 'best.ckpt'}'", "resume=restart")
+    assert (trained / "best.ckpt").exists()
+
+
+def test_an_empty_start_is_none(lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no run here"):
+        run("gan", lol, tmp_path / "tuned", "start_from=")
+
+
+@pytest.mark.parametrize(("seen", "told"), [(0, None), (1, {"in_training_scenes": 1})])
+def test_a_leak_of_its_own_is_told_and_no_leak_is_not(seen: int, told: dict[str, int] | None) -> None:
+    config = load_config(["start_from=coarse_to_fine"])
+    data = Mock(describe=lambda: {"leak": {"in_training_scenes": seen}})
+    assert about_data(config, data) == {"start_from": "coarse_to_fine"} | ({"leak": told} if told else {})
 
 
 def test_there_must_be_weights(lol: Path, tmp_path: Path) -> None:
@@ -84,4 +109,6 @@ def test_a_recipe_names_the_weights_by_their_place(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     assert recipe({"start_from": "run"}) == {"start_from": str(tmp_path / "run")}
+    (tmp_path / "None").mkdir()
+    assert recipe({}) == {}
     assert recipe({"start_from": "coarse_to_fine"}) == {"start_from": "coarse_to_fine"}
