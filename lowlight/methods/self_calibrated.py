@@ -1,6 +1,7 @@
 """Training of an illumination without references, in stages that a module calibrates."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from typing import final
@@ -24,6 +25,10 @@ class SelfCalibrated(SingleOptimizer):
     of the dark image plus what ``calibration`` makes of the stage before. The illumination of each stage
     should be what it was given, and smooth. Afterwards one stage is enough, so ``calibration`` is part of the
     training alone, and of its checkpoints.
+
+    The running statistics of the network's batch normalisation are those of the first stage, the only one
+    that is run afterwards. In the authors' code all stages are averaged into them, whose images differ by far
+    until the calibration has converged: after 112 short epochs enhanced images came back nearly white.
 
     Args:
         net: The network.
@@ -84,7 +89,8 @@ class SelfCalibrated(SingleOptimizer):
         for stage in range(self.stages):
             if stage:
                 given = low + self.calibration(images[-1].clamp(0, 1))
-            illumination = self.net.illumination(given)
+            with _statistics_kept(self.net) if stage else nullcontext():
+                illumination = self.net.illumination(given)
             images.append(low / illumination)
             losses.append(
                 self.fidelity * F.mse_loss(illumination.float(), given.float())
@@ -95,3 +101,17 @@ class SelfCalibrated(SingleOptimizer):
     def parameter_groups(self) -> Iterable[nn.Parameter]:
         """Return the parameters of the network, then those of the calibration."""
         return chain(self.net.parameters(), self.calibration.parameters())
+
+
+@contextmanager
+def _statistics_kept(net: nn.Module) -> Iterator[None]:
+    """Leave the running statistics of batch normalisation as they are."""
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum

@@ -57,6 +57,21 @@ def test_calibration_is_trained_from_the_second_stage_on(stages: int) -> None:
     assert all((weight.grad is not None) is (stages > 1) for weight in method.calibration.parameters())
 
 
+def test_statistics_are_those_of_the_first_stage_which_alone_is_run_afterwards() -> None:
+    one, three = (sci(f"method.stages={stages}") for stages in (1, 3))
+    three.load_state_dict(one.state_dict())
+    for method in (one, three):
+        method.training_step(dark_batch(), 0)
+    alone = {name: value for name, value in one.net.named_buffers() if "running" in name}
+    assert alone
+    for name, value in three.net.named_buffers():
+        if name in alone:
+            torch.testing.assert_close(value, alone[name])
+    assert {module.momentum for module in three.modules() if isinstance(module, torch.nn.BatchNorm2d)} == {
+        0.1
+    }
+
+
 def test_training_brightens_a_dark_image() -> None:
     method, batch = sci(), dark_batch()
     optimizer = torch.optim.Adam(method.parameters(), lr=1e-2)
