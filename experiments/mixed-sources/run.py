@@ -22,7 +22,7 @@ from lowlight.data.night import sky_of
 from lowlight.data.pairs import Split, set_of
 from lowlight.decoding.reading import read_photo
 from lowlight.evaluation.statistics import bootstrap_interval, compare_paired
-from lowlight.images import round_to_8_bits
+from lowlight.images import from_uint8, read_rgb, round_to_8_bits
 from lowlight.metrics import psnr, psnr_gtmean, ssim
 from lowlight.metrics.delta_e import delta_e, lab
 from lowlight.runtimes.enhancer import Enhancer
@@ -104,9 +104,9 @@ def pairs_of(data: PairDataModule, split: Split, source: str) -> Iterator[Pair]:
 def backlit(data: PairDataModule, split: Split) -> Iterator[Pair]:
     """Yield the bright photographs that show a sky, darkened anew against its light."""
     for item in data.datasets[split].items:
-        if isinstance(item, LowLightPhoto) and 0.1 < sky_of(item.read()[1]).mean() < 0.8:
+        if isinstance(item, LowLightPhoto) and 0.1 < sky_of(read_rgb(item.photo)).mean() < 0.8:
             images = replace(item, ranges=replace(item.ranges, backlit=1.0)).read()
-            low, high = (torch.from_numpy(image).movedim(-1, 0)[None] / 255 for image in images)
+            low, high = (from_uint8(image)[None] for image in images)
             yield low, high, item.scene
 
 

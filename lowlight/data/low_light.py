@@ -145,10 +145,10 @@ def illumination(high: NDArray[np.uint8], ranges: LowLight, generator: np.random
     squared = (down - centre[0]) ** 2 + (across - centre[1]) ** 2
     stops -= np.float32(generator.uniform(*ranges.vignette)) * squared / squared.max()
     smooth = Image.fromarray(stops.clip(max=0)).resize((width, height), Image.Resampling.BICUBIC)
-    left: Floats = np.asarray(smooth).clip(max=0)
+    left: Floats = np.asarray(smooth)
     if ranges.backlit and generator.random() < ranges.backlit:
-        left += (np.float32(generator.uniform(*ranges.sky)) - left) * sky_of(high)
-    return left
+        left = left + (np.float32(generator.uniform(*ranges.sky)) - left) * sky_of(high)
+    return left.clip(max=0)
 
 
 def sensor_noise(light: Floats, ranges: LowLight, generator: np.random.Generator) -> Floats:

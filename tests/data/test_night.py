@@ -65,6 +65,7 @@ def test_against_the_light_the_sky_keeps_its_exposure_and_the_rest_is_dark() -> 
     assert stops[12:40, 61:65] == pytest.approx(-4, abs=0.2)
     assert stops[52:] == pytest.approx(-4, abs=0.2)
     assert illumination(textured(), ranges, np.random.default_rng(0)) == pytest.approx(-4)
+    assert illumination(under_a_sky(), replace(ranges, sky=(1, 1)), np.random.default_rng(0)).max() == 0
 
 
 def test_only_training_samples_are_at_night(tmp_path: Path) -> None:
