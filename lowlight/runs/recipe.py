@@ -72,14 +72,9 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
         listed = settings[key] if isinstance(settings[key], list) else [settings[key]]
         if all(isinstance(folder, str) for folder in listed):  # data.weights.bright is a number
             settings[key] = [str(Path(folder).expanduser().resolve()) for folder in listed]
-    for key in ("checkpoint", "predictions"):
+    for key in ("checkpoint", "predictions", "start_from"):
         if settings.get(key):
-            settings[key] = str(Path(settings[key]).expanduser().resolve())
-    if start := settings.get("start_from"):
-        path = Path(str(start)).expanduser()
-        settings["start_from"] = str(
-            path.resolve() if path.exists() else start
-        )  # else the name of shipped ones
+            settings[key] = str(locate(Path(str(settings[key])).expanduser()).resolve())
     # Networks from checkpoints, which are named by a setting of the method.
     for key in [
         value for name, value in settings.items() if re.fullmatch(r"method\.net\.\w+\.checkpoint", name)

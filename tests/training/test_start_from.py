@@ -14,6 +14,7 @@ from lowlight.config import load_config
 from lowlight.files import read_json
 from lowlight.methods import Method
 from lowlight.runs.recipe import recipe
+from lowlight.shipped import SHIPPED
 from lowlight.training.train import about_data
 from tests.tiny_runs import checkpoint, overrides, run
 
@@ -83,7 +84,7 @@ def test_the_weights_that_a_run_would_replace_are_no_start(trained: Path, lol: P
     assert (trained / "best.ckpt").exists()
 
 
-def test_an_empty_start_is_none(lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_start_is_refused(lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="no run here"):
         run("gan", lol, tmp_path / "tuned", "start_from=")
@@ -111,4 +112,4 @@ def test_a_recipe_names_the_weights_by_their_place(tmp_path: Path, monkeypatch: 
     assert recipe({"start_from": "run"}) == {"start_from": str(tmp_path / "run")}
     (tmp_path / "None").mkdir()
     assert recipe({}) == {}
-    assert recipe({"start_from": "coarse_to_fine"}) == {"start_from": "coarse_to_fine"}
+    assert recipe({"start_from": "coarse_to_fine"}) == {"start_from": str(SHIPPED / "coarse_to_fine")}
