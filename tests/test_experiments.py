@@ -1,5 +1,6 @@
 """Experiments are laid out alike, their pages' links work, and no result is left unexplained."""
 
+import csv
 import re
 import runpy
 import sys
@@ -58,3 +59,14 @@ def test_a_script_explains_itself_without_starting(
         runpy.run_path(str(script), run_name="__main__")
     assert exit_of_help.value.code == 0
     assert "usage" in capsys.readouterr().out
+
+
+def test_the_named_test_pairs_are_those_that_were_scored() -> None:
+    lists = {
+        name: (ROOT / "experiments/lol-split" / f"{name}.txt").read_text().split()
+        for name in ("train", "test")
+    }
+    with (ROOT / "experiments/field/results/per_image.csv").open(newline="") as file:
+        scored = {row["name"].removeprefix("lol/") for row in csv.DictReader(file)}
+    assert set(lists["test"]) == scored
+    assert not scored & set(lists["train"])
