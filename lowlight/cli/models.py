@@ -77,7 +77,7 @@ def _print_measured() -> None:
     ]
     headings = ["parameters", "GMAC", "ms", *(heading for heading, _ in SCORES.values())]
     images = f"{field.methods[0].score.images} of {field.methods[0].score.scenes} scenes"
-    print(f"\nMethods compared: {field.about}; LOL's test images, {images};")
+    print(f"\nMethods compared: {field.about}; LOL pairs held out, {images};")
     print(f"GMAC and ms per 600x400 image on {field.machine}:\n")
     print_table(["method", *headings], rows, right=headings)
 
