@@ -111,7 +111,10 @@ class Method(Model, pl.LightningModule, ABC):
         return self._score("test", self.test_scores, batch)
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's training scores; under manual optimisation, step the schedulers.
+        """Log the epoch's training scores; step the schedulers that Lightning does not.
+
+        Those are all under manual optimisation; otherwise those of an epoch that ``trainer.max_time`` ended,
+        since a run that goes on would lag behind its schedule.
 
         Lightning calls this before it writes the epoch's checkpoints: the last chance to refuse weights that
         are not finite.
@@ -128,6 +131,8 @@ class Method(Model, pl.LightningModule, ABC):
             schedulers = cast(list[LRScheduler] | LRScheduler, self.lr_schedulers() or [])
             for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
                 scheduler.step()
+        elif not (loop := self.trainer.fit_loop.epoch_loop)._num_ready_batches_reached():
+            loop.update_lr_schedulers("epoch", update_plateau_schedulers=False)
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation scores."""

@@ -66,6 +66,16 @@ class Judge(nn.Module):
 sgd = partial(torch.optim.SGD, lr=0.5)
 
 
+class StopsEarly(pl.Callback):
+    """Stop within an epoch, as ``Trainer(max_time=...)`` does."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        trainer.should_stop |= trainer.current_epoch == self.epoch
+
+
 def half() -> MixedPrecision:
     """Return what ``precision="16-mixed"`` is on a GPU, for the CPU."""
     return MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=1024.0))
@@ -267,3 +277,14 @@ def test_a_users_network_needs_no_config(lol: Path) -> None:
     method = Supervised(Brighten(), optimizer=sgd)
     fit(method, pairs(lol), epochs=5)
     assert method.net.weight.item() > 1.5
+
+
+@pytest.mark.parametrize("stops", [None, 1])
+def test_an_epoch_that_ends_early_moves_the_schedule_on(stops: int | None, lol: Path) -> None:
+    halving = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
+    method = Supervised(Brighten(), optimizer=sgd, scheduler=halving)
+    callbacks = [] if stops is None else [StopsEarly(stops)]
+    trainer = fit(method, pairs(lol), epochs=3 if stops is None else 9, callbacks=callbacks)
+    epochs = trainer.current_epoch
+    assert epochs == (3 if stops is None else 2)
+    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.5 * 0.5**epochs)
