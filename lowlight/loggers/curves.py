@@ -20,7 +20,8 @@ class CurveLogger(Logger):
     stops in its first epoch leaves nothing to be kept.
 
     An existing file is continued, so a resumed run keeps the rows of earlier epochs, where Lightning's
-    ``CSVLogger`` deletes it. The file is replaced whole, so a killed process leaves no half row.
+    ``CSVLogger`` deletes it. The file is replaced whole, so a killed process leaves no half row, and only
+    after rows were added: those of a process that was started for the training are not in this one.
 
     Args:
         folder: Folder of the file.
@@ -30,6 +31,7 @@ class CurveLogger(Logger):
         super().__init__()
         self.path = Path(folder) / "metrics.csv"
         self.rows: dict[int, dict[str, Any]] = {}
+        self._is_saved = True
         if self.path.exists():
             self.rows = {int(row.pop("epoch")): dict(row) for row in read_table(self.path)}
 
@@ -53,12 +55,14 @@ class CurveLogger(Logger):
         curves = {key: value for key, value in metrics.items() if key.startswith(("train/", "val/"))}
         if curves and "epoch" in metrics:
             self.rows.setdefault(int(metrics["epoch"]) + 1, {}).update(curves)
+            self._is_saved = False
 
     @rank_zero_only
     def save(self) -> None:
         """Write the file."""
         rows = {epoch: row for epoch, row in self.rows.items() if not all(map(_RATE.fullmatch, row))}
-        if not rows:
+        if self._is_saved or not rows:
             return
         columns = ["epoch", *sorted({key for row in rows.values() for key in row})]
         write_table(self.path, [{"epoch": epoch, **row} for epoch, row in sorted(rows.items())], columns)
+        self._is_saved = True

@@ -1,4 +1,5 @@
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,25 @@ def test_curves_are_a_row_an_epoch_and_go_on_after_a_stop(tmp_path: Path) -> Non
     resumed.save()
     lines = (tmp_path / "metrics.csv").read_text().splitlines()
     assert lines == ["epoch,train/loss,val/psnr", "1,0.5,10.0", "2,,12.0"]
+
+
+def test_curves_that_a_spawned_process_wrote_stay(tmp_path: Path) -> None:
+    CurveLogger(tmp_path).save()
+    for epoch in range(3):
+        logger = CurveLogger(tmp_path)  # the first of an earlier sitting
+        parent = logger if epoch == 1 else None
+        spawned = pickle.loads(pickle.dumps(logger))
+        spawned.log_metrics({"val/psnr": 10.0 + epoch, "epoch": epoch})
+        spawned.save()
+        if parent:
+            parent.log_metrics({"test/psnr": 99.0, "epoch": epoch})
+            parent.save()
+    assert (tmp_path / "metrics.csv").read_text().splitlines() == [
+        "epoch,val/psnr",
+        "1,10.0",
+        "2,11.0",
+        "3,12.0",
+    ]
 
 
 @pytest.mark.parametrize(("epochs", "every", "shown"), [(72, 4, 8), (3, 1, 3), (40, 1, 8), (5, 5, 1)])
