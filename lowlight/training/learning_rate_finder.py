@@ -11,6 +11,7 @@ import numpy as np
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 from pytorch_lightning.tuner.tuning import Tuner
+from pytorch_lightning.utilities import rank_zero_only
 
 from lowlight.callbacks.resuming import EpochSeed
 from lowlight.checkpoints.recipe import make
@@ -68,6 +69,26 @@ def find_lr(config: DictConfig, method: Method, data: PairDataModule) -> dict[st
             f"find_lr=true cannot tune method={config.method.name}: the finder supports one optimizer; "
             "compare rates by a sweep, such as -m method.optimizer.lr=1e-4,2e-4,4e-4"
         )
+    curve = _range_test(config, method, data)
+    if min(curve["loss"], default=0) < 0:
+        # The test stopped at four times the lowest loss, which any negative loss is above.
+        curve = _range_test(config, method, data, early_stop_threshold=None)
+    rows = [{"lr": lr, "loss": loss} for lr, loss in zip(curve["lr"], curve["loss"], strict=True)]
+    path = Path(config.output_dir) / "lr_find.csv"
+    rank_zero_only(write_table)(path, rows, ["lr", "loss"])
+    suggestion = steepest(curve["lr"], curve["loss"])
+    if suggestion is None:
+        raise ValueError(
+            f"the losses in {path} suggest no learning rate: choose method.optimizer.lr yourself"
+        )
+    log.info("suggested learning rate (losses in %s): method.optimizer.lr=%.2g", path, suggestion)
+    return {"suggested_lr": suggestion}
+
+
+def _range_test(
+    config: DictConfig, method: Method, data: PairDataModule, **options: Any
+) -> dict[str, list[float]]:
+    """Return the rates, as ``lr``, and the smoothed ``loss`` at each, of Lightning's finder."""
     with TemporaryDirectory() as scratch:
         trainer: pl.Trainer = make(
             resolved(config.trainer),
@@ -78,16 +99,5 @@ def find_lr(config: DictConfig, method: Method, data: PairDataModule) -> dict[st
             max_epochs=-1,
             reload_dataloaders_every_n_epochs=1,
         )
-        finder = Tuner(trainer).lr_find(method, datamodule=data, update_attr=False)
-    curve = finder.results if finder else {"lr": [], "loss": []}
-    rows = [{"lr": lr, "loss": loss} for lr, loss in zip(curve["lr"], curve["loss"], strict=True)]
-    path = Path(config.output_dir) / "lr_find.csv"
-    if trainer.is_global_zero:
-        write_table(path, rows, ["lr", "loss"])
-    suggestion = steepest(curve["lr"], curve["loss"])
-    if suggestion is None:
-        raise ValueError(
-            f"the losses in {path} suggest no learning rate: choose method.optimizer.lr yourself"
-        )
-    log.info("suggested learning rate (losses in %s): method.optimizer.lr=%.2g", path, suggestion)
-    return {"suggested_lr": suggestion}
+        finder = Tuner(trainer).lr_find(method, datamodule=data, update_attr=False, **options)
+    return finder.results if finder else {"lr": [], "loss": []}

@@ -20,14 +20,15 @@ from tests.tiny_runs import checkpoint, manifest, run
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["autoencoder", "nafnet"])  # whose loss, minus PSNR, is negative
 def test_a_learning_rate_is_found_and_nothing_is_trained(
-    lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    name: str, lol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
     caplog.set_level("INFO", "lowlight")
     folder = tmp_path / "run"
     stages = ["data.progressive=[{epochs: 1, patch_size: 16, batch_size: 4}]", "data.mixup=1"]
-    found = run("autoencoder", lol, folder, "find_lr=true", "trainer.max_epochs=1", *stages)["suggested_lr"]
+    found = run(name, lol, folder, "find_lr=true", "trainer.max_epochs=1", *stages)["suggested_lr"]
     assert 1e-8 < found < 1
     assert f"method.optimizer.lr={found:.2g}" in caplog.messages[-1]
     rows = list(csv.DictReader((folder / "lr_find.csv").open()))
@@ -36,7 +37,7 @@ def test_a_learning_rate_is_found_and_nothing_is_trained(
     assert rates == sorted(rates)
     assert [path.name for path in tmp_path.rglob("*")] == ["run", "lr_find.csv"]
 
-    run("autoencoder", lol, folder, f"method.optimizer.lr={found:.2g}")  # the folder is still free
+    run(name, lol, folder, f"method.optimizer.lr={found:.2g}")  # the folder is still free
     assert manifest(folder)["stopped"] == "finished"
 
 
