@@ -101,7 +101,10 @@ def start_from(method: "Method", path: Path | str) -> None:
     if not saved.weights:
         raise ValueError(f"{path}: nothing was trained there, so no training can start from it")
     module: nn.Module = method
-    if saved.weights.keys() != method.state_dict().keys():
+    shapes, own = (
+        {name: one.shape for name, one in weights.items()} for weights in (saved.weights, method.state_dict())
+    )
+    if shapes != own:
         module, saved = method.net, saved._replace(weights=of_network(saved))
     try:
         load_weights(module, saved)

@@ -54,6 +54,16 @@ def test_training_goes_on_from_the_weights_of_another_run(trained: Path, lol: Pa
     run("gan", lol, tmp_path / "tuned", *more, "resume=auto")
 
 
+def test_a_discriminator_of_another_width_begins_anew(trained: Path, lol: Path) -> None:
+    method = untrained(lol, "gan", "method.discriminator.channels=5")
+    before = {name: weight.clone() for name, weight in method.discriminator.state_dict().items()}
+    start_from(method, trained)
+    assert same(method.net, load(trained).net)
+    assert all(
+        torch.equal(weight, before[name]) for name, weight in method.discriminator.state_dict().items()
+    )
+
+
 def test_a_pretrained_folder_gives_the_image_network_alone(trained: Path, lol: Path, tmp_path: Path) -> None:
     old = load(trained)
     save_pretrained(old, tmp_path / "saved")
