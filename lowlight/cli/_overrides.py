@@ -215,9 +215,12 @@ def _about_choice(missing: str, overrides: Sequence[Override], loader: ConfigLoa
 
 def _about_key(name: str, key: str, overrides: Sequence[Override], loader: ConfigLoader) -> str:
     """Say what was meant by a setting that the config does not have."""
-    (given, *_), others = (
+    mine, others = (
         [one for one in overrides if (one.key_or_group == key) is is_it] for is_it in (True, False)
     )
+    if not mine:  # as of group@package, which Hydra names whole
+        return ""
+    given = mine[0]
     line = given.input_line or key
     sign, value = "~" if given.is_delete() else "", line.partition("=")[2]
     form = f"{sign}{{}}" + (f"={value}" if value else "")

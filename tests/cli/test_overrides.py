@@ -125,6 +125,7 @@ def test_values_of_a_sweep_without_its_option_are_told_of_it_and_choices_are_not
         "hparams_search=optuna method=gan hydra.sweeper.n_trials=50",
         "data=lol data.root=/x +data.extra=1 ++seed=3 ~trainer.accelerator",
         "schedule=warmup_cosine method.scheduler.warmup=5 callbacks=[default,ema] callbacks.ema.decay=0.9",
+        "schedule@method.second=cosine",  # of no such package, which Hydra says itself
     ],
 )
 def test_what_hydra_understands_passes(command: str) -> None:
