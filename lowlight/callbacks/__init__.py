@@ -6,6 +6,7 @@ with other settings of it.
 
 from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
 from lowlight.callbacks.early_stopping import StaysStopped
+from lowlight.callbacks.further_checkpoint import FurtherCheckpoint
 from lowlight.callbacks.learning_rate import LearningRate
 from lowlight.callbacks.pictures import EnhancedImages, ProgressPictures, TestPictures
 from lowlight.callbacks.resuming import CurvesFirst, EpochSeed, MovedFolder
@@ -21,6 +22,7 @@ __all__ = [
     "EnhancedImages",
     "EpochSeed",
     "ExponentialAverage",
+    "FurtherCheckpoint",
     "LearningRate",
     "MovedFolder",
     "ProgressPictures",

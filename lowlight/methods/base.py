@@ -1,7 +1,7 @@
 """The base class of all methods: a model with training steps, validation and test scores."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, cast
@@ -50,6 +50,8 @@ class Method(Model, pl.LightningModule, ABC):
             :meth:`lowlight.data.PairDataModule.unpair`.
         manual_settings: Which of ``gradient_clip`` and ``accumulate`` a method under manual optimisation
             applies itself, in place of the trainer.
+        further_val_scores: Names, without the prefix ``val/``, of scores that its validation logs beside
+            those of every method.
         recipe: The method's resolved config as plain containers, stored in its checkpoints; None for a
             method built by hand.
         test_table: Per-image scores of the last test, keyed by image name.
@@ -60,6 +62,7 @@ class Method(Model, pl.LightningModule, ABC):
     needs_references: bool = True
     unpaired: ClassVar[bool] = False
     manual_settings: ClassVar[frozenset[str]] = frozenset()
+    further_val_scores: ClassVar[Collection[str]] = ()
     test_table: Mapping[str, Mapping[str, float]] = MappingProxyType({})
     test_details: Mapping[str, Any] = MappingProxyType({})
 

@@ -1,7 +1,7 @@
 """Restoring licence plates: a GAN whose network also classifies its input."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, cast, final
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, ClassVar, cast, final
 
 import torch
 from omegaconf import DictConfig
@@ -38,6 +38,12 @@ class PlateGAN(GAN):
     Raises:
         ValueError: If the network has no classifiers, or an argument is refused by the GAN.
     """
+
+    further_val_scores: ClassVar[Collection[str]] = [
+        f"{name}_{score}"
+        for name in ("problem", "readable")
+        for score in ("accuracy", "precision", "recall", "f1")
+    ]
 
     def __init__(
         self,

@@ -1,18 +1,22 @@
 """Checks of a training config, before any file is written."""
 
 import logging
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from lowlight.checkpoints.recipe import make
 from lowlight.methods import Method
 from lowlight.metrics import METRICS
 from lowlight.runs.folder import BEST
 from lowlight.spelling import did_you_mean
 
 log = logging.getLogger(__name__)
+
+_FURTHER = "lowlight.callbacks.FurtherCheckpoint"
 
 
 def check_seed(seed: Any) -> None:
@@ -29,13 +33,25 @@ def check_fit(config: DictConfig, method: Method) -> None:
     """Refuse settings that would fail or have no effect, and warn of unsuitable ones.
 
     Raises:
-        ValueError: If no callback keeps the best checkpoint, or one keeps several in its place, or gradient
-            clipping or accumulation is set to an invalid value, or would not be applied.
+        ValueError: If no callback keeps the best checkpoint, or one keeps several in its place, or a number
+            of steps is to end the training, or gradient clipping or accumulation is set to an invalid value,
+            or one of these or compilation would not be applied.
     """
     _check_best(config.callbacks or {})
+    if (steps := config.trainer.get("max_steps")) not in (None, -1):
+        # Lightning goes on from an epoch's end as if within the epoch, and trains it again.
+        raise ValueError(
+            f"trainer.max_steps={steps} cannot be resumed: set trainer.max_epochs, and data.epoch_size for "
+            "the samples of an epoch"
+        )
     clip, accumulate = config.trainer.get("gradient_clip_val"), config.trainer.get("accumulate_grad_batches")
     if clip is not None and clip <= 0:
         raise ValueError(f"trainer.gradient_clip_val={clip} must be positive, or null to clip nothing")
+    strategy = str(config.trainer.get("strategy"))
+    if config.compile and re.match("ddp_(spawn|fork|notebook)", strategy):  # which copy the network
+        raise ValueError(
+            f"compile=true has no effect in the processes of trainer.strategy={strategy}: set trainer=ddp"
+        )
     if not method.automatic_optimization:
         algorithm = config.trainer.get("gradient_clip_algorithm")
         settings = {
@@ -67,18 +83,31 @@ def _check_best(callbacks: Mapping[str, Any]) -> None:
     given = {name: callback for name, callback in callbacks.items() if callback is not None}
     best = [name for name, callback in given.items() if callback.get("filename") == stem]
     tested = f"{BEST}, which is tested at the end"
-    more = "for other checkpoints, add a second ModelCheckpoint with a filename of its own"
+    more = f"for other checkpoints, add a {_FURTHER} with a dirpath and a filename of its own"
     for name in best:
         if (kept := given[name].get("save_top_k", 1)) != 1:
             raise ValueError(f"callbacks.{name}.save_top_k={kept} must be 1 for {tested}; {more}")
     if best:
-        return
+        return _check_states(given)
     if renamed := given.get("best", {}).get("filename"):
         raise ValueError(f"callbacks.best.filename={renamed} must be {stem} for {tested}; {more}")
     if "last" in given:  # the rest of the default
         raise ValueError(f"no callbacks.best keeps {tested}: leave it in; {more}")
     given_names, remedy = (",".join(names) for names in (callbacks, ["default", *callbacks]))
     raise ValueError(f"callbacks=[{given_names}] keeps no {tested}: set callbacks=[{remedy}]")
+
+
+def _check_states(callbacks: Mapping[str, Any]) -> None:
+    """Refuse checkpoint callbacks that Lightning would store under one key."""
+    names: dict[str, str] = {}
+    for name, callback in callbacks.items():
+        if str(callback.get("_target_")).endswith(".ModelCheckpoint"):
+            other = names.setdefault(make(callback).state_key, name)
+            if other != name:
+                raise ValueError(
+                    f"callbacks.{name} and callbacks.{other} monitor the same as often, so that their states "
+                    f"would be one: set callbacks.{name}._target_={_FURTHER}"
+                )
 
 
 def check_objective(config: DictConfig, method: Method, sets: Collection[str] = ()) -> None:
@@ -100,7 +129,7 @@ def check_objective(config: DictConfig, method: Method, sets: Collection[str] = 
             )
     metric = config.objective.metric
     scores = [key for one in METRICS if one.key in method.val_scores.measures for key in one.keys]
-    known = ["val/loss", *(f"val/{key}" for key in scores)]
+    known = ["val/loss", *(f"val/{key}" for key in (*scores, *method.further_val_scores))]
     apart = [f"val/{one}/{key}" for one in sets for key in scores] if len(sets) > 1 else []
     targets = [type(method).__module__, *(str(one._target_) for one in callbacks.values())]
     ours = all(target.split(".")[0] in ("lowlight", "pytorch_lightning") for target in targets)
@@ -177,7 +206,9 @@ def check_validation(config: DictConfig, validates: bool, has_references: bool) 
     if not validates:
         if "early_stopping" in (config.callbacks or {}):
             why = "data.val_fraction holds out none"
-            if not has_references:
+            if config.trainer.get("limit_val_batches") == 0:
+                why = "trainer.limit_val_batches=0 skips them"
+            elif not has_references:
                 why = "photographs without references give none; data.layout.pairs=FOLDER does"
             raise ValueError(f"callbacks=[...,early_stopping] needs validation images: {why}")
         return

@@ -29,8 +29,9 @@ from lowlight.config import setting
 from lowlight.data import PairDataModule
 from lowlight.devices import check_accelerator
 from lowlight.evaluation.scoring import interruptible, score
-from lowlight.files import reason, write_json
+from lowlight.files import first_line, reason, write_json
 from lowlight.loggers.base import describe, finishing, log_best
+from lowlight.memory import exhausted
 from lowlight.methods import Method
 from lowlight.precision import Precision, report, training_precision
 from lowlight.runs.folder import BEST, LAST, best_of, prepare, resumable
@@ -110,7 +111,8 @@ def train(config: DictConfig) -> dict[str, Any]:
     data.setup("fit")  # reports bad images before the output folder is touched
     has_references = data.datasets["train"].has_references
     check_references(config, method, has_references)
-    check_validation(config, len(data.datasets["val"]) > 0, has_references)
+    validates = len(data.datasets["val"]) > 0 and config.trainer.get("limit_val_batches") != 0
+    check_validation(config, validates, has_references)
     if config.compile:
         compile_network(method)
     if config.find_lr:
@@ -152,6 +154,11 @@ def _run(
     except ProcessRaisedException as error:
         _raise_readable(error)
         raise
+    except exhausted() as error:
+        raise ValueError(
+            f"memory ran out ({first_line(error)}): lower data.batch_size, with more "
+            "trainer.accumulate_grad_batches, or data.patch_size"
+        ) from error
     try:
         data.setup("test")
         best = read(best_of(folder))
@@ -204,7 +211,9 @@ def _raise_readable(error: ProcessRaisedException) -> None:
         ValueError: With the last line of its traceback, if that is such an error.
     """
     last = str(error).strip().splitlines()[-1]
-    said = re.match(r"(?:[\w.]+\.)?(?:ValueError|OSError|MisconfigurationException): (.+)", last)
+    said = re.match(
+        r"(?:[\w.]+\.)?(?:ValueError|OSError|MisconfigurationException|OutOfMemoryError): (.+)", last
+    )
     if said:
         raise ValueError(said[1]) from error
 

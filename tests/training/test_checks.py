@@ -4,7 +4,7 @@ import pytest
 
 from lowlight.config import load_config
 from lowlight.methods import GAN
-from lowlight.training.checks import check_bright, check_fit, check_mode, check_objective
+from lowlight.training.checks import check_bright, check_fit, check_mode, check_objective, check_validation
 from tests.tiny import tiny
 
 
@@ -66,10 +66,32 @@ def test_what_would_not_test_the_best_checkpoint_is_refused_by_its_setting(overr
 
 
 def test_a_second_checkpoint_keeps_others_beside_the_best() -> None:
-    second = (
-        "+callbacks.top={_target_: pytorch_lightning.callbacks.ModelCheckpoint, filename: top, save_top_k: 3}"
+    top = "filename: top, monitor: val/psnr, mode: max, save_top_k: 3}"
+    ours = f"+callbacks.top={{_target_: lowlight.callbacks.FurtherCheckpoint, {top}"
+    check_fit(load_config([ours]), tiny("autoencoder"))
+    theirs = f"+callbacks.top={{_target_: pytorch_lightning.callbacks.ModelCheckpoint, {top}"
+    told = (
+        r"callbacks\.top and callbacks\.best monitor .* callbacks\.top\._target_=lowlight\.callbacks\.Further"
     )
-    check_fit(load_config([second]), tiny("autoencoder"))
+    with pytest.raises(ValueError, match=told):
+        check_fit(load_config([theirs]), tiny("autoencoder"))
+    check_fit(load_config([theirs, "callbacks.top.monitor=val/ssim"]), tiny("autoencoder"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["+trainer.max_steps=24"], r"trainer\.max_steps=24 cannot be resumed: set trainer\.max_epochs"),
+        (
+            ["trainer=ddp_spawn", "compile=true"],
+            r"compile=true has no effect .*strategy=ddp_spawn.*: set trainer=ddp",
+        ),
+    ],
+)
+def test_what_would_go_wrong_silently_is_refused(overrides: list[str], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        check_fit(load_config(overrides), tiny("autoencoder"))
+    check_fit(load_config(["+trainer.max_steps=-1", "trainer=ddp", "compile=true"]), tiny("autoencoder"))
 
 
 def test_an_objective_that_nothing_logs_is_refused_before_an_epoch_is_spent() -> None:
@@ -103,6 +125,19 @@ def test_a_callback_without_a_class_is_refused_by_name(more: list[str]) -> None:
     name = "samples" if len(more) == 1 else "ema"
     with pytest.raises(ValueError, match=rf"callbacks\.{name} has no class: add {name} to callbacks="):
         check_objective(load_config(more), tiny("autoencoder"))
+
+
+def test_the_objective_may_be_a_score_of_the_method_alone() -> None:
+    config, method = load_config(["objective.metric=val/problem_f1"]), tiny("plate_gan")
+    check_objective(config, method)
+    with pytest.raises(ValueError, match="val/problem_f1 is none of"):
+        check_objective(config, tiny("gan"))
+
+
+def test_validation_that_is_skipped_stops_no_training_early(caplog: pytest.LogCaptureFixture) -> None:
+    config = load_config(["callbacks=[default,early_stopping]", "trainer.limit_val_batches=0"])
+    with pytest.raises(ValueError, match=r"needs validation images: trainer\.limit_val_batches=0 skips them"):
+        check_validation(config, validates=False, has_references=True)
 
 
 def test_the_objective_may_be_the_score_of_one_of_several_sets() -> None:
