@@ -17,6 +17,9 @@ from lowlight.images import Batch, Pair, from_uint8
 Key = tuple[int, int, int]
 """Seed, pass over the pairs, and index of a training sample."""
 
+Clue = tuple[NDArray[np.float32], str | None]
+"""Thumbnail of an image, and its known scene or None."""
+
 
 class PairDataset(Dataset[Pair]):
     """Pairs decoded through the cache.
@@ -121,23 +124,38 @@ class PairDataset(Dataset[Pair]):
         height, width = self.pixels(index).shape[1:3]
         return width, height
 
-    def thumbnails(self) -> list[NDArray[np.float32]]:
-        """Return the thumbnail of each reference, computed before any resizing; uniform for one alone."""
+    def thumbnails(self, *, dark: bool = False) -> list[NDArray[np.float32]]:
+        """Return the thumbnail of each reference, computed before any resizing; uniform for one alone.
+
+        Args:
+            dark: Whether to return those of the dark images instead.
+        """
+        kind = "dark thumbnail" if dark else "thumbnail"
 
         def make(index: int) -> NDArray[np.float32]:
             if getattr(self.items[index], "is_alone", False):
                 return np.zeros(THUMBNAIL[::-1], np.float32)
             # a copy, since a memory map keeps a file open: as many as images are more than a system allows
             return np.array(
-                self.cache.load(f"{self._keys[index]}|thumbnail", lambda: thumbnail(self._reference(index)))
+                self.cache.load(
+                    f"{self._keys[index]}|{kind}", lambda: thumbnail(self._whole(index, 0 if dark else 1))
+                )
             )
 
         with ThreadPoolExecutor() as pool:
             return list(pool.map(make, range(len(self))))
 
-    def clues(self) -> list[tuple[NDArray[np.float32], str | None]]:
+    def clues(self) -> list[Clue]:
         """Return what the scene of each pair is known by: its thumbnail, and its label if it has one."""
         return list(zip(self.thumbnails(), (item.scene for item in self.items), strict=True))
+
+    def clues_of_both(self) -> list[Clue]:
+        """Return the clues by the references, then those by the dark images, each pair's under one label.
+
+        A dark image and its reference may look less alike than two scenes.
+        """
+        labels = [item.scene or f"pair {index}" for index, item in enumerate(self.items)]
+        return [*zip([*self.thumbnails(), *self.thumbnails(dark=True)], labels * 2, strict=True)]
 
     def scene_groups(self) -> list[list[int]]:
         """Group the pairs by scene; see :func:`lowlight.data.scenes.scene_groups`."""
@@ -148,8 +166,9 @@ class PairDataset(Dataset[Pair]):
         items = [item for index, item in enumerate(self.items) if index not in indices]
         return PairDataset(items, self.cache, resize=self.resize, drawn=self.drawn)
 
-    def _reference(self, index: int) -> NDArray[np.uint8]:
-        return self.pixels(index)[1] if self.resize is None else self._sources[index].read()[1]
+    def _whole(self, index: int, side: int) -> NDArray[np.uint8]:
+        """Return the dark image (0) or the reference (1) at native size."""
+        return self.pixels(index)[side] if self.resize is None else self._sources[index].read()[side]
 
     def problems(self) -> list[str]:
         """Return what is wrong with the files, one sentence per bad file.

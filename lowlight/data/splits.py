@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from lowlight.data.dataset import PairDataset
+from lowlight.data.dataset import Clue, PairDataset
 from lowlight.data.pairs import PairItem
 from lowlight.data.scenes import hold_out, scene_groups
 
@@ -126,6 +126,9 @@ def apart_from_test(
 ) -> tuple[PairDataset, PairDataset, dict[str, int]]:
     """Count test images whose scenes occur in training or validation pairs.
 
+    The references are compared. Where there are none, photographs are compared with the test's dark images,
+    too: they may be these images, or others of their scenes.
+
     Returns:
         Training and validation pairs, without those pairs if the protocol is disjoint by scene, and counts:
         ``test_images``, ``in_training_scenes`` and ``left_out``.
@@ -134,8 +137,10 @@ def apart_from_test(
         ValueError: If no training pair is left.
     """
     count = len(train)
-    ours, theirs = scenes_on_both_sides([*train.clues(), *val.clues()], test.clues())
-    counts = {"test_images": len(test), "in_training_scenes": len(theirs), "left_out": 0}
+    known = test.clues() if train.has_references else test.clues_of_both()
+    ours, theirs = scenes_on_both_sides([*train.clues(), *val.clues()], known)
+    seen = {index % len(test) for index in theirs}
+    counts = {"test_images": len(test), "in_training_scenes": len(seen), "left_out": 0}
     if protocol != "scene_disjoint" or not ours:
         return train, val, counts
     of_train = {index for index in ours if index < count}
@@ -148,9 +153,7 @@ def apart_from_test(
     return train.without(of_train), val.without(of_val), counts
 
 
-def scenes_on_both_sides(
-    train: Sequence[tuple[np.ndarray, str | None]], test: Sequence[tuple[np.ndarray, str | None]]
-) -> tuple[list[int], list[int]]:
+def scenes_on_both_sides(train: Sequence[Clue], test: Sequence[Clue]) -> tuple[list[int], list[int]]:
     """Find the images whose scene occurs in both splits.
 
     Args:

@@ -1,12 +1,13 @@
 """Protocols, on a set whose test scenes also occur in training."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lowlight.data import DarkenedPhotographs, LowLightPhotographs, PairDataModule
+from lowlight.data import DarkenedPhotographs, LowLightPhotographs, PairDataModule, Photographs
 from lowlight.data.retrieve import retrieve
 from lowlight.data.splits import hold_out_files
 from lowlight.images import read_rgb
@@ -56,6 +57,45 @@ def test_the_disjoint_split_leaves_out_training_pairs_of_test_scenes(leaking: Pa
     assert stems(data, "train") == [5, 6, 7, 8]
     assert stems(data, "test") == [9, 10, 11]
     assert data.describe()["leak"] == {"test_images": 3, "in_training_scenes": 0, "left_out": 4}
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Return a folder of three test pairs, the dark images unlike their references: lit by other lamps."""
+    root = tmp_path / "pairs"
+    for number in range(3):
+        save(root / "test" / "low" / f"{number}.png", photograph(200 + number) // 4)
+        save(root / "test" / "high" / f"{number}.png", photograph(300 + number))
+    save(root / "train" / "low" / "10.png", photograph(210) // 4)
+    save(root / "train" / "high" / "10.png", photograph(310))
+    return root
+
+
+@pytest.mark.parametrize("resize", [None, 16])
+def test_photographs_alone_are_compared_with_the_dark_test_images_too(
+    pairs: Path, tmp_path: Path, resize: int | None
+) -> None:
+    dark = tmp_path / "dark"
+    for name, pixels in {
+        "same": photograph(200) // 4,
+        "darker": photograph(201) // 6,
+        "brighter": photograph(301) // 2,  # of the same test scene
+        "other": photograph(220) // 4,
+    }.items():
+        save(dark / f"{name}.png", pixels)
+    layout = partial(Photographs, pairs=pairs)
+    data = module(dark, layout=layout, resize=resize, eval_size=resize)
+    assert data.describe()["leak"] == {"test_images": 3, "in_training_scenes": 2, "left_out": 0}
+    data = module(dark, layout=layout, split="scene_disjoint")
+    assert [item.name for item in data.datasets["train"].items] == ["dark/other"]
+    assert data.describe()["leak"] == {"test_images": 3, "in_training_scenes": 0, "left_out": 3}
+    with pytest.raises(ValueError, match="leaves no training pair"):
+        module(pairs / "test" / "low", layout=layout, split="scene_disjoint")
 
 
 def test_a_disjoint_split_needs_a_training_scene_that_the_test_lacks(leaking: Path, tmp_path: Path) -> None:
