@@ -158,8 +158,9 @@ class PairDataModule(pl.LightningDataModule):
         # Checked before it is divided, since the scenes are found by their pixels.
         everything = checked(items, self.cache, resize=self.resize, drawn=True)
         val = checked(own, self.cache, resize=self.eval_size)
+        bright = self._bright(items)
         if test := self.datasets.get("test"):
-            everything, val, self._leak = apart_from_test(everything, val, test, self.split)
+            everything, val, bright, self._leak = apart_from_test(everything, val, bright, test, self.split)
         items = everything.items
         groups = everything.scene_groups()
         self._scenes["train"] = len(groups)
@@ -179,7 +180,7 @@ class PairDataModule(pl.LightningDataModule):
             patch_size=self.patch_size,
             augment=self.augment,
             drawn=True,
-            bright=self._bright(items) if self.unpaired else (),
+            bright=(bright.items or items) if self.unpaired else (),
         )
         if self.stages and self.resize is None:
             last = Stage(1, self.patch_size, self.batch_size)
@@ -198,12 +199,13 @@ class PairDataModule(pl.LightningDataModule):
         sets = [set_of(item.name) for item in items]
         return set(hold_out_scenes(groups, sets, self.val_fraction, self.seed, validated))
 
-    def _bright(self, items: list[PairItem]) -> Sequence[PairItem]:
-        """Return the pairs whose references are drawn as bright images."""
+    def _bright(self, items: Sequence[PairItem]) -> PairDataset:
+        """Return the bright photographs of unpaired training; empty where training references are drawn."""
+        if not self.unpaired:
+            return PairDataset(())
         if self.patch_size is None and self.resize is None:
             raise ValueError("unpaired training needs images of one size: set data.patch_size or data.resize")
-        found = bright_images(self.bright, items)
-        return found if self.bright is None else checked(found, self.cache, resize=self.resize).items
+        return checked(bright_images(self.bright, items), self.cache, resize=self.resize)
 
     def scene_labels(self, split: Split) -> dict[str, str]:
         """Return the scene of each image of a split that is set up, keyed by image name.

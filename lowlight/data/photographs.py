@@ -118,10 +118,11 @@ class Photographs:
 
 
 def bright_images(root: Path | str | None, items: Sequence[PairItem]) -> Sequence[PairItem]:
-    """Return pairs whose references are bright images, for unpaired training.
+    """Return bright photographs for unpaired training.
 
     Args:
-        root: Folder of bright photographs, also below it; None takes the references of ``items``.
+        root: Folder of bright photographs, also below it; None returns none, as the references of ``items``
+            are taken.
         items: The training pairs.
 
     Raises:
@@ -133,7 +134,7 @@ def bright_images(root: Path | str | None, items: Sequence[PairItem]) -> Sequenc
             raise ValueError(
                 f"{items[0].name} has no bright counterpart to learn from: set data.bright=FOLDER"
             )
-        return items
+        return []
     root = Path(root).expanduser()
     photos = find_photographs(root, "data.bright")
     if not photos:

@@ -14,9 +14,9 @@ from lowlight.data.scenes import hold_out, scene_groups
 Protocol = Literal["standard", "scene_disjoint", "by_file"]
 """Division into training and test pairs.
 
-``standard``: the published split. ``scene_disjoint``: the published split without training pairs whose scene
-occurs in the test split. ``by_file``: all pairs pooled and divided at random regardless of scenes, with the
-published number of test pairs; only to measure the leak.
+``standard``: the published split. ``scene_disjoint``: the published split without training pairs and bright
+photographs whose scene occurs in the test split. ``by_file``: all pairs pooled and divided at random
+regardless of scenes, with the published number of test pairs; only to measure the leak.
 """
 
 PROTOCOLS = get_args(Protocol)
@@ -122,35 +122,52 @@ def hold_out_scenes(
 
 
 def apart_from_test(
-    train: PairDataset, val: PairDataset, test: PairDataset, protocol: Protocol
-) -> tuple[PairDataset, PairDataset, dict[str, int]]:
-    """Count test images whose scenes occur in training or validation pairs.
+    train: PairDataset, val: PairDataset, bright: PairDataset, test: PairDataset, protocol: Protocol
+) -> tuple[PairDataset, PairDataset, PairDataset, dict[str, int]]:
+    """Count test images whose scenes occur in training or validation pairs, or in bright photographs.
 
     The references are compared. Where there are none, photographs are compared with the test's dark images,
     too: they may be these images, or others of their scenes.
 
+    Args:
+        train: Training pairs.
+        val: Validation pairs.
+        bright: Bright photographs of other scenes for unpaired training; empty without ``data.bright``.
+        test: Test pairs.
+        protocol: Only ``scene_disjoint`` leaves anything out.
+
     Returns:
-        Training and validation pairs, without those pairs if the protocol is disjoint by scene, and counts:
-        ``test_images``, ``in_training_scenes`` and ``left_out``.
+        Training pairs, validation pairs and bright photographs, without those of test scenes if the protocol
+        is disjoint by scene, and counts: ``test_images``, ``in_training_scenes`` and ``left_out``.
 
     Raises:
-        ValueError: If no training pair is left.
+        ValueError: If no training pair is left, or none of the bright photographs.
     """
-    count = len(train)
-    known = test.clues() if train.has_references else test.clues_of_both()
-    ours, theirs = scenes_on_both_sides([*train.clues(), *val.clues()], known)
+    parts = (train, val, bright)
+    is_paired = all(part.has_references for part in parts)
+    ours, theirs = scenes_on_both_sides(
+        [clue for part in parts for clue in part.clues()], test.clues() if is_paired else test.clues_of_both()
+    )
     seen = {index % len(test) for index in theirs}
     counts = {"test_images": len(test), "in_training_scenes": len(seen), "left_out": 0}
     if protocol != "scene_disjoint" or not ours:
-        return train, val, counts
-    of_train = {index for index in ours if index < count}
-    of_val = {index - count for index in ours if index >= count}
-    if len(of_train) == count:
-        raise ValueError(
-            "data.split=scene_disjoint leaves no training pair: the test split shows every scene"
-        )
+        return train, val, bright, counts
+    starts = (0, len(train), len(train) + len(val))
+    of_train, of_val, of_bright = (
+        {index - start for index in ours if start <= index < start + len(part)}
+        for part, start in zip(parts, starts, strict=True)
+    )
+    for part, left_out, name in (
+        (train, of_train, "training pair"),
+        (bright, of_bright, "bright photograph"),
+    ):
+        if left_out and len(left_out) == len(part):
+            raise ValueError(
+                f"data.split=scene_disjoint leaves no {name}: the test split shows every scene; "
+                "give others, or set data.split=standard, which counts them"
+            )
     counts |= {"in_training_scenes": 0, "left_out": len(ours)}
-    return train.without(of_train), val.without(of_val), counts
+    return train.without(of_train), val.without(of_val), bright.without(of_bright), counts
 
 
 def scenes_on_both_sides(train: Sequence[Clue], test: Sequence[Clue]) -> tuple[list[int], list[int]]:

@@ -98,6 +98,33 @@ def test_photographs_alone_are_compared_with_the_dark_test_images_too(
         module(pairs / "test" / "low", layout=layout, split="scene_disjoint")
 
 
+def test_bright_photographs_are_compared_with_the_test_images(pairs: Path, tmp_path: Path) -> None:
+    save(tmp_path / "dark" / "0.png", photograph(220) // 4)
+    for name, pixels in {
+        "same": photograph(300),
+        "test": photograph(202) // 4,
+        "other": photograph(320),
+    }.items():
+        save(tmp_path / "bright" / "below" / f"{name}.png", pixels)
+
+    def unpaired(bright: Path, split: str) -> PairDataModule:
+        layout = partial(Photographs, pairs=pairs)
+        data = PairDataModule(tmp_path / "dark", layout=layout, bright=bright, split=split)  # type: ignore[arg-type]
+        data.unpair()
+        data.setup()
+        return data
+
+    data = unpaired(tmp_path / "bright", "standard")
+    assert len(data.datasets["train"].bright) == 3
+    assert data.describe()["leak"] == {"test_images": 3, "in_training_scenes": 2, "left_out": 0}
+    data = unpaired(tmp_path / "bright", "scene_disjoint")
+    assert [item.name for item in data.datasets["train"].bright] == ["bright/below/other"]
+    assert [item.name for item in data.datasets["train"].items] == ["dark/0"]
+    assert data.describe()["leak"] == {"test_images": 3, "in_training_scenes": 0, "left_out": 2}
+    with pytest.raises(ValueError, match="leaves no bright photograph"):
+        unpaired(pairs / "test" / "high", "scene_disjoint")
+
+
 def test_a_disjoint_split_needs_a_training_scene_that_the_test_lacks(leaking: Path, tmp_path: Path) -> None:
     (tmp_path / "train").symlink_to(leaking / "eval15")
     (tmp_path / "test").symlink_to(leaking / "eval15")
