@@ -20,6 +20,10 @@ DTYPES = {"fp32": None, "bf16": "bfloat16", "fp16": "float16"}
 """Precisions of inference and torch's names of their autocast types; None for no autocast."""
 
 
+WITHOUT_FLOAT64 = frozenset({"mps"})
+"""Device types on which torch refuses tensors of double precision: Apple's GPUs."""
+
+
 class Precision(NamedTuple):
     """A training precision and where it comes from."""
 
@@ -31,6 +35,13 @@ class Precision(NamedTuple):
     """What the device computes, as a clause."""
     emulated: bool
     """Whether 16 bits are asked for by name on a CPU that emulates them (16-mixed is bf16-mixed there)."""
+
+
+def in_double(device: "torch.device") -> "torch.device":
+    """Return where to compute in double precision what is on a device: there if it can, else on the CPU."""
+    import torch
+
+    return torch.device("cpu") if device.type in WITHOUT_FLOAT64 else device
 
 
 def computes_bf16(device: str) -> tuple[bool, str]:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lowlight.precision import in_double
+
 
 def lime(
     low: Tensor,
@@ -140,10 +142,10 @@ def _blur(image: Tensor, sigma: float) -> Tensor:
 
 def _blur_matrix(length: int, sigma: float, like: Tensor) -> Tensor:
     """Return the matrix (length, length) that filters an axis with a Gaussian cut off at 4 sigma."""
-    radius = int(4 * sigma + 0.5)
-    offsets = torch.arange(-radius, radius + 1, device=like.device)
+    radius, device = int(4 * sigma + 0.5), in_double(like.device)
+    offsets = torch.arange(-radius, radius + 1, device=device)
     weights = F.normalize(torch.exp(-offsets.double().square() / (2 * sigma**2)), p=1, dim=0)
-    places = (torch.arange(length, device=like.device)[:, None] + offsets) % (2 * length)
+    places = (torch.arange(length, device=device)[:, None] + offsets) % (2 * length)
     places = torch.where(places < length, places, 2 * length - 1 - places)
-    matrix = torch.zeros(length, length, device=like.device, dtype=torch.float64)
-    return matrix.scatter_add_(1, places, weights.expand_as(places)).to(like.dtype)
+    matrix = torch.zeros(length, length, device=device, dtype=torch.float64)
+    return matrix.scatter_add_(1, places, weights.expand_as(places)).to(like)

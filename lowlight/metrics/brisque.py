@@ -15,6 +15,7 @@ from torch import Tensor
 from lowlight.metrics.metric import Metric
 from lowlight.metrics.natural_scenes import NEIGHBOURS, fit_asymmetric, grey_and_half, normalised
 from lowlight.packages import packaged_file, read_arrays
+from lowlight.precision import in_double
 
 LEAST = 14
 """Shortest side in pixels: at half size it fills the window of the local statistics."""
@@ -66,14 +67,14 @@ def brisque(enhanced: Tensor) -> Tensor:
     if min(enhanced.shape[-2:]) < LEAST:
         return torch.full((len(enhanced),), float("nan"), device=enhanced.device)
     regression = model()
-    with torch.autocast(enhanced.device.type, enabled=False):
-        statistics = torch.cat(
-            [_statistics(grey) for grey in grey_and_half(enhanced, antialias=False)], dim=1
-        )
+    image = enhanced.to(in_double(enhanced.device))
+    with torch.autocast(image.device.type, enabled=False):
+        statistics = torch.cat([_statistics(grey) for grey in grey_and_half(image, antialias=False)], dim=1)
         low, high, vectors, weights = (tensor.to(statistics.device) for tensor in regression[:4])
         scaled = 2 * (statistics - low) / (high - low) - 1
         distances = (scaled[:, None] - vectors).square().sum(-1)
-        return (torch.exp(-regression.gamma * distances) @ weights - regression.offset).float()
+        score = torch.exp(-regression.gamma * distances) @ weights - regression.offset
+    return score.float().to(enhanced.device)
 
 
 def _statistics(grey: Tensor) -> Tensor:

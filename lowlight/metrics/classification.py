@@ -18,7 +18,7 @@ def classification_scores(confusion: Tensor) -> dict[str, float]:
         Sokolova and Lapalme, 2009, "A systematic analysis of performance measures for classification tasks",
         Table 3 (macro averages); F1 is averaged over classes, not computed from the averages.
     """
-    counts = confusion.double().cpu()
+    counts = confusion.cpu().double()
     right, true, predicted = counts.diag(), counts.sum(1), counts.sum(0)
     occurs = true > 0
     precision = right / predicted.clamp(min=1)

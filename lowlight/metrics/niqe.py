@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from lowlight.metrics.metric import Metric
 from lowlight.metrics.natural_scenes import NEIGHBOURS, fit_asymmetric, grey_and_half, normalised, width
+from lowlight.precision import in_double
 
 PATCH = 96
 """Side of a patch at full size, pixels; at half size it is halved."""
@@ -43,10 +44,12 @@ def niqe(enhanced: Tensor) -> Tensor:
     height, wide = (side - side % PATCH for side in enhanced.shape[-2:])
     if height * wide < 2 * PATCH**2:
         return torch.full((len(enhanced),), float("nan"), device=enhanced.device)
-    with torch.autocast(enhanced.device.type, enabled=False):
-        grey, half = grey_and_half(enhanced[..., :height, :wide], antialias=True)
+    image = enhanced[..., :height, :wide].to(in_double(enhanced.device))
+    with torch.autocast(image.device.type, enabled=False):
+        grey, half = grey_and_half(image, antialias=True)
         scales = [_features(grey, PATCH), _features(half, PATCH // 2)]
-    return torch.stack([_distance(features) for features in torch.cat(scales, dim=-1)]).float()
+    distances = torch.stack([_distance(features) for features in torch.cat(scales, dim=-1)])
+    return distances.float().to(enhanced.device)
 
 
 @cache
