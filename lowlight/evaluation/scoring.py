@@ -71,7 +71,7 @@ def summarise(means: dict[str, Any], table: _Table, data: PairDataModule, folder
         for one in data.sets:
             own = {name: row for name, row in table.items() if set_of(name) == one}
             intervals |= {f"{one}/": _intervals(own, scenes)} if own else {}
-    videos = score_videos(table, data.datasets["test"])
+    videos = score_videos(table, data.datasets["test"], scenes)
     if videos:
         columns = dict.fromkeys(key for row in videos for key in row)
         rank_zero_only(write_table)(folder / "per_video.csv", videos, [*columns])

@@ -19,12 +19,15 @@ DEFINITIONS = {
 """Definition of each score that only videos have."""
 
 
-def score_videos(table: Mapping[str, Mapping[str, float]], dataset: PairDataset) -> list[dict[str, Any]]:
+def score_videos(
+    table: Mapping[str, Mapping[str, float]], dataset: PairDataset, scenes: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Score each video of a test split.
 
     Args:
         table: Scores by image name and metric key, with ``mean_luma`` among them.
         dataset: The images of the split.
+        scenes: Scene of each image by its name; videos that look alike are of one.
 
     Returns:
         One row per video: its name, scene and facts, its number of frames, the mean of each score over the
@@ -40,7 +43,7 @@ def score_videos(table: Mapping[str, Mapping[str, float]], dataset: PairDataset)
     for video, frames in videos.values():
         scores = [table[dataset.items[index].name] for index in frames]
         means = {key: _mean([row[key] for row in scores]) for key in scores[0]}
-        names = {"video": video.name, "scene": video.scene}
+        names = {"video": video.name, "scene": scenes[dataset.items[frames[0]].name]}
         flicker = _flicker([one["mean_luma"] for one in scores], dataset, frames)
         computed = {"frames": len(frames), **means, **flicker}
         taken = {*names, *computed, *DEFINITIONS}

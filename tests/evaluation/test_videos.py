@@ -93,6 +93,21 @@ def test_the_tables_columns_do_not_replace_what_is_computed(flickering: Path, tm
     assert metrics["intervals_are"].endswith("over scenes of the mean over images, of flicker over videos")
 
 
+def test_videos_that_look_alike_are_one_scene_for_every_score(tmp_path: Path) -> None:
+    for name, seed, change in (("a", 1, 0), ("b", 1, 4), ("c", 2, 8)):
+        for number in range(5):
+            frame = photograph(seed) // 4 + change * (number % 2)
+            write(tmp_path / "set" / name / f"{number}.png", frame)
+    metrics = run(tmp_path / "set", tmp_path / "out")
+    scenes = {row["name"]: row["scene"] for row in rows(tmp_path / "out" / "per_image.csv")}
+    videos = rows(tmp_path / "out" / "per_video.csv")
+    assert [video["scene"] for video in videos] == ["set/a", "set/a", "set/c"]
+    assert [scenes[f"{video['video']}/0"] for video in videos] == ["set/a", "set/a", "set/c"]
+    assert metrics["scenes"] == 2
+    # of two scenes, the means over videos of the first alone and of the second alone
+    assert metrics["intervals"]["flicker"] == pytest.approx([(0 + 4) / 2, 8], abs=1e-3)
+
+
 def test_flicker_is_that_of_the_enhanced_frames(flickering: Path, tmp_path: Path) -> None:
     run(flickering, tmp_path / "out", "method=gamma", "method.function.exponent=0.5", "save_images=true")
     enhanced = np.round(255 * np.sqrt(np.array([40, 44]) / 255))
