@@ -20,6 +20,7 @@ from lowlight.gallery.scores import (
     Item,
     Version,
     interval_of,
+    labels_in,
     score_columns,
     scores_of,
     time_of,
@@ -291,7 +292,7 @@ def _method_rows(gallery: Gallery) -> list[list[object]]:
     ends = [f"{key}{end}" for key in keys for end in ("", "_low", "_high")]
     rows: list[list[object]] = [["method", *ends, "ms_per_megapixel", "memory_mb"]]
     scenes = [item.scene for item in items]
-    for label in items[0].scores:
+    for label in labels_in(items):
         values = [value for key in keys for value in interval_of(items, label, key, scenes)]
         values += [time_of(items, label), gallery.memory.get(label, math.nan)]
         rows.append([label, *map(_plain, values)])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lowlight import __version__
-from lowlight.gallery.scores import AGAINST, ALONE, Item, item_table, mean_table, score_columns
+from lowlight.gallery.scores import AGAINST, ALONE, Item, item_table, labels_in, mean_table, score_columns
 from lowlight.report.page import environment
 
 GENERATOR = '<meta name="generator" content="lowlight gallery">'
@@ -18,7 +18,7 @@ class Gallery:
 
     Attributes:
         methods: Labels of the methods.
-        items: The photographs, all with the same labels.
+        items: The photographs, all with the same labels but for the reference, which not all may have.
         memory: Peak memory in MB by method.
         notes: Sentences on how it was made.
     """
@@ -30,8 +30,8 @@ class Gallery:
 
     @property
     def is_paired(self) -> bool:
-        """Whether there are references."""
-        return any(AGAINST[0].key in scores for scores in self.items[0].scores.values())
+        """Whether there are references, of any photograph."""
+        return any(AGAINST[0].key in scores for item in self.items for scores in item.scores.values())
 
 
 def render(gallery: Gallery, sources: Mapping[str, str], *, embedded: bool) -> str:
@@ -60,7 +60,7 @@ def render(gallery: Gallery, sources: Mapping[str, str], *, embedded: bool) -> s
             items=items,
             sources=sources,
             tables=tables,
-            own=[item_table(item, main) for item in items],
+            own=[item_table(item, main, labels_in(items)) for item in items],
             notes=gallery.notes,
             definitions={
                 metric.heading: f"{metric.definition}. Source: {metric.source}."

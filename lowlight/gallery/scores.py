@@ -91,6 +91,11 @@ def score_columns(*, main: bool, paired: bool) -> list[Column]:
     return metric_columns([*against, *(ALONE if main else ())])
 
 
+def labels_in(items: Sequence[Item]) -> list[str]:
+    """Return the labels that any of the photographs has, the references', which not all may have, last."""
+    return list(dict.fromkeys(label for item in items for label in item.scores))
+
+
 def mean_table(
     title: str,
     items: Sequence[Item],
@@ -107,7 +112,7 @@ def mean_table(
     """
     scenes = [item.scene for item in items]
     rows: list[tuple[str, list[Cell]]] = []
-    for label in items[0].scores:
+    for label in labels_in(items):
         rows.append((label, [_mean_cell(items, scenes, label, column) for column in columns]))
         if memory is not None:
             time, peak = time_of(items, label), memory.get(label, math.nan)
@@ -119,11 +124,17 @@ def mean_table(
     return Table(title, title, heads, rows)
 
 
-def item_table(item: Item, columns: Sequence[Column]) -> Table:
-    """Return the scores of one photograph, a row per version."""
+def item_table(item: Item, columns: Sequence[Column], labels: Sequence[str]) -> Table:
+    """Return the scores of one photograph, a row per label; without numbers where it has no such version."""
     rows = [
-        (label, [_cell(scores.get(column.key, math.nan), column.decimals) for column in columns])
-        for label, scores in item.scores.items()
+        (
+            label,
+            [
+                _cell(item.scores.get(label, {}).get(column.key, math.nan), column.decimals)
+                for column in columns
+            ],
+        )
+        for label in labels
     ]
     name = f"Scores of {item.name}"
     return Table(name, name, [Column("method", "Method"), *columns], _marked(rows, columns))
@@ -141,7 +152,7 @@ def interval_of(
     items: Sequence[Item], label: str, key: str, scenes: Sequence[str]
 ) -> tuple[float, float, float]:
     """Return the mean of a score over the photographs where it is defined, and its bootstrap interval."""
-    values: NDArray[np.float64] = np.array([item.scores[label].get(key, math.nan) for item in items])
+    values: NDArray[np.float64] = np.array([item.scores.get(label, {}).get(key, math.nan) for item in items])
     known = ~np.isnan(values)
     if not known.any():
         return math.nan, math.nan, math.nan

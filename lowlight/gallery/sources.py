@@ -68,7 +68,8 @@ def find_sources(
     Args:
         paths: Files and folders.
         out: Folder that is written to, and not searched.
-        references: Folder of reference images, matched by the stems of the files' names.
+        references: Folder of reference images, matched by the stems of the photographs' names; videos have
+            none.
 
     Returns:
         The sources, and one sentence per file or folder that is left out.
@@ -86,7 +87,8 @@ def find_sources(
             found.setdefault(file.resolve(), (file, within))
     if not found:
         raise ValueError("; ".join(problems) or "no photographs are given")
-    pairs = _references([file for file, _ in found.values()], references) if references else {}
+    photographs = [file for file, _ in found.values() if not is_video(file)]
+    pairs = _references(photographs, references) if references else {}
     names = _names(list(found.values()))
     sources = [
         Source(file, name, pairs.get(file)) for (file, _), name in zip(found.values(), names, strict=True)

@@ -258,6 +258,31 @@ def test_references_must_fit(photographs: Path, tmp_path: Path) -> None:
         make_gallery([one], ["gamma"], tmp_path / "page", references=high)
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a"), ("a", "a")])
+def test_videos_have_no_references_and_leave_those_of_the_photographs(
+    names: tuple[str, str], tmp_path: Path
+) -> None:
+    of_photo, of_video = names
+    high = photograph(0, 48, 64)
+    save(tmp_path / "photos" / f"{of_photo}.png", high // 4)
+    write_clip(tmp_path / "photos" / f"{of_video}.mp4", still([0.1, 0.2, 0.3]))
+    references = save(tmp_path / "refs" / f"{of_photo}.png", high).parent
+    save(references / "other.png", high)  # of a photograph that is not shown
+    made = make_gallery([tmp_path / "photos"], ["gamma"], tmp_path / "page", references=references, frames=1)
+    assert not made.failed
+    assert sorted(len(item.pictures) for item in made.gallery.items) == [2, 3]
+    rows = {row["method"]: row for row in read_table(tmp_path / "page/methods.csv")}
+    assert list(rows) == ["input", "gamma", "reference"]
+    (alone,) = [
+        row for row in read_table(tmp_path / "page/scores.csv") if row["method"] == "gamma" and row["psnr"]
+    ]
+    assert float(rows["gamma"]["psnr"]) == float(alone["psnr"])
+    assert rows["reference"]["mean_luma"]
+    # the page draws its table by picture from these, column by column
+    text = made.page.read_text()
+    assert len(re.findall(r"<th[^>]*>\s*reference\s*</th>", text)) == text.count("<table") - 1
+
+
 def test_a_page_of_another_program_is_kept(photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("mine")
     with pytest.raises(ValueError, match=r"holds index\.html, not written by lowlight gallery"):

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from lowlight.files import read_table
 from lowlight.gallery.make import Made, make_gallery
 from lowlight.gallery.votes import rank, read_votes
 from tests.chromium import Page
+from tests.conftest import photograph
 from tests.gallery.conftest import METHODS, NAMES
+from tests.inference.video.clips import still, write_clip
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("gallery")]
 
@@ -274,3 +277,22 @@ def test_pictures_beside_the_page_are_shown_from_disk_and_loaded_when_needed(
     page.wait("[...viewers[0].querySelectorAll('img')].every((one) => one.complete && one.naturalWidth)")
     assert hosts(page) <= {"file", "data"}
     assert len([address for address in page.asked if address.endswith(".jpg")]) >= 4
+
+
+def test_a_frame_without_reference_shows_its_input_where_one_is_chosen(browser: Page, tmp_path: Path) -> None:
+    for role, factor in {"low": 4, "high": 1}.items():
+        (tmp_path / role).mkdir()
+        Image.fromarray(photograph(0) // factor).save(tmp_path / role / "b.png")
+    write_clip(tmp_path / "low" / "a.mp4", still([0.1, 0.2, 0.3]))
+    out, references = tmp_path / "page", tmp_path / "high"
+    made = make_gallery([tmp_path / "low"], ["gamma"], out, references=references, frames=1)
+    page = opened(browser, made, tmp_path)
+    page.run("show(right, 2)")
+    tags = "viewers.map((viewer) => viewer.querySelector('.tag.right').textContent)"
+    assert page.run(tags) == ["input", "reference"]
+    heads = page.run(
+        "[...document.querySelectorAll('#matrix thead th')].map((one) => one.textContent.trim())"
+    )
+    assert len(heads) == 4
+    lengths = page.run("[...document.querySelectorAll('#matrix tbody tr')].map((row) => row.cells.length)")
+    assert lengths == [4, 4]

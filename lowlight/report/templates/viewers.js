@@ -3,7 +3,10 @@
 // Viewers: two pictures of an image, overlaid and divided at the slider.
 const viewers = [...document.querySelectorAll(".viewer")];
 if (viewers.length) {
-  const names = [...viewers[0].querySelectorAll("figcaption")].map((text) => text.firstChild.textContent);
+  // Of the viewer with the most pictures: some may lack a reference, which is the last.
+  const names = viewers
+    .map((viewer) => [...viewer.querySelectorAll("figcaption")].map((text) => text.firstChild.textContent))
+    .reduce((most, own) => (own.length > most.length ? own : most));
   const choices = document.createElement("p");
   choices.className = "choices";
   const chosen = ["Left", "Right"].map((side, place) => {
@@ -46,7 +49,7 @@ if (viewers.length) {
     viewer.querySelector("h3").after(stage);
     return () => {
       chosen.forEach((select, place) => {
-        const figure = figures[select.selectedIndex];
+        const figure = figures[select.selectedIndex] ?? figures[0];
         const [target, source] = [place === 0 ? over : under, figure.querySelector("img")];
         target.src = source.src;
         target.alt = source.alt;
