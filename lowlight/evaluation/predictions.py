@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from lowlight.callbacks.pictures import spread, write_triple
 from lowlight.data import PairDataModule
-from lowlight.data.pairs import list_images, refuse
+from lowlight.data.pairs import list_images, refuse, stem_of
 from lowlight.evaluation.scoring import summarise
 from lowlight.images import read_image
 from lowlight.metrics import ImageScores
@@ -61,6 +61,9 @@ def _normal(name: str) -> str:
 def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path]:
     """Pair saved images with the test images by stem; with several sets, each has a folder of its own.
 
+    Where the files of the set are not named like its images (``low00690.png`` of LOL-v2 is ``00690``), the
+    saved ones may be named like the dark files or like the bright ones, too.
+
     Returns:
         Saved image by the name of its test image.
 
@@ -75,14 +78,12 @@ def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path
         raise ValueError(
             f"predictions={root} lies in output_dir={config.output_dir}; choose another output_dir"
         )
-    wanted = {
-        item.name: _normal(data.image_file(item.name).removesuffix(".png"))
-        for item in data.datasets["test"].items
-    }
+    namings = _namings(data)
     found: dict[str, list[Path]] = {}
-    for place in dict.fromkeys((root / data.image_file(name)).parent for name in wanted):
+    for place in dict.fromkeys((root / stem).parent for stem in namings[0].values()):
         for path in list_images(place) if place.is_dir() else []:
             found.setdefault(_normal(str(path.relative_to(root).with_suffix(""))), []).append(path)
+    wanted = max(namings, key=lambda stems: sum(stem in found for stem in stems.values()))
     problems = [f"{stem} is missing" for stem in wanted.values() if stem not in found]
     problems += [
         f"{found[stem][0].name} and {found[stem][1].name} have the same stem"
@@ -95,3 +96,24 @@ def find_predictions(config: DictConfig, data: PairDataModule) -> dict[str, Path
         belong = "1 image belongs" if len(extra) == 1 else f"{len(extra)} images belong"
         log.warning("%s: %s to no test image, so not scored: %s", root, belong, ", ".join(sorted(extra)[:5]))
     return {name: found[stem][0] for name, stem in wanted.items()}
+
+
+def _namings(data: PairDataModule) -> list[dict[str, str]]:
+    """Return how saved test images may be named: their paths without suffix, by the image's name.
+
+    First as the images themselves, then as their dark or their bright files where these differ in stem.
+    """
+    own = {
+        item.name: _normal(data.image_file(item.name).removesuffix(".png"))
+        for item in data.datasets["test"].items
+    }
+    namings = [own]
+    for side in ("low", "high"):
+        files = {item.name: getattr(item, side, None) for item in data.datasets["test"].items}
+        stems = {
+            name: str(Path(own[name]).with_name(stem_of(file))) if isinstance(file, Path) else own[name]
+            for name, file in files.items()
+        }
+        if len(set(stems.values())) == len(stems):
+            namings.append(stems)
+    return namings

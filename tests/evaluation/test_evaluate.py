@@ -192,6 +192,41 @@ def test_predictions_of_several_sets_stand_in_a_folder_each(lol: Path, tmp_path:
     assert files["images"] == 4
 
 
+@pytest.mark.parametrize("prefix", ["low", "normal", ""])
+def test_predictions_may_be_named_like_the_files_of_the_set(lol: Path, tmp_path: Path, prefix: str) -> None:
+    root = tmp_path / "LOL-v2"
+    for split, images in {"Train": "our485", "Test": "eval15"}.items():
+        for role, name in {"low": "Low", "high": "Normal"}.items():
+            files = {"low": "low", "high": "normal"}[role]
+            folder = root / "Real_captured" / split / name
+            folder.mkdir(parents=True)
+            for path in (lol / images / role).iterdir():
+                shutil.copy(path, folder / f"{files}0069{path.name}")
+    for path in (lol / "eval15" / "high").iterdir():
+        (tmp_path / "saved").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "saved" / f"{prefix}0069{path.name}")
+    shutil.copy(lol / "our485" / "high" / "1.png", tmp_path / "saved" / "more.png")  # of no test image
+    metrics = run(root, tmp_path / "out", "data=lol_v2_real", f"predictions='{tmp_path}/saved'")
+    assert metrics["images"] == 2
+    assert metrics["test/psnr"] == "Infinity"
+    assert [row["name"] for row in rows(tmp_path / "out")] == ["LOL-v2/00697", "LOL-v2/00698"]
+
+
+def test_a_file_name_that_several_images_share_names_none_of_them(tmp_path: Path) -> None:
+    """SICE: each scene has one reference for its exposures, which are numbered alike in all scenes."""
+    root = tmp_path / "SICE"
+    for number, part in (("1", "Dataset_Part1"), ("2", "Dataset_Part2"), ("3", "Dataset_Part2")):
+        for exposure in (1, 2, 3, 4, 5):
+            path = root / part / number / f"{exposure}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(photograph(int(number)) // (6 - exposure)).save(path)
+        (root / part / "Label").mkdir(exist_ok=True)
+        Image.fromarray(photograph(int(number))).save(root / part / "Label" / f"{number}.png")
+    shutil.copytree(root / "Dataset_Part2" / "Label", tmp_path / "saved")
+    with pytest.raises(ValueError, match=r"2_1 is missing"):
+        run(root, tmp_path / "out", "data=sice", f"predictions='{tmp_path}/saved'")
+
+
 @pytest.fixture
 def predictions(lol: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(lol / "eval15" / "low", tmp_path / "predictions"))
