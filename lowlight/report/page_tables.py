@@ -95,17 +95,20 @@ def paired_rows(entries: Sequence[Entry]) -> list[list[str]]:
 
 
 def features_table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]] | None:
-    """Return headings, and a row per detector and image, from dark input to reference; None if unmeasured."""
+    """Return headings, and a row per detector and image, from dark input to reference; None if unmeasured.
+
+    Dark input and reference are alike for all methods: at each level they are of the first that has it.
+    """
     matched = [(entry.label, entry.first.features) for entry in entries if entry.first.features]
     if not matched:
         return None
-    first = matched[0][1]
     levels = sorted({level for _, found in matched for by in found.values() for level in by}, key=int)
     rows = []
-    for detector, of_first in first.items():
-        shown = [("low", of_first, "low")]
+    for detector in matched[0][1]:
+        ends = {level: by for _, found in reversed(matched) for level, by in found[detector].items()}
+        shown = [("low", ends, "low")]
         shown += [(label, found[detector], "enhanced") for label, found in matched]
-        shown += [("reference", of_first, "reference")]
+        shown += [("reference", ends, "reference")]
         rows += [
             [f"{detector.upper()}, {label}", *(_matches(found, level, role) for level in levels)]
             for label, found, role in shown

@@ -19,7 +19,7 @@ from lowlight.report.findings import (
     scenes_needed,
     statement,
 )
-from lowlight.report.page_tables import paired_rows
+from lowlight.report.page_tables import features_table, paired_rows
 from lowlight.report.runs import read_runs
 from tests.report.fake_runs import write_run
 
@@ -245,6 +245,26 @@ def test_seeds_evaluated_in_other_precisions_or_from_other_files_are_no_seeds_of
         config={"checkpoint": f"runs/1/{checkpoint}"} | config,
     )  # fmt: skip
     assert [entry.label for entry in entries(first, other)] == labels
+
+
+def test_dark_input_and_reference_are_shown_at_each_level_that_any_run_has(tmp_path: Path) -> None:
+    def matched(factor: float) -> dict[str, dict[str, float]]:
+        roles = enumerate(("low", "enhanced", "reference"), 1)
+        return {role: {"correct": factor * k, "precision": 0.1 * k} for k, role in roles}
+
+    saved = run(tmp_path / "a", "theirs", BASE + 1, epochs=0)
+    (saved / "features.json").write_text(json.dumps({"sift": {"0": matched(10)}}))
+    ours = run(tmp_path / "b", "ours", BASE, epochs=0)
+    (ours / "features.json").write_text(json.dumps({"sift": {"0": matched(20), "5": matched(30)}}))
+    assert features_table(entries(saved, ours)) == (
+        ["Image", "Noise 0", "Noise 5"],
+        [
+            ["SIFT, low", "10 (10 %)", "30 (10 %)"],
+            ["SIFT, theirs", "20 (20 %)", "–"],
+            ["SIFT, ours", "40 (20 %)", "60 (20 %)"],
+            ["SIFT, reference", "30 (30 %)", "90 (30 %)"],
+        ],
+    )
 
 
 def test_features_are_shown_where_they_were_matched(tmp_path: Path) -> None:
