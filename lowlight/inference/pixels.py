@@ -36,19 +36,18 @@ SAMPLES = 2**16
 """Pixels, at most, that stand for an image where its brightness is measured."""
 
 
-def sampled(pixels: NDArray[Any], most: int = SAMPLES) -> NDArray[Any]:
+def sampled(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return pixels of shape (H, W, 3) as one row, shape (1, N, 3); if there are many, some drawn at random.
 
     Those of all images of one size lie in the same places. A regular grid could meet a pattern's own.
 
     Args:
         pixels: Integers or floats.
-        most: Largest N.
     """
     height, width = pixels.shape[:2]
-    if height * width <= most:
+    if height * width <= SAMPLES:
         return pixels.reshape(1, -1, 3)
-    places = np.random.default_rng(0).integers(height * width, size=most)
+    places = np.random.default_rng(0).integers(height * width, size=SAMPLES)
     drawn: NDArray[Any] = pixels[places // width, places % width]
     return drawn[None]
 

@@ -1,7 +1,7 @@
 """Enhancing one file of a batch."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from lowlight.inference.batch.jobs import Job
 from lowlight.inference.photos.enhance import enhance_file, enhance_pixels
 from lowlight.inference.photos.fail_safe import why_not_dark
 from lowlight.inference.photos.writing import copy_photo
-from lowlight.inference.pixels import SAMPLES, floating, sampled
+from lowlight.inference.pixels import floating, sampled
 from lowlight.inference.settings import Outcome, Settings
 from lowlight.inference.tiling.enhance import lasting_tile
 from lowlight.inference.video.enhance import enhance_video
@@ -35,16 +35,15 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
     if not job.is_video:
         return enhance_file(enhancer, job.source, job.target, settings)
     began = time.perf_counter()
-    frames = _glance(job.source) if settings.fail_safe or settings.brightness is not None else []
-    reason = "not_dark" if settings.fail_safe and enhancer.judge is None and _are_bright(frames) else None
+    judges = settings.fail_safe and enhancer.judge is None
+    reason = "not_dark" if judges and _is_bright(job.source) else None
     if reason is not None and job.source.suffix.lower() == job.target.suffix.lower():
         copy_photo(job.source, job.target)
         return Outcome(job.source, job.target, "unchanged", reason, seconds=time.perf_counter() - began)
     if reason is not None:
         summary = enhance_video(lambda low: low, job.source, job.target, smoothing=0)
     else:
-        stops = _choose_stops(enhancer, frames, settings)
-        frames.clear()
+        stops = _choose_stops(enhancer, job.source, settings)
         frame = _Frames(enhancer, replace(settings, exposure=stops, brightness=None))
         summary = enhance_video(frame, job.source, job.target, smoothing=settings.smoothing)
     return Outcome(
@@ -63,27 +62,29 @@ _GLANCED = 8
 """Frames of a video by which its darkness is judged, and its brightness is set."""
 
 
-def _glance(source: Path) -> list[NDArray[np.float32]]:
-    """Return some frames of a video, of shape (H, W, 3) in [0, 1]; none if it cannot be read."""
+def _glance(source: Path) -> Iterator[NDArray[np.float32]]:
+    """Yield some frames of a video, of shape (H, W, 3) in [0, 1]; none if it cannot be read."""
     try:
-        return [pixels for _, pixels in sample_frames(source, _GLANCED)]
+        yield from (pixels for _, pixels in sample_frames(source, _GLANCED))
     except ValueError:
-        return []  # enhancing the video says why
+        return  # enhancing the video says why
 
 
-def _are_bright(frames: Sequence[NDArray[np.float32]]) -> bool:
-    """Return whether more than half of some frames are not dark."""
-    return 2 * sum(why_not_dark(frame) is not None for frame in frames) > len(frames)
+def _is_bright(source: Path) -> bool:
+    """Return whether more than half of some frames of a video are not dark."""
+    verdicts = [why_not_dark(frame) is not None for frame in _glance(source)]
+    return 2 * sum(verdicts) > len(verdicts)
 
 
-def _choose_stops(enhancer: Enhancer, frames: Sequence[NDArray[np.float32]], settings: Settings) -> float:
+def _choose_stops(enhancer: Enhancer, source: Path, settings: Settings) -> float:
     """Return the change of exposure in stops by which some frames together get the brightness, if wanted."""
-    if settings.brightness is None or not frames:
+    if settings.brightness is None:
         return settings.exposure
     enhance = _Frames(enhancer, replace(settings, exposure=0.0, brightness=None, saturation=1.0))
-    most = SAMPLES // len(frames)
-    made = [sampled(np.moveaxis(enhance(floating(frame))[0], 0, -1), most) for frame in frames]
-    stops = stops_to_mean(floating(np.concatenate(made, axis=1)), settings.brightness)
+    made = [sampled(np.moveaxis(enhance(floating(frame))[0], 0, -1)) for frame in _glance(source)]
+    if not made:
+        return settings.exposure
+    stops = stops_to_mean(floating(sampled(np.concatenate(made, axis=1))), settings.brightness)
     return settings.exposure + float(stops.item())
 
 

@@ -1,5 +1,6 @@
 """A few frames of a video, spread over its length."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-def sample_frames(source: Path, number: int) -> list[tuple[float, NDArray[np.float32]]]:
-    """Decode frames from the middle of each of ``number`` equal parts of a video, upright.
+def sample_frames(source: Path, number: int) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    """Decode frames from the middle of each of ``number`` equal parts of a video, upright, one after another.
 
-    Places that cannot be decoded are left out; of a video that does not announce its duration, only the
-    first frame is returned.
+    Places that cannot be decoded are left out; of a video that does not announce its duration, there is only
+    the first frame.
 
-    Returns:
-        Time in seconds from the first frame, and pixels of shape (H, W, 3) in [0, 1], in order of time.
+    Yields:
+        Time in seconds from the first frame, and pixels of shape (H, W, 3) in [0, 1], in order of the places,
+        each frame once.
 
     Raises:
         ValueError: If PyAV is missing, or the file is missing, not a video, or no frame can be decoded.
@@ -34,18 +36,21 @@ def sample_frames(source: Path, number: int) -> list[tuple[float, NDArray[np.flo
     with open_footage(source) as footage:
         start, duration = ((value or 0) / av.time_base for value in (footage.start_time, footage.duration))
         parts = number if duration else 1
-        frames: dict[float, NDArray[np.float32]] = {}
+        seen: set[float] = set()
         for part in range(parts):
             wanted = start + duration * (part + 0.5) / parts
             try:
                 frame = _frame_at(footage, wanted)
             except av.error.FFmpegError:
                 continue
-            if frame is not None:
-                frames.setdefault(round(max((frame.time or 0) - start, 0), 3), _upright(frame, look))
-    if not frames:
+            if frame is None:
+                continue
+            seconds = round(max((frame.time or 0) - start, 0), 3)
+            if seconds not in seen:
+                seen.add(seconds)
+                yield seconds, _upright(frame, look)
+    if not seen:
         raise ValueError(f"{source}: none of its frames can be decoded at {parts} places")
-    return sorted(frames.items(), key=lambda item: item[0])
 
 
 def _frame_at(footage: "InputContainer", seconds: float) -> "VideoFrame | None":

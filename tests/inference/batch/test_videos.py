@@ -1,5 +1,7 @@
 """Videos are judged, and their brightness is set, by some frames together."""
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +11,12 @@ import pytest
 pytest.importorskip("av")
 
 from lowlight.colour import luma
+from lowlight.inference.batch import enhance
 from lowlight.inference.batch.enhance import enhance_job
 from lowlight.inference.batch.jobs import Job
 from lowlight.inference.load import choose
 from lowlight.inference.settings import Settings
+from lowlight.inference.video.frames import sample_frames
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.conftest import photograph
 from tests.inference.video.clips import rgb_of, still, write_clip
@@ -72,3 +76,21 @@ def test_a_network_that_judges_itself_is_not_overruled(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "clip.mp4", still([0.9] * 2))
     job = Job(source, tmp_path / "out.mp4")
     assert enhance_job(TorchEnhancer(tiny("plate_gan").eval()), job, Settings()).status == "enhanced"
+
+
+def test_the_frames_that_are_looked_at_are_not_held_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[weakref.ref[np.ndarray]] = []
+
+    def watched(source: Path, number: int) -> Iterator[tuple[float, np.ndarray]]:
+        for seconds, pixels in sample_frames(source, number):
+            seen.append(weakref.ref(pixels))
+            assert sum(one() is not None for one in seen) <= 2  # this one and the one before
+            yield seconds, pixels
+
+    monkeypatch.setattr(enhance, "sample_frames", watched)
+    source = write_clip(tmp_path / "clip.mp4", still([0.1] * 8))
+    job = Job(source, tmp_path / "bright.mp4")
+    assert enhance_job(choose(method="gamma"), job, Settings(brightness=0.3)).status == "enhanced"
+    assert len(seen) == 16  # for the darkness and for the brightness
