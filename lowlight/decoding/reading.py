@@ -233,17 +233,26 @@ def in_memory(image: Image.Image) -> Photo:
         ValueError: If its mode does not define which value is white.
     """
     photo = tiff.corrected(image, from_pillow(image))  # decodes, and so lets Pillow turn a TIFF
-    info = dict(image.info)
-    current = image.getexif()
-    stored = Image.Exif()
-    if isinstance(info.get("exif"), bytes):
-        stored.load(info["exif"])
-    if dict(stored) != dict(current):
-        info["exif"] = current.tobytes() if len(current) else None
+    with silence():
+        info = image.info | {"exif": _current_exif(image)}
     exif, problems = _exif(info)
     coding = from_png(info, None) if image.format in ("PNG", None) else None
     photo = replace(photo, notes=problems)
     return _with_metadata(to_srgb(photo, coding), info, exif, _orientation(info, exif))
+
+
+def _current_exif(image: Image.Image) -> bytes | None:
+    """Return a Pillow image's EXIF data: the bytes of its file, unless they were changed since."""
+    data = image.info.get("exif")
+    stored = Image.Exif()
+    try:
+        stored.load(data or b"")
+        current = image.getexif()
+        if data and dict(stored) == dict(current):
+            return bytes(data)
+    except Exception:  # of broken data, which is told where it is read
+        return data
+    return current.tobytes()
 
 
 def _pictures(image: Image.Image) -> int:

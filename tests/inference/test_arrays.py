@@ -291,6 +291,21 @@ def test_a_pillow_image_keeps_its_exif_and_is_turned_upright(tmp_path: Path) -> 
     assert lowlight.enhance(changed, "gamma").getexif()[271] == "Other"
 
 
+@pytest.mark.parametrize("kept", [14, 40, 90, None])
+def test_broken_exif_data_do_not_cost_a_pillow_image(kept: int | None, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[271] = "Maker"
+    exif.get_ifd(0x8769)[0x9003] = "2020:02:03 04:05:06"
+    data = b"Exif\0\0garbagegarbage" if kept is None else exif.tobytes()[:kept]
+    Image.fromarray(DARK).save(tmp_path / "in.jpg", exif=data)
+    of_path = lowlight.enhance(tmp_path / "in.jpg", "gamma", report=True)
+    with Image.open(tmp_path / "in.jpg") as image:
+        enhanced = lowlight.enhance(image, "gamma", report=True)
+    assert enhanced.notes == of_path.notes
+    assert (enhanced.notes == ("broken EXIF data is left out",)) == (kept in (14, None))
+    assert enhanced.image.info.get("exif") == of_path.image.info.get("exif")
+
+
 def test_a_pillow_image_of_12_bits_is_scaled_to_16(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "in.tif", np.full((8, 16), 409, np.uint16), bitspersample=12)
     with Image.open(tmp_path / "in.tif") as image:
