@@ -15,7 +15,7 @@ from lowlight.decoding.colour_coding import Coding, from_codes, from_png, to_srg
 from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, open_picture, silence
 from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, from_pillow
 from lowlight.decoding.raw_tags import read_raw_tags
-from lowlight.decoding.tags import ORIENTATION, Exif, kept, read_exif, resolution
+from lowlight.decoding.tags import EXIF, GPS, ORIENTATION, Exif, kept, read_exif, resolution
 
 MAX_PIXELS = 250_000_000
 """Default limit on the pixels of an image."""
@@ -248,11 +248,16 @@ def _current_exif(image: Image.Image) -> bytes | None:
     try:
         stored.load(data or b"")
         current = image.getexif()
-        if data and dict(stored) == dict(current):
+        if data and _tags_of(stored) == _tags_of(current):
             return bytes(data)
     except Exception:  # of broken data, which is told where it is read
         return data
     return current.tobytes()
+
+
+def _tags_of(exif: Image.Exif) -> str:
+    """Return all tags of Pillow's EXIF data as a text to compare, as a value 0/0 does not equal itself."""
+    return repr([sorted(one.items()) for one in (exif, exif.get_ifd(EXIF), exif.get_ifd(GPS))])
 
 
 def _pictures(image: Image.Image) -> int:

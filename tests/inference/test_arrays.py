@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 from skimage import data
 
 import lowlight
@@ -291,7 +292,36 @@ def test_a_pillow_image_keeps_its_exif_and_is_turned_upright(tmp_path: Path) -> 
     assert lowlight.enhance(changed, "gamma").getexif()[271] == "Other"
 
 
-@pytest.mark.parametrize("kept", [14, 40, 90, None])
+def test_what_was_changed_or_removed_in_a_pillow_image_does_not_come_back(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[271] = "Maker"
+    exif.get_ifd(0x8769)[0x9003], exif.get_ifd(0x8769)[0x9004] = "2020:02:03 04:05:06", "2021"
+    exif.get_ifd(0x8825)[1], exif.get_ifd(0x8825)[2] = "N", (1.0, 2.0, 3.5)
+    Image.fromarray(DARK).save(tmp_path / "in.jpg", exif=exif)
+    with Image.open(tmp_path / "in.jpg") as image:
+        image.getexif().get_ifd(0x8825).clear()
+        image.getexif().get_ifd(0x8769)[0x9003] = "2022"
+        del image.getexif().get_ifd(0x8769)[0x9004]
+        enhanced = lowlight.enhance(image, "gamma").getexif()
+    assert enhanced[271] == "Maker"
+    assert enhanced.get_ifd(0x8769) == {0x9003: "2022"}
+    assert not enhanced.get_ifd(0x8825)
+
+
+def test_what_was_only_looked_at_in_a_pillow_image_stays_to_the_byte(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[271] = "Maker"
+    exif.get_ifd(0x8769)[0xA432] = (IFDRational(24), IFDRational(70), IFDRational(0, 0), IFDRational(0, 0))
+    exif.get_ifd(0x8769)[0x927C] = b"maker's own" * 9
+    Image.fromarray(DARK).save(tmp_path / "in.jpg", exif=exif)
+    with Image.open(tmp_path / "in.jpg") as image:
+        for directory in (0x8769, 0x8825, ExifTags.IFD.IFD1):  # Pillow cannot write the last
+            image.getexif().get_ifd(directory)
+        enhanced = lowlight.enhance(image, "gamma")
+    assert enhanced.info["exif"] == lowlight.enhance(tmp_path / "in.jpg", "gamma").info["exif"]
+
+
+@pytest.mark.parametrize("kept", [12, 14, 40, None])
 def test_broken_exif_data_do_not_cost_a_pillow_image(kept: int | None, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[271] = "Maker"
@@ -302,7 +332,7 @@ def test_broken_exif_data_do_not_cost_a_pillow_image(kept: int | None, tmp_path:
     with Image.open(tmp_path / "in.jpg") as image:
         enhanced = lowlight.enhance(image, "gamma", report=True)
     assert enhanced.notes == of_path.notes
-    assert (enhanced.notes == ("broken EXIF data is left out",)) == (kept in (14, None))
+    assert (enhanced.notes == ("broken EXIF data is left out",)) == (kept in (12, 14, None))
     assert enhanced.image.info.get("exif") == of_path.image.info.get("exif")
 
 
