@@ -156,21 +156,32 @@ def _name(path: Path) -> Path:
 
 
 def check_targets(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> None:
-    """Refuse jobs that would overwrite existing files without permission, or their own source.
+    """Refuse jobs that would overwrite existing files without permission, or any job's source.
 
     Raises:
         ValueError: If there is such a job; the message names the first file.
     """
     taken = [job.target for job in jobs if exists(job.target)]
+    sources = {_identity(job.source): job.source for job in jobs if exists(job.source)}
     for job in jobs:
-        if exists(job.target) and exists(job.source) and job.target.samefile(job.source):
+        original = sources.get(_identity(job.target)) if exists(job.target) else None
+        if original == job.source:
             raise ValueError(f"{job.target}: would be written over itself; give another --out")
+        if original is not None:
+            told = f"{original}: an original, which the result of {job.source} would replace"
+            raise ValueError(f"{told}; give another --out")
     if taken and not (skip_existing or overwrite):
         raise ValueError(
             f"{taken[0]} exists"
             + (f", and {len(taken) - 1} more" if len(taken) > 1 else "")
             + "; --skip-existing does the rest, --overwrite does all"
         )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells a file from others, whatever the names and links that it has."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def run_jobs(

@@ -26,6 +26,18 @@ def test_a_bracket_writes_one_result_per_exposure(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("a*")) == ["a+0.5EV.png", "a-0.5EV.png"]
 
 
+@pytest.mark.parametrize("way", [["--overwrite"], ["--skip-existing"], []])
+def test_a_bracket_is_not_written_over_another_original(way: list[str], tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 2)
+    other = (source / "photo 001.png").rename(source / "photo 000+1EV.png")
+    before = other.read_bytes()
+    result = run(source, "--out", source, "--method", "gamma", "--bracket", 3, *way)
+    told = f"{other}: an original, which the result of {source / 'photo 000.png'} would replace"
+    assert (result.exit_code, result.stderr) == (1, f"lowlight enhance: {told}; give another --out\n")
+    assert other.read_bytes() == before
+    assert len(list(source.iterdir())) == 2
+
+
 def test_a_large_photograph_in_tiles_gets_the_same_look(tmp_path: Path) -> None:
     Image.fromarray(photograph(3, 300, 400) // 6).save(tmp_path / "dark.png")
     look = ["--method", "gamma", "--brightness", "0.4", "--saturation", "1.2", "--exposure", "0.3"]
