@@ -44,7 +44,7 @@ def enhance_job(enhancer: Enhancer, job: Job, settings: Settings) -> Outcome:
         summary = enhance_video(lambda low: low, job.source, job.target, smoothing=0)
     else:
         stops = _choose_stops(enhancer, job.source, settings)
-        frame = _Frames(enhancer, replace(settings, exposure=stops, brightness=None))
+        frame = _Frames(enhancer, replace(settings, brightness=None), stops)
         summary = enhance_video(frame, job.source, job.target, smoothing=settings.smoothing)
     return Outcome(
         job.source,
@@ -77,22 +77,25 @@ def _is_bright(source: Path) -> bool:
 
 
 def _choose_stops(enhancer: Enhancer, source: Path, settings: Settings) -> float:
-    """Return the change of exposure in stops by which some frames together get the brightness, if wanted."""
+    """Return the change of exposure in stops by which some frames together get the brightness; else 0."""
     if settings.brightness is None:
-        return settings.exposure
+        return 0.0
     enhance = _Frames(enhancer, replace(settings, exposure=0.0, brightness=None, saturation=1.0))
     made = [sampled(np.moveaxis(enhance(floating(frame))[0], 0, -1)) for frame in _glance(source)]
     if not made:
-        return settings.exposure
+        return 0.0
     stops = stops_to_mean(floating(sampled(np.concatenate(made, axis=1))), settings.brightness)
-    return settings.exposure + float(stops.item())
+    return float(stops.item())
 
 
 class _Frames:
-    """Enhances a video's frames, (1, 3, H, W) in [0, 1], like photographs, all in the first frame's tiles."""
+    """Enhances a video's frames, (1, 3, H, W) in [0, 1], like photographs, all in the first frame's tiles.
 
-    def __init__(self, enhancer: Enhancer, settings: Settings) -> None:
-        self.enhancer = enhancer
+    ``stops`` is a change of exposure beside that of the settings, by which the sum may leave its range.
+    """
+
+    def __init__(self, enhancer: Enhancer, settings: Settings, stops: float = 0.0) -> None:
+        self.enhancer, self.stops = enhancer, stops
         self.settings = replace(settings, fail_safe=False)
 
     def __call__(self, low: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -100,5 +103,5 @@ class _Frames:
         if self.settings.tile is None:
             tile = lasting_tile(self.enhancer, pixels, self.settings.memory_limit())
             self.settings = replace(self.settings, tile=tile)
-        enhanced, _ = enhance_pixels(self.enhancer, pixels, self.settings)
+        enhanced, _ = enhance_pixels(self.enhancer, pixels, self.settings, stops=self.stops)
         return np.moveaxis(enhanced, -1, 0)[None]

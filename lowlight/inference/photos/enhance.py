@@ -27,11 +27,17 @@ class _NotFiniteError(ArithmeticError):
 
 
 def enhance_pixels(
-    enhancer: Enhancer, pixels: NDArray[Any], settings: Settings = DEFAULTS
+    enhancer: Enhancer, pixels: NDArray[Any], settings: Settings = DEFAULTS, *, stops: float = 0.0
 ) -> tuple[NDArray[Any], str | None]:
     """Enhance RGB pixels of shape (H, W, 3), uint8 or uint16; without the fail-safe also float32 in [0, 1].
 
     The fail-safe judges the enhancement before the exposure and saturation that the user chooses.
+
+    Args:
+        enhancer: What enhances.
+        pixels: The photograph.
+        settings: Strength, limits and look.
+        stops: Change of exposure beside that of the settings, which give no brightness then.
 
     Returns:
         Pixels of the same shape and type, and the reason if they are unchanged, a key of :data:`.REASONS`,
@@ -40,12 +46,17 @@ def enhance_pixels(
     Raises:
         ValueError: If the memory is too small; without the fail-safe, if the result is not finite.
     """
-    enhanced, judgement = _enhance(enhancer, pixels, settings)
+    enhanced, judgement = _enhance(enhancer, pixels, settings, stops=stops)
     return enhanced, judgement.reason
 
 
 def _enhance(
-    enhancer: Enhancer, pixels: NDArray[Any], settings: Settings, *, is_grey: bool = False
+    enhancer: Enhancer,
+    pixels: NDArray[Any],
+    settings: Settings,
+    *,
+    is_grey: bool = False,
+    stops: float = 0.0,
 ) -> tuple[NDArray[Any], Judgement]:
     """Enhance as :func:`enhance_pixels` does, and return what was found in the photograph as well.
 
@@ -62,7 +73,9 @@ def _enhance(
             comparison.add(low, blended)
         if is_grey:
             blended = np.broadcast_to(blended.mean(1, keepdims=True), blended.shape)
-        return blended if sets_brightness else adjusted(blended, settings.exposure, settings.saturation)
+        if sets_brightness:
+            return blended
+        return adjusted(blended, settings.exposure + stops, settings.saturation)
 
     before = _judge(enhancer, pixels) if settings.fail_safe else Judgement(None)
     if before.reason is not None:

@@ -15,6 +15,7 @@ from lowlight.inference.batch import enhance
 from lowlight.inference.batch.enhance import enhance_job
 from lowlight.inference.batch.jobs import Job
 from lowlight.inference.load import choose
+from lowlight.inference.photos.enhance import enhance_pixels
 from lowlight.inference.settings import Settings
 from lowlight.inference.video.frames import sample_frames
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
@@ -45,6 +46,15 @@ def test_the_brightness_of_a_video_is_that_of_its_noisy_frames(tmp_path: Path) -
     job = Job(write_clip(tmp_path / "clip.mkv", list(frames), codec="ffv1"), tmp_path / "bright.mkv")
     enhance_job(choose(method="gamma"), job, Settings(brightness=0.3, smoothing=0, fail_safe=False))
     assert np.mean([luma(frame / 255).mean() for frame in rgb_of(job.target)]) == pytest.approx(0.3, abs=0.01)
+
+
+def test_an_exposure_is_added_to_the_largest_that_a_brightness_takes(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "clip.mkv", [np.full((48, 64, 3), 4, np.uint8)] * 3, codec="ffv1")
+    enhancer, job = choose(method="identity"), Job(source, tmp_path / "bright.mkv")
+    settings = Settings(brightness=0.9, exposure=1, smoothing=0, fail_safe=False)
+    assert enhance_job(enhancer, job, settings).status == "enhanced"
+    still, _ = enhance_pixels(enhancer, rgb_of(source)[0], settings)
+    assert abs(rgb_of(job.target).mean() - still.mean()) < 3
 
 
 @pytest.mark.parametrize(
