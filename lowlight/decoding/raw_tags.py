@@ -1,4 +1,4 @@
-"""EXIF data of camera raw photographs, wherever each maker's files keep them."""
+"""EXIF data and XMP of camera raw photographs, wherever each maker's files keep them."""
 
 import io
 import struct
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from lowlight.decoding.formats import open_picture
-from lowlight.decoding.tags import EXIF, GPS, Exif, read_exif
+from lowlight.decoding.tags import EXIF, GPS, LARGEST, XMP, Exif, Tag, read_exif
 
 _FUJIFILM, _PREVIEW_AT = b"FUJIFILMCCD-RAW", 84
 """First bytes of a Fujifilm file, and where the place and length of its JPEG preview stand."""
@@ -14,12 +14,15 @@ _FUJIFILM, _PREVIEW_AT = b"FUJIFILMCCD-RAW", 84
 _CANON = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 """Identifier of the box of a Canon CR3 file that holds directories of tags."""
 
+_PACKET = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+"""Identifier of the box of such a file that holds XMP."""
+
 _LARGEST = 2**20
 """Largest directory of a CR3 file that is read, in bytes."""
 
 
 def read_raw_tags(file: BinaryIO) -> Exif | None:
-    """Read the EXIF data of a raw photograph; None if there are none, or none that can be read."""
+    """Read the EXIF data of a raw photograph, with XMP as TIFF's tag; None without any that can be read."""
     file.seek(0)
     head = file.read(16)
     try:
@@ -35,14 +38,24 @@ def _of_preview(file: BinaryIO) -> Exif | None:
     place, length = struct.unpack(">II", file.read(8))
     file.seek(place)
     with open_picture(io.BytesIO(file.read(length))) as preview:
-        data = preview.info.get("exif")
-    return read_exif(data) if isinstance(data, bytes) else None
+        data, xmp = preview.info.get("exif"), preview.info.get("xmp")
+    return _with_xmp(read_exif(data), xmp) if isinstance(data, bytes) else None
+
+
+def _with_xmp(exif: Exif, xmp: bytes | None) -> Exif:
+    if xmp:
+        exif.main[XMP] = Tag(1, len(xmp), xmp)
+    return exif
 
 
 def _of_boxes(file: BinaryIO) -> Exif | None:
     end = file.seek(0, io.SEEK_END)
     directories: dict[bytes, Exif] = {}
+    xmp: bytes | None = None
     for kind, start, stop in _boxes(file, 0, end):
+        file.seek(start)
+        if kind == b"uuid" and file.read(16) == _PACKET:
+            xmp = file.read(min(stop - start - 16, LARGEST + 1))
         for inner, begin, over in _boxes(file, start, stop) if kind == b"moov" else ():
             file.seek(begin)
             if inner == b"uuid" and file.read(16) == _CANON:
@@ -55,7 +68,8 @@ def _of_boxes(file: BinaryIO) -> Exif | None:
     first = directories.pop(b"CMT1")
     pointers = {b"CMT2": EXIF, b"CMT4": GPS}
     same = {name: one for name, one in directories.items() if one.order == first.order}
-    return Exif(first.order, first.main, {pointers[name]: one.main for name, one in same.items()})
+    below = {pointers[name]: one.main for name, one in same.items()}
+    return _with_xmp(Exif(first.order, first.main, below), xmp)
 
 
 def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:

@@ -15,7 +15,7 @@ from lowlight.decoding.colour_coding import Coding, from_codes, from_png, to_srg
 from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, open_picture, silence
 from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, from_pillow
 from lowlight.decoding.raw_tags import read_raw_tags
-from lowlight.decoding.tags import EXIF, GPS, ORIENTATION, Exif, kept, read_exif, resolution
+from lowlight.decoding.tags import EXIF, GPS, LARGEST, ORIENTATION, XMP, Exif, kept, read_exif, resolution
 
 MAX_PIXELS = 250_000_000
 """Default limit on the pixels of an image."""
@@ -73,9 +73,12 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "") -> Ph
         if is_raw:
             _check_size(raw.size(path), max_pixels)
             photo, tags = raw.develop(path), tags or read_raw_tags(file)
-            if tags is None:
-                photo = replace(photo, notes=(*photo.notes, "the raw file's EXIF data could not be read"))
-            return _with_metadata(photo, {}, tags)
+            packet = tags.main.get(XMP) if tags else None
+            is_cut = packet is not None and len(packet.data) > LARGEST
+            lost: tuple[str, ...] = () if tags else ("the raw file's EXIF data could not be read",)
+            lost += (f"XMP of more than {LARGEST // 1000} kB is left out",) if is_cut else ()
+            info = {"xmp": packet.data} if packet and not is_cut else {}
+            return _with_metadata(replace(photo, notes=photo.notes + lost), info, tags)
         if tags is not None:
             return _read_tiff(path, file, tags, max_pixels)
         with open_picture(file) as image:

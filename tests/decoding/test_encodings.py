@@ -237,7 +237,7 @@ def test_avif_of_10_bits_keeps_them(tmp_path: Path) -> None:
     assert np.abs(photo.pixels / 65535 - smooth / 1023).mean() < 0.01
 
 
-def digital_negative(path: Path) -> Path:
+def digital_negative(path: Path, xmp: bytes = b"") -> Path:
     """Write a DNG file: a thumbnail of 16x16 and, below it, a mosaic of 64x48 with 16 bits."""
     thumbnail = np.full((16, 16, 3), 200, np.uint8).tobytes()
     mosaic = np.full((48, 64), 1500, "<u2").tobytes()
@@ -270,13 +270,24 @@ def digital_negative(path: Path) -> Path:
     first = [*image((16, 16), (8, 8, 8), 2, 1024, len(thumbnail)), (254, 4, 1, long(1))]
     first += [(271, 2, 5, b"ACME\0"), (330, 4, 1, long(512)), (50706, 1, 4, bytes((1, 4, 0, 0)))]
     first += [(274, 3, 1, short(1)), (50708, 2, 8, b"ACME X1\0")]
+    end = 2048 + len(mosaic)
+    first += [(700, 1, len(xmp), long(end))] if xmp else []
     parts = {0: struct.pack("<2sHI", b"II", 42, 8), 8: directory(8, first), 512: directory(512, raw)}
     parts |= {1024: thumbnail, 2048: mosaic}
-    content = bytearray(2048 + len(mosaic))
+    content = bytearray(end)
     for at, part in parts.items():
         content[at : at + len(part)] = part
-    path.write_bytes(content)
+    path.write_bytes(content + xmp)
     return path
+
+
+def test_the_xmp_of_a_raw_photograph_is_kept_or_its_loss_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("rawpy")
+    photo = read_photo(digital_negative(tmp_path / "a.dng", b'<x tiff:Orientation="6" Rating="5"/>'))
+    assert photo.xmp == b'<x tiff:Orientation="1" Rating="5"/>'
+    assert photo.pixels.shape == (48, 64, 3)
+    photo = read_photo(digital_negative(tmp_path / "b.dng", b"<x>" * 30_000))
+    assert (photo.xmp, photo.notes[-1]) == (None, "XMP of more than 60 kB is left out")
 
 
 @pytest.mark.parametrize("name", ["a.dng", "a.tif"])

@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 from lowlight.decoding.raw_tags import read_raw_tags
-from lowlight.decoding.tags import EXIF, GPS, kept
+from lowlight.decoding.tags import EXIF, GPS, XMP, kept
 
+PACKET = b"<x Rating='5'/>"
+CANON_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 CANON = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 
 
@@ -42,7 +44,7 @@ def panasonic() -> bytes:
 
 def fujifilm() -> bytes:
     jpeg = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(jpeg, format="JPEG", exif=b"Exif\0\0" + tags())
+    Image.new("RGB", (8, 8)).save(jpeg, format="JPEG", exif=b"Exif\0\0" + tags(), xmp=PACKET)
     preview = jpeg.getvalue()
     return b"FUJIFILMCCD-RAW ".ljust(84, b" ") + struct.pack(">II", 160, len(preview)) + bytes(68) + preview
 
@@ -53,7 +55,11 @@ def canon(is_long: bool = False) -> bytes:
     inner = b"".join(box(kind, content) for kind, content in parts.items())
     moov = box(b"uuid", bytes(16) + b"other") + box(b"uuid", CANON + inner) + box(b"trak", b"")
     return (
-        box(b"ftyp", b"crx isom") + box(b"moov", moov, is_long) + struct.pack(">I4s", 0, b"mdat") + b"light"
+        box(b"ftyp", b"crx isom")
+        + box(b"moov", moov, is_long)
+        + box(b"uuid", CANON_XMP + PACKET)
+        + struct.pack(">I4s", 0, b"mdat")
+        + b"light"
     )
 
 
@@ -69,6 +75,13 @@ def test_maker_date_and_position_are_found(content: bytes) -> None:
     assert written[271] == "Maker"
     assert written.get_ifd(EXIF)[0x9003] == "2020:02:03 04:05:06"
     assert written.get_ifd(GPS)[1] == "N"
+
+
+@pytest.mark.parametrize("content", [fujifilm(), canon(), canon(True)])
+def test_xmp_is_found_where_it_is_no_tag(content: bytes) -> None:
+    found = read_raw_tags(io.BytesIO(content))
+    assert found is not None
+    assert found.main[XMP].data == PACKET
 
 
 @pytest.mark.parametrize(
