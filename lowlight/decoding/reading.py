@@ -14,8 +14,9 @@ from lowlight.decoding import heif, png, pnm, raw, tiff
 from lowlight.decoding.colour_coding import Coding, from_codes, from_png, to_srgb
 from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, open_picture, silence
 from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, from_pillow
+from lowlight.decoding.pillow_exif import current_exif
 from lowlight.decoding.raw_tags import read_raw_tags
-from lowlight.decoding.tags import EXIF, GPS, LARGEST, ORIENTATION, XMP, Exif, kept, read_exif, resolution
+from lowlight.decoding.tags import LARGEST, ORIENTATION, XMP, Exif, kept, read_exif, resolution
 
 MAX_PIXELS = 250_000_000
 """Default limit on the pixels of an image."""
@@ -237,30 +238,11 @@ def in_memory(image: Image.Image) -> Photo:
     """
     photo = tiff.corrected(image, from_pillow(image))  # decodes, and so lets Pillow turn a TIFF
     with silence():
-        info = image.info | {"exif": _current_exif(image)}
+        info = image.info | {"exif": current_exif(image)}
     exif, problems = _exif(info)
     coding = from_png(info, None) if image.format in ("PNG", None) else None
     photo = replace(photo, notes=problems)
     return _with_metadata(to_srgb(photo, coding), info, exif, _orientation(info, exif))
-
-
-def _current_exif(image: Image.Image) -> bytes | None:
-    """Return a Pillow image's EXIF data: the bytes of its file, unless they were changed since."""
-    data = image.info.get("exif")
-    stored = Image.Exif()
-    try:
-        stored.load(data or b"")
-        current = image.getexif()
-        if data and _tags_of(stored) == _tags_of(current):
-            return bytes(data)
-    except Exception:  # of broken data, which is told where it is read
-        return data
-    return current.tobytes()
-
-
-def _tags_of(exif: Image.Exif) -> str:
-    """Return all tags of Pillow's EXIF data as a text to compare, as a value 0/0 does not equal itself."""
-    return repr([sorted(one.items()) for one in (exif, exif.get_ifd(EXIF), exif.get_ifd(GPS))])
 
 
 def _pictures(image: Image.Image) -> int:
