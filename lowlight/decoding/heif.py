@@ -1,6 +1,7 @@
 """AVIF and HEIC files: bits per channel, coding of colour, and decoding to 16 bits."""
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,6 +33,16 @@ def read_head(file: BinaryIO) -> bytes:
     """Return the part of a file that holds its properties."""
     file.seek(0)
     return file.read(_HEADER)
+
+
+def auxiliary(info: Mapping[Any, Any]) -> list[str]:
+    """Return the kinds of the pictures that belong to a HEIC file's first one, such as ``hdrgainmap``.
+
+    Args:
+        info: What Pillow tells of the file.
+    """
+    kinds = [str(name).rpartition(":")[2] for name in info.get("aux") or ()]
+    return kinds + ["depth map"] * bool(info.get("depth_images"))
 
 
 def deep_avif(path: Path, bits: int, icc: bytes | None) -> Photo | None:

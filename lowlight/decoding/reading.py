@@ -273,12 +273,13 @@ def _depth(photo: Photo, bits: int, image: Image.Image) -> tuple[str, ...]:
 
 
 def _left_out(image: Image.Image) -> tuple[str, ...]:
-    """Return notes on metadata of other kinds than are kept."""
+    """Return notes on metadata of other kinds than are kept, and on pictures beside the first."""
     texts = [name for name in getattr(image, "text", {}) if name not in _KEPT_TEXTS]
     resources = image.info.get("photoshop")
     has_iptc = isinstance(resources, dict) and _IPTC in resources
-    return (("IPTC data is left out",) if has_iptc else ()) + (
-        (f"texts of the PNG file are left out: {_printable(', '.join(texts))}",) if texts else ()
+    lists = {"texts of the PNG file": texts, "auxiliary pictures": heif.auxiliary(image.info)}
+    return (("IPTC data is left out",) if has_iptc else ()) + tuple(
+        f"{what} are left out: {_printable(', '.join(names))}" for what, names in lists.items() if names
     )
 
 

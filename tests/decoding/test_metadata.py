@@ -122,6 +122,30 @@ def test_further_pictures_of_a_jpeg_file_are_noted_but_not_its_previews(tmp_path
     assert read_photo(tmp_path / "preview.jpg").notes == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        (b"urn:com:abc:aux:hdrgainmap", ("auxiliary pictures are left out: hdrgainmap",)),
+        (b"urn:mpeg:hevc:2015:auxid:2", ("auxiliary pictures are left out: depth map",)),
+        (b"urn:mpeg:hevc:2015:auxid:1", ()),
+    ],
+    ids=["gain map", "depth", "opacity"],
+)
+def test_auxiliary_pictures_of_a_heic_file_are_noted(
+    kind: bytes, note: tuple[str, ...], tmp_path: Path
+) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    transparent = np.dstack((photograph(0, 64, 64), np.full((64, 64), 99, np.uint8)))
+    heif.from_pillow(Image.fromarray(transparent)).save(tmp_path / "in.heic")
+    content = (tmp_path / "in.heic").read_bytes()
+    opacity = b"urn:mpeg:hevc:2015:auxid:1"
+    assert content.count(opacity) == 1
+    (tmp_path / "in.heic").write_bytes(content.replace(opacity, kind))
+    photo = read_photo(tmp_path / "in.heic")
+    assert photo.notes == note
+    assert (photo.alpha is None) == bool(note)
+
+
 def test_a_makers_note_that_is_too_large_costs_no_other_tag(tmp_path: Path) -> None:
     data = Image.Exif()
     data[271] = "Maker"
