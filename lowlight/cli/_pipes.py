@@ -1,6 +1,7 @@
 """Standard input and output in place of files: ``-`` for a photograph, or for a list of names."""
 
 import codecs
+import io
 import os
 import shutil
 import sys
@@ -10,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lowlight.decoding.formats import suffix_of
 from lowlight.inference.settings import Outcome
 
 PIPE = Path("-")
@@ -82,8 +82,10 @@ def places(paths: Sequence[Path], out: Path) -> Iterator[Places]:
 
 def _standard_input(folder: Path) -> list[Path]:
     """Return the names that standard input lists, or the file that its photograph is copied to."""
+    from lowlight.decoding.reading import suffix_in
+
     content = sys.stdin.buffer.read()
-    suffix = suffix_of(content)
+    suffix = suffix_in(io.BytesIO(content))
     if suffix is None:
         return [Path(name) for name in _names(content)]
     file = folder / f"photograph{suffix}"

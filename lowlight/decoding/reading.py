@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from lowlight.decoding import heif, png, pnm, raw, tiff
 from lowlight.decoding.colour_coding import Coding, from_codes, from_png, to_srgb
-from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, open_picture, silence
+from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, open_picture, silence, suffix_of
 from lowlight.decoding.photo import UNDEFINED_WHITE, Photo, from_pillow
 from lowlight.decoding.pillow_exif import current_exif
 from lowlight.decoding.raw_tags import read_raw_tags
@@ -108,6 +108,17 @@ def read_size(path: Path, max_pixels: int = MAX_PIXELS, remedy: str = "scale it 
                 size, orientation = image.size, _orientation(image.info, _exif(image.info)[0])
         _check_size(size, max_pixels)
         return (size[1], size[0]) if 5 <= orientation <= 8 else size
+
+
+def suffix_in(file: BinaryIO) -> str | None:
+    """Return the suffix that suits a file's content, ``.raw`` for raw photographs; None if it is no image."""
+    file.seek(0)
+    try:
+        _, is_raw = _begin(Path(), file)
+    except Exception:  # of a broken file, which is told where it is read
+        is_raw = False
+    file.seek(0)
+    return ".raw" if is_raw else suffix_of(file.read(4096))
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError, suffix_of
-from lowlight.decoding.reading import TooLargeError, read_photo
+from lowlight.decoding.formats import RAW_SUFFIXES, UnknownFormatError
+from lowlight.decoding.reading import TooLargeError, read_photo, suffix_in
 from lowlight.inference.photos.enhance import enhance_photo
 from lowlight.inference.photos.writing import FORMATS, write_photo
 from lowlight.inference.settings import Settings
@@ -103,4 +103,4 @@ def _without_name(error: Exception, file: Path) -> str:
 def _suffix(source: Path) -> str:
     """Return the suffix that suits a file's content."""
     with source.open("rb") as file:
-        return source.suffix or suffix_of(file.read(4096)) or ""
+        return source.suffix or suffix_in(file) or ""

@@ -13,6 +13,8 @@ from PIL import Image
 from lowlight.decoding.formats import suffix_of
 from tests.cli.test_enhance import folder_of, run
 from tests.conftest import photograph
+from tests.decoding.test_encodings import digital_negative
+from tests.decoding.test_raw_tags import canon, fujifilm, olympus
 
 DARK = photograph(2, 30, 40) // 6
 
@@ -78,6 +80,25 @@ def test_a_photograph_goes_through_a_pipe(form: str) -> None:
         assert np.asarray(bright.convert("RGB")).mean() > 2 * DARK.mean()
     assert "1 enhanced" in result.stderr
     assert "in standard output" in result.stderr
+
+
+def test_a_raw_photograph_on_a_pipe_becomes_png(tmp_path: Path) -> None:
+    pytest.importorskip("rawpy")
+    negative = digital_negative(tmp_path / "a.dng").read_bytes()
+    result = run("-", "--out", "-", "--method", "gamma", stdin=negative)
+    assert result.exit_code == 0, result.stderr
+    with Image.open(io.BytesIO(result.stdout_bytes)) as bright:
+        assert (bright.format, bright.size) == ("PNG", (64, 48))
+    assert run("-", "--out", tmp_path / "out", "--method", "gamma", stdin=negative).exit_code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["photograph.raw.png"]
+
+
+@pytest.mark.parametrize("content", [fujifilm(), olympus(), b"IIU\0\x18\0\0\0" + bytes(99), canon()])
+def test_a_broken_raw_photograph_on_a_pipe_is_no_list_of_names(content: bytes) -> None:
+    result = run("-", "--out", "-", "--method", "gamma", stdin=content)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("failed: -: ")
+    assert result.stderr.count("\n") == 2  # with the summary
 
 
 def test_a_pipe_may_be_at_one_end_only(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.serving import pictures
 from lowlight.serving.pictures import Answer, RefusedError
+from tests.decoding.test_encodings import digital_negative
 
 pytest.importorskip("fastapi")
 from starlette.testclient import TestClient
@@ -117,6 +118,14 @@ def test_depth_and_metadata_are_kept(client: TestClient) -> None:
     assert image.getexif()[0x010F] == "ACME"
     deep = client.post("/enhance", content=deep_tiff())
     assert tifffile.imread(BytesIO(deep.content)).dtype == np.uint16
+
+
+def test_a_raw_photograph_that_looks_like_tiff_becomes_png(client: TestClient, tmp_path: Path) -> None:
+    pytest.importorskip("rawpy")
+    answer = client.post("/enhance", content=digital_negative(tmp_path / "a.dng").read_bytes())
+    assert answer.headers["content-type"] == "image/png"
+    image = Image.open(BytesIO(answer.content))
+    assert (image.format, image.size) == ("PNG", (64, 48))
 
 
 def test_what_is_not_written_becomes_png_and_another_format_can_be_asked_for(client: TestClient) -> None:
