@@ -186,6 +186,16 @@ def test_a_copy_has_lost_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "in.tif").read_bytes() == (tmp_path / "out.tif").read_bytes()
 
 
+@pytest.mark.parametrize(("name", "other"), [("a.jpeg", "b.jpg"), ("a.tif", "b.TIFF"), ("a.jpg", "b.JPG")])
+def test_an_unchanged_photograph_is_copied_to_another_suffix_of_its_format(
+    name: str, other: str, tmp_path: Path
+) -> None:
+    Image.fromarray(photograph(1, 24, 32)).save(tmp_path / name)
+    outcome = enhance_file(choose(method="gamma"), tmp_path / name, tmp_path / other)
+    assert (outcome.reason, outcome.notes) == ("not_dark", ())
+    assert (tmp_path / name).read_bytes() == (tmp_path / other).read_bytes()
+
+
 def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path: Path) -> None:
     Image.fromarray(DARK).save(tmp_path / "in.png", exif=exif(9))
     assert np.array_equal(read_photo(tmp_path / "in.png").pixels, DARK)

@@ -14,7 +14,7 @@ from lowlight.decoding.photo import Photo
 from lowlight.decoding.reading import read_photo
 from lowlight.inference.photos.adjust import adjust_pixels
 from lowlight.inference.photos.fail_safe import Comparison, why_not_dark
-from lowlight.inference.photos.writing import copy_photo, write_photo
+from lowlight.inference.photos.writing import FORMATS, copy_photo, write_photo
 from lowlight.inference.pixels import floating, shrunk
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
 from lowlight.inference.tiling.enhance import Image, enhance_array
@@ -140,7 +140,7 @@ def _filled(pixels: NDArray[Any], hidden: NDArray[np.bool_] | None) -> NDArray[A
 
 
 def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Settings = DEFAULTS) -> Outcome:
-    """Read, enhance and write a photograph; an unchanged one is copied byte for byte if its suffix stays.
+    """Read, enhance and write a photograph; an unchanged one is copied byte for byte if its format stays.
 
     Raises:
         ValueError: If the file cannot be read; the message names it.
@@ -150,7 +150,8 @@ def enhance_file(enhancer: Enhancer, source: Path, target: Path, settings: Setti
     photo = read_photo(source, settings.max_pixels, remedy="see --max-pixels")
     enhanced, reason = enhance_photo(enhancer, photo, settings)
     notes = enhanced.notes
-    if reason is not None and source.suffix.lower() == target.suffix.lower():
+    own, wanted = (FORMATS.get(path.suffix.lower()) for path in (source, target))
+    if reason is not None and own is not None and own == wanted:
         copy_photo(source, target)
         notes = notes[len(photo.notes) :]  # what was lost in reading is in the copy
     else:
