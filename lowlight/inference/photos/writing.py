@@ -206,9 +206,6 @@ def _write_tiff(photo: Photo, path: Path) -> None:
     """Write a TIFF file with all metadata; opacity is unassociated."""
     import tifffile
 
-    is_transparent = photo.alpha is not None
-    if is_transparent and photo.pixels.dtype == np.uint16:
-        photo = replace(photo, is_grey=False)  # few programs read 16-bit grey with opacity
     channels = _channels(photo)
     exif = read_exif(photo.exif) if photo.exif else Exif("<", {})
     tags: list[tuple[int, int, int, Any, bool]] = [
@@ -224,7 +221,7 @@ def _write_tiff(photo: Photo, path: Path) -> None:
         byteorder=exif.order,
         photometric="rgb" if channels.ndim == 3 and channels.shape[-1] > 2 else "minisblack",
         planarconfig="contig" if channels.ndim == 3 else None,
-        extrasamples=["unassalpha"] if is_transparent else None,
+        extrasamples=None if photo.alpha is None else ["unassalpha"],
         compression="zlib",
         predictor=True,
         resolution=photo.dpi,
