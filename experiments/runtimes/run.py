@@ -40,8 +40,10 @@ def measure(root: Path, rounds: int, limited: bool) -> list[dict[str, Any]]:
     from lowlight.inference.tiling.enhance import enhance_array
 
     engines = [name for name in ENGINES if not limited or name not in ("torch, bf16", "ONNX Runtime")]
+    calibrate = {"calibrate": [root / "train" / "low"]}
     enhancers = {
-        name: choose(device="cpu", calibrate=[root / "train" / "low"], **ENGINES[name]) for name in engines
+        name: choose(device="cpu", **ENGINES[name], **(calibrate if "int8" in name else {}))
+        for name in engines
     }
     lows = sorted((root / "test" / "low").iterdir())
     photograph = read_rgb(lows[0])

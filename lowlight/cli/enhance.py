@@ -124,7 +124,7 @@ def enhance(
         wait_passively()
 
     from lowlight.inference.batch.jobs import check_targets, find_jobs, run_jobs, without_model
-    from lowlight.inference.models import DEFAULT, check_model
+    from lowlight.inference.models import DEFAULT, INT8, check_model
 
     with errors_in_one_line("enhance", debug), places(paths, out) as place:
         if as_json and out == PIPE:
@@ -143,7 +143,9 @@ def enhance(
         )
         for end in (-1, 1):
             replace(settings, exposure=exposure + end * (bracket - 1) / 2)  # refuses what is out of range
-        check_model(checkpoint, method, precision, runtime, original)
+        check_model(checkpoint, method, precision, runtime, original, calibrate or ())
+        if engine is not Engine.ray and (actors is not None or ray_address is not None):
+            raise ValueError("--actors and --ray-address are for several processes: give --engine ray, too")
         jobs, outcomes = find_jobs(place.paths, place.out, bracket)
         if out == PIPE and len(jobs) + len(outcomes) != 1:
             raise ValueError(f"--out - takes one photograph, not {len(jobs) + len(outcomes)}")
@@ -156,8 +158,10 @@ def enhance(
             "trust": trust or (),
             "precision": precision,
             "runtime": runtime,
-            "calibrate": calibrate or [job.source for job in jobs if not job.is_video],
+            "calibrate": calibrate or (),
         }
+        if precision == INT8 and not calibrate:
+            model["calibrate"] = [job.source for job in jobs if not job.is_video]
         settled = [without_model(job, skip_existing=skip_existing) for job in jobs]
         if all(settled):
             done: Iterable[Outcome] = [outcome for outcome in settled if outcome]

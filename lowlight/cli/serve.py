@@ -70,7 +70,7 @@ def serve(
         size = parse_size(max_upload, "--max-upload", kilo=1024)  # as `lowlight demo` counts
         memory = None if max_memory is None else parse_size(max_memory, "--max-memory")
         settings = Settings(max_pixels=parse_pixels(max_pixels), max_memory=memory)
-        check_model(None, None, precision, runtime)
+        check_model(None, None, precision, runtime, calibrate=calibrate or ())
         options = {
             "device": device,
             "precision": precision,

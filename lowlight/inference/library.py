@@ -57,7 +57,7 @@ def load(
             integers in OpenVINO, whose ``note`` says how far results are from those of ``fp32``.
         runtime: What computes the network: ``torch``, ``openvino`` or ``onnx``, the latter two after an
             export of seconds; by default ``torch``, and ``openvino`` for ``int8``.
-        calibrate: Dark photographs, or folders of them, that ``int8`` is calibrated on.
+        calibrate: Dark photographs, or folders of them, that ``int8`` alone is calibrated on.
         original: Method as whose published weights the file is read, such as ``retinexformer`` or
             ``nafnet width=64``.
 

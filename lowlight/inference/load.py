@@ -40,7 +40,7 @@ def choose(
             or ``int8``, see :func:`lowlight.runtimes.accelerate.accelerate`.
         runtime: What computes the network: ``torch``, ``openvino`` or ``onnx``; by default ``torch``, and
             ``openvino`` for ``int8``.
-        calibrate: Photographs, or folders of them, that ``int8`` is calibrated on.
+        calibrate: Photographs, or folders of them, that ``int8`` alone is calibrated on.
         original: Method as whose published weights the checkpoint is read, such as ``retinexformer``; see
             :func:`lowlight.checkpoints.originals.load_original_model`.
         shared: Whether nobody changes the model: one of a method's name is then built once, and one of a
@@ -49,7 +49,7 @@ def choose(
     Raises:
         ValueError: If both are given, the one given is unusable, or the runtime has no such precision.
     """
-    check_model(checkpoint, method, precision, runtime, original)
+    check_model(checkpoint, method, precision, runtime, original, calibrate)
     runtime = runtime or (TORCH if precision != INT8 else "openvino")
     published = None
     if checkpoint is not None and original is not None:

@@ -1,5 +1,6 @@
 """Names of the models to enhance with, checked before torch is imported."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -25,8 +26,11 @@ def check_model(
     precision: str = PRECISIONS[0],
     runtime: str | None = None,
     original: str | None = None,
+    calibrate: Sequence[Path | str] = (),
 ) -> None:
     """Refuse a checkpoint that is not there, a method that is none or must be trained, an unknown precision.
+
+    Options that would have no effect are refused as well.
 
     Args:
         checkpoint: File or folder of a model, or the name of shipped weights.
@@ -34,6 +38,7 @@ def check_model(
         precision: One of :data:`PRECISIONS`.
         runtime: What computes the network; None for the one that suits the precision.
         original: Method as whose published weights the checkpoint is read.
+        calibrate: Photographs that 8-bit integers are calibrated on.
 
     Raises:
         ValueError: Saying what can be given instead.
@@ -43,6 +48,8 @@ def check_model(
     _check_runtime(checkpoint, precision, runtime)
     if original is not None and checkpoint is None:
         raise ValueError(f"--as {original} says what a file of weights is: give it by --checkpoint")
+    if calibrate and precision != INT8:
+        raise ValueError(f"--calibrate is for 8-bit integers: give --precision {INT8}, too")
     if checkpoint is not None:
         existing(checkpoint)
     if precision not in PRECISIONS:

@@ -204,3 +204,21 @@ def test_a_kill_in_a_folder_of_200_breaks_and_loses_nothing(tmp_path: Path) -> N
     for path in source.iterdir():
         low = read_rgb(path).astype(np.float32) / 255
         assert np.abs(read_rgb(out / path.name) - 255 * low**0.4).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--calibrate", "dark"], "--calibrate is for 8-bit integers: give --precision int8, too"),
+        (["--actors", 2], "--actors and --ray-address are for several processes: give --engine ray, too"),
+        (["--ray-address", "a:1"], "--actors and --ray-address are for several processes"),
+    ],
+)
+def test_options_without_effect_are_refused_in_one_line(
+    options: list[Any], told: str, tmp_path: Path
+) -> None:
+    source = folder_of(tmp_path / "in", 1)
+    result = run(source, "--out", tmp_path / "out", "--method", "gamma", *options)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"lowlight enhance: {told}")
+    assert not (tmp_path / "out").exists()

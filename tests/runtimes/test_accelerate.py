@@ -1,6 +1,7 @@
 """Networks run in other runtimes as in torch, in tiles too; 8-bit integers say how far off they are."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,12 +139,14 @@ def test_calibration_takes_some_of_many_photographs_and_scales_them_down(photogr
         ({"runtime": "openvino", "precision": "bf16"}, "bf16 is a precision of torch; openvino computes in"),
         ({"runtime": "torch", "precision": "int8"}, "torch computes in no 8-bit integers here: --runtime"),
         ({"method": "lime", "runtime": "onnx"}, "lime cannot run in onnx|lime cannot be exported to onnx"),
+        ({"calibrate": ["dark"]}, "--calibrate is for 8-bit integers: give --precision int8, too"),
+        ({"checkpoint": "net.onnx", "calibrate": ["dark"]}, "--calibrate is for 8-bit integers"),
         ({"checkpoint": "net.onnx", "runtime": "onnx"}, "net.onnx: an exported network has a runtime"),
     ],
 )
-def test_what_does_not_go_together_is_told_in_one_line(settings: dict[str, str], told: str) -> None:
+def test_what_does_not_go_together_is_told_in_one_line(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told) as caught:
-        choose(**settings, device="cpu")  # type: ignore[arg-type]
+        choose(**settings, device="cpu")
     assert "\n" not in str(caught.value)
 
 

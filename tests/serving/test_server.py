@@ -20,8 +20,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 import lowlight
+from lowlight.cli.serve import app
 from lowlight.serving.server import listen
 from tests.chromium import Page
 from tests.tiny import tiny
@@ -243,3 +245,12 @@ def test_the_page_describes_and_tries_the_interface(server: Server, tmp_path: Pa
         assert page.run("sent") == ["dark.gif"]
         asked = {url for url in page.asked if not url.startswith((address, f"blob:{address}", "data:"))}
         assert asked == set()
+
+
+def test_the_command_refuses_photographs_to_calibrate_on_without_integers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lowlight.serving.server.listen", lambda *_: pytest.fail("it listens"))
+    result = CliRunner().invoke(app, ["--port", "0", "--calibrate", "dark"])
+    told = "--calibrate is for 8-bit integers: give --precision int8, too"
+    assert (result.exit_code, result.stderr) == (1, f"lowlight serve: {told}\n")
