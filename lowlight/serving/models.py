@@ -43,7 +43,7 @@ def find_models(runs: Path | None) -> dict[str, Path | None]:
         model = path.parent if is_run or path.name == WEIGHTS else path
         below = model.relative_to(cast(Path, runs))
         if not any(part.startswith(".") for part in below.parts):
-            name = below.as_posix() if below.parts else model.name
+            name = below.as_posix() if below.parts else model.resolve().name
             if name in ready:
                 name = "/".join(model.resolve().parts[-1 - len(Path(name).parts) :])
             found[name] = model

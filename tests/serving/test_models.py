@@ -26,6 +26,8 @@ def test_models_are_found_at_any_depth_each_run_once(tmp_path: Path, monkeypatch
     assert found["b/c"] == tmp_path / "b/c"
     assert found["gamma"] is None
     assert find_models(tmp_path / "a")["a"] == tmp_path / "a"
+    monkeypatch.chdir(tmp_path / "b/c")
+    assert list(find_models(Path())) == ["coarse_to_fine", "c", "gamma", "lime"]
     assert list(find_models(None)) == ["coarse_to_fine", "gamma", "lime"]
 
 
