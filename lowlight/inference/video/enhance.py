@@ -43,7 +43,8 @@ def enhance_video(
     are extended by repeating the last row or column), or as VP9 in WebM. Sound, subtitles, chapters and
     texts, such as title, place and camera, are copied. Of several video streams the main one is used. A
     damaged file is enhanced as far as it can be read. A warning names whatever is dropped or changed:
-    streams (of unknown codecs, attachments, data), transparency, HDR, interlacing, a changing size.
+    streams (of unknown codecs, attachments, data), transparency, HDR, colours finer than 4:2:0, interlacing,
+    a changing size.
 
     Args:
         enhance: Maps a frame of shape (1, 3, H, W) in [0, 1] to one of the same shape and range.
@@ -188,6 +189,8 @@ def _changes(look: Look, writer: Writer) -> list[str]:
         changes.append(f"HDR colours ({name}) were converted to BT.709, without the highlights above white")
     if look.bits > 8:
         changes.append(f"{look.bits} bits per value were reduced to 8")
+    if look.has_fine_chroma:
+        changes.append("colours were reduced to one per 2x2 pixels (4:2:0)")
     if (writer.width, writer.height) != (look.width, look.height):
         sizes = f"{look.width}x{look.height} to {writer.width}x{writer.height}"
         changes.append(f"extended from {sizes}, as H.264 needs even sides")

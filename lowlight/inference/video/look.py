@@ -56,7 +56,8 @@ class Look(NamedTuple):
     """Properties of a video, read from its first frame: size in pixels, bits per value, colour, rotation.
 
     ``display_matrix`` holds FFmpeg's nine numbers for rotation and mirroring; None if there is none.
-    ``has_alpha`` tells whether there is transparency.
+    ``has_alpha`` tells whether there is transparency, ``has_fine_chroma`` whether colours are finer than one
+    per 2x2 pixels, which is 4:2:0.
     """
 
     width: int
@@ -65,6 +66,7 @@ class Look(NamedTuple):
     colour: Colour
     display_matrix: tuple[int, ...] | None
     has_alpha: bool
+    has_fine_chroma: bool
 
 
 def colour_of(frame: "VideoFrame") -> Colour:

@@ -116,6 +116,8 @@ def look_at(source: Path) -> Look:
             colour_of(frame),
             struct.unpack("=9i", bytes(matrix)) if matrix is not None else None,
             tags.get("alpha_mode") == "1" or any(component.is_alpha for component in pixels),  # WebM's
+            len(pixels) > 2
+            and (2 * pixels[1].width > frame.width + 1 or 2 * pixels[1].height > frame.height + 1),
         )
 
 

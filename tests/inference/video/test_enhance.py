@@ -48,6 +48,17 @@ def test_colours_survive_with_their_tags(tmp_path: Path, matrix: int, values: in
     assert {name: getattr(frame, name) for name in tags} == tags
 
 
+@pytest.mark.parametrize(
+    ("pix_fmt", "is_finer"),
+    [("yuv420p", False), ("yuv422p", True), ("yuv444p", True), ("bgr0", True), ("gray", False)],
+)
+def test_colours_that_are_reduced_are_told(tmp_path: Path, pix_fmt: str, is_finer: bool) -> None:
+    frames = still([0.5] * 2, height=49, width=65)
+    clip = write_clip(tmp_path / "clip.mkv", frames, codec="ffv1", pix_fmt=pix_fmt)
+    summary = enhance_video(identity, clip, tmp_path / "out.webm", smoothing=0)
+    assert summary.warnings == (("colours were reduced to one per 2x2 pixels (4:2:0)",) if is_finer else ())
+
+
 @pytest.mark.parametrize("pix_fmt", ["bgr0", "gray"])
 def test_sources_without_chroma_become_ordinary_video(tmp_path: Path, pix_fmt: str) -> None:
     frames = still([0.2, 0.6], height=96, width=128)

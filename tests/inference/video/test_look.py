@@ -68,6 +68,7 @@ def test_hdr_becomes_bt709(tmp_path: Path, transfer: int, name: str) -> None:
     assert summary.warnings == (
         f"HDR colours ({name}, BT.2020) were converted to BT.709, without the highlights above white",
         "10 bits per value were reduced to 8",
+        "colours were reduced to one per 2x2 pixels (4:2:0)",
     )
     assert np.abs(handed * 255 - np.stack(frames)).mean() < 1
     assert np.abs(rgb_of(tmp_path / "out.mp4") - np.stack(frames).astype(float)).mean() < 4  # chroma halved
