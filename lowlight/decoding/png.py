@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from lowlight.decoding.photo import Photo, Pixels, triple
 
@@ -36,6 +37,17 @@ def read_chunks(file: BinaryIO) -> Chunks:
 def bits(chunks: Chunks) -> int:
     """Return the bits per channel."""
     return chunks[b"IHDR"][8]
+
+
+def scale_key(image: Image.Image) -> None:
+    """Scale the transparent value of a grey PNG of 2 or 4 bits, as Pillow will scale the pixels alone.
+
+    Does nothing to other images; once the pixels are loaded, nothing tells their bits.
+    """
+    rest = getattr(image, "tile", ())
+    white = {"L;2": 3, "L;4": 15}.get(rest[0].args) if image.format == "PNG" and rest else None
+    if white and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= 255 // white
 
 
 def decode_deep(path: Path, chunks: Chunks, icc: bytes | None) -> Photo | None:

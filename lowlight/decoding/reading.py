@@ -209,8 +209,7 @@ def _read_picture(path: Path, file: BinaryIO, image: ImageFile.ImageFile) -> Pho
     if image.format == "PNG":
         chunks = png.read_chunks(file)
         bits, coding = png.bits(chunks), from_png(image.info, chunks.get(b"cICP"))
-        if bits in (2, 4) and isinstance(image.info.get("transparency"), int):
-            image.info["transparency"] *= 255 // (2**bits - 1)  # Pillow scales the pixels alone
+        png.scale_key(image)
         if bits > 8 and image.mode in _KEPT_DEEP:
             deep = png.decode_deep(path, chunks, icc)
     elif image.format == "AVIF":
@@ -247,6 +246,7 @@ def in_memory(image: Image.Image) -> Photo:
     Raises:
         ValueError: If its mode does not define which value is white.
     """
+    png.scale_key(image)
     photo = tiff.corrected(image, from_pillow(image))  # decodes, and so lets Pillow turn a TIFF
     with silence():
         info = image.info | {"exif": current_exif(image)}

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from lowlight.decoding.reading import TooLargeError, read_photo, read_size
+from lowlight.decoding.reading import TooLargeError, in_memory, read_photo, read_size
 from lowlight.inference.photos.writing import write_photo
 
 RNG = np.random.default_rng(0)
@@ -166,6 +166,33 @@ def test_a_colour_key_is_transparency_at_every_depth(tmp_path: Path) -> None:
     key, alpha = nibbles[0, 0], np.where(nibbles == nibbles[0, 0], 0, 255)
     rows = nibbles[:, ::2] << 4 | nibbles[:, 1::2]
     check(png(path, 0, 4, rows, chunk(b"tRNS", struct.pack(">H", key))), nibbles * 17, alpha)
+
+
+def packed(values: np.ndarray, bits: int) -> np.ndarray:
+    """Pack values of a few bits into bytes, row by row."""
+    return np.packbits(np.unpackbits(values[..., None], axis=-1)[..., -bits:].reshape(HEIGHT, -1), axis=1)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_a_colour_key_of_few_bits_is_transparency_in_a_pillow_image_too(bits: int, tmp_path: Path) -> None:
+    values = GREY >> (8 - bits)
+    key = chunk(b"tRNS", struct.pack(">H", values[0, 0]))
+    path = png(tmp_path / "a.png", 0, bits, packed(values, bits), key)
+    with Image.open(path) as image:
+        for _ in range(2):  # the second time its pixels are loaded
+            alpha = in_memory(image).alpha
+            assert alpha is not None
+            assert np.array_equal(alpha == 0, values == values[0, 0])
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_a_transparent_place_in_a_palette_is_no_value_to_be_scaled(bits: int, tmp_path: Path) -> None:
+    values = GREY >> (8 - bits)
+    palette = chunk(b"PLTE", bytes(range(3 * 2**bits)) if bits < 8 else bytes(768))
+    path = png(tmp_path / "a.png", 3, bits, packed(values, bits), palette, chunk(b"tRNS", b"\xff\xff\0\xff"))
+    alpha = read_photo(path).alpha
+    assert alpha is not None
+    assert np.array_equal(alpha == 0, values == 2)
 
 
 def linear(values: np.ndarray) -> np.ndarray:
