@@ -33,10 +33,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         try:
             with whole(target) as partial:
-                with partial.open("wb") as file:
+                # When a signal stops it, torch's writer ends its file as it is deleted. If that is closed by
+                # then, it aborts the process, and a preempted job would not be submitted again.
+                file = partial.open("wb")
+                try:
                     torch.save(checkpoint, file)
                     file.flush()
                     os.fsync(file.fileno())
+                except Exception:
+                    file.close()
+                    raise
+                file.close()
                 if target.name == LAST and target.exists():
                     _keep(target, target.with_name(PREVIOUS))
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError

@@ -1,5 +1,7 @@
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,22 @@ def test_a_kill_between_any_two_steps_of_a_save_leaves_a_whole_checkpoint(
             assert epochs == {"last.ckpt": 2, "previous.ckpt": 1}
             return
     pytest.fail("a save of more than 20 steps")
+
+
+def test_a_save_that_a_signal_stops_leaves_the_process_to_end_itself(tmp_path: Path) -> None:
+    program = """
+import sys, torch
+from lowlight.callbacks.checkpoint_io import AtomicCheckpointIO
+
+def stopped(checkpoint, file):
+    writer = torch._C.PyTorchFileWriter(file)  # not ended, as amid torch.save
+    writer.write_record("data", b"1" * 100, 100)
+    sys.exit(3)
+
+torch.save = stopped
+AtomicCheckpointIO().save_checkpoint({}, sys.argv[1])
+"""
+    path = tmp_path / "last.ckpt"
+    ended = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (3, "")
+    assert not list(tmp_path.iterdir())
