@@ -106,6 +106,7 @@ def loaded(page: Page, name: str) -> None:
 def put(page: Page, path: Path) -> None:
     """Upload a file in place of the one before."""
     page.wait(f'document.querySelector("{UPLOAD}, #upload [aria-label=Clear]") !== null')
+    page.wait("document.querySelector('#enhance') !== null")  # the page is laid out part by part
     page.run("document.querySelector('#upload [aria-label=Clear]')?.click()")
     page.wait(f"document.querySelector({UPLOAD!r}) !== null")
     page.upload(UPLOAD, path)
@@ -204,7 +205,9 @@ def test_several_photographs_are_compared_in_turn_and_downloaded_together(
     address, _ = served
     sources = [written(tmp_path / f"{name}.png", photograph(3, 96, 128) // 6) for name in ("dawn", "dusk")]
     with Page(address, tmp_path) as page:
-        page.wait(f"document.querySelector({UPLOAD!r}) !== null")
+        page.wait(
+            f"document.querySelector({UPLOAD!r}) !== null && document.querySelector('#enhance') !== null"
+        )
         page.upload(UPLOAD, *sources)
         loaded(page, "dusk.png")
         page.run(ENHANCE)
