@@ -146,7 +146,7 @@ def test_a_job_that_is_preempted_is_submitted_again_and_goes_on(lol: Path, tmp_p
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     sweep = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
     run = tmp_path / "multirun" / "autoencoder-0"
-    for _ in range(600):
+    for _ in range(1800):
         if (run / "previous.ckpt").exists():
             break
         time.sleep(0.1)
