@@ -158,10 +158,8 @@ def enhance(
             "trust": trust or (),
             "precision": precision,
             "runtime": runtime,
-            "calibrate": calibrate or (),
+            "calibrate": calibrate or [job.source for job in jobs if precision == INT8 and not job.is_video],
         }
-        if precision == INT8 and not calibrate:
-            model["calibrate"] = [job.source for job in jobs if not job.is_video]
         settled = [without_model(job, skip_existing=skip_existing) for job in jobs]
         if all(settled):
             done: Iterable[Outcome] = [outcome for outcome in settled if outcome]

@@ -197,16 +197,17 @@ def check_start(config: DictConfig) -> None:
         )
 
 
-def check_validation(config: DictConfig, validates: bool, has_references: bool) -> None:
+def check_validation(config: DictConfig, has_images: bool, has_references: bool) -> None:
     """Warn if the last epochs would not be validated, and so could not become the best.
 
     Raises:
         ValueError: If early stopping is set but there are no validation images.
     """
-    if not validates:
+    is_skipped = config.trainer.get("limit_val_batches") == 0
+    if is_skipped or not has_images:
         if "early_stopping" in (config.callbacks or {}):
             why = "data.val_fraction holds out none"
-            if config.trainer.get("limit_val_batches") == 0:
+            if is_skipped:
                 why = "trainer.limit_val_batches=0 skips them"
             elif not has_references:
                 why = "photographs without references give none; data.layout.pairs=FOLDER does"

@@ -111,8 +111,7 @@ def train(config: DictConfig) -> dict[str, Any]:
     data.setup("fit")  # reports bad images before the output folder is touched
     has_references = data.datasets["train"].has_references
     check_references(config, method, has_references)
-    validates = len(data.datasets["val"]) > 0 and config.trainer.get("limit_val_batches") != 0
-    check_validation(config, validates, has_references)
+    check_validation(config, len(data.datasets["val"]) > 0, has_references)
     if config.compile:
         compile_network(method)
     if config.find_lr:

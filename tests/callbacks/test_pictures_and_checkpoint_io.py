@@ -30,16 +30,13 @@ def test_curves_are_a_row_an_epoch_and_go_on_after_a_stop(tmp_path: Path) -> Non
 
 
 def test_curves_that_a_spawned_process_wrote_stay(tmp_path: Path) -> None:
-    CurveLogger(tmp_path).save()
-    for epoch in range(3):
-        logger = CurveLogger(tmp_path)  # the first of an earlier sitting
-        parent = logger if epoch == 1 else None
-        spawned = pickle.loads(pickle.dumps(logger))
+    for epoch in range(3):  # each in a sitting of its own
+        parent = CurveLogger(tmp_path)
+        spawned = pickle.loads(pickle.dumps(parent))
         spawned.log_metrics({"val/psnr": 10.0 + epoch, "epoch": epoch})
         spawned.save()
-        if parent:
-            parent.log_metrics({"test/psnr": 99.0, "epoch": epoch})
-            parent.save()
+        parent.log_metrics({"test/psnr": 99.0, "epoch": epoch})
+        parent.save()
     assert (tmp_path / "metrics.csv").read_text().splitlines() == [
         "epoch,val/psnr",
         "1,10.0",

@@ -1,9 +1,11 @@
 """What is refused, or warned of, before a training begins."""
 
 import pytest
+import torch
 
 from lowlight.config import load_config
 from lowlight.methods import GAN
+from lowlight.metrics.classification import classification_scores
 from lowlight.training.checks import check_bright, check_fit, check_mode, check_objective, check_validation
 from tests.tiny import tiny
 
@@ -132,12 +134,14 @@ def test_the_objective_may_be_a_score_of_the_method_alone() -> None:
     check_objective(config, method)
     with pytest.raises(ValueError, match="val/problem_f1 is none of"):
         check_objective(config, tiny("gan"))
+    logged = {one.rpartition("_")[2] for one in method.further_val_scores}
+    assert logged == classification_scores(torch.eye(2)).keys()
 
 
-def test_validation_that_is_skipped_stops_no_training_early(caplog: pytest.LogCaptureFixture) -> None:
+def test_validation_that_is_skipped_stops_no_training_early() -> None:
     config = load_config(["callbacks=[default,early_stopping]", "trainer.limit_val_batches=0"])
     with pytest.raises(ValueError, match=r"needs validation images: trainer\.limit_val_batches=0 skips them"):
-        check_validation(config, validates=False, has_references=True)
+        check_validation(config, has_images=True, has_references=True)
 
 
 def test_the_objective_may_be_the_score_of_one_of_several_sets() -> None:

@@ -331,7 +331,7 @@ def test_epochs_that_cannot_be_the_best_are_told_of(
     every: int, told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = load_config(["trainer.max_epochs=4", f"trainer.check_val_every_n_epoch={every}"])
-    check_validation(config, validates=True, has_references=True)
+    check_validation(config, has_images=True, has_references=True)
     assert ("the last 1 of trainer.max_epochs=4 are not validated" in caplog.text) is told
 
 
@@ -342,7 +342,7 @@ def test_epochs_that_cannot_be_the_best_are_told_of(
 def test_early_stopping_needs_validation_images(has_references: bool, told: str) -> None:
     config = load_config(["callbacks=[default,early_stopping]"])
     with pytest.raises(ValueError, match=told):
-        check_validation(config, validates=False, has_references=has_references)
+        check_validation(config, has_images=False, has_references=has_references)
 
 
 def test_numbers_that_slow_a_cpu_down_are_zero_while_training_and_not_after(
