@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import mmap
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -13,15 +14,21 @@ STATM = Path("/proc/self/statm")
 """Memory statistics of this process, on Linux only."""
 
 
+_RAN_OUT = re.compile("out of memory|DefaultCPUAllocator|failed to allocate memory|bad_alloc", re.IGNORECASE)
+
+
 def resident() -> int:
     """Return the resident memory of this process in bytes; 0 on systems other than Linux."""
     return int(STATM.read_text().split()[1]) * mmap.PAGESIZE if STATM.exists() else 0
 
 
-def exhausted() -> tuple[type[Exception], ...]:
-    """Return the errors that say that memory has run out: torch's too, if torch is loaded."""
-    torch = sys.modules.get("torch")
-    return (MemoryError,) if torch is None else (MemoryError, torch.OutOfMemoryError)
+def ran_out(error: BaseException) -> bool:
+    """Return whether an error says that memory has run out.
+
+    Only Python's errors and those of CUDA have a type for it; the others, of torch on a CPU and on Apple's
+    GPUs and of the runtimes, are known by their words.
+    """
+    return isinstance(error, MemoryError) or _RAN_OUT.search(str(error)) is not None
 
 
 def release() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lowlight.files import first_line, shortened
 from lowlight.images import LARGEST_STRIDE, Images
-from lowlight.memory import exhausted
+from lowlight.memory import ran_out
 
 LARGEST_HALO = 2**16
 """Largest receptive-field radius that is believed, in pixels."""
@@ -61,14 +61,14 @@ def answer(run: Callable[[Images], Images], low: Images, source: Path | str) -> 
 
     Raises:
         ValueError: If it fails, or its output has another shape or type.
-        MemoryError: If memory runs out; on a GPU of torch's, ``torch.OutOfMemoryError``.
+        MemoryError: If memory runs out, on whatever device.
     """
     size = f"{low.shape[-1]}x{low.shape[-2]} pixels"
     try:
         image = run(low)
-    except exhausted():
-        raise
     except Exception as error:  # the errors of the runtimes share no base
+        if ran_out(error):
+            raise MemoryError(first_line(error)) from error
         raise ValueError(f"{source}: fails on {size} ({shortened(str(error))})") from error
     kind: Any = getattr(image, "dtype", type(image).__name__)
     if kind != low.dtype:

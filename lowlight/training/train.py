@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import shlex
 import signal
 from collections.abc import Iterator, Sequence
@@ -31,7 +30,7 @@ from lowlight.devices import check_accelerator
 from lowlight.evaluation.scoring import interruptible, score
 from lowlight.files import first_line, reason, write_json
 from lowlight.loggers.base import describe, finishing, log_best
-from lowlight.memory import exhausted
+from lowlight.memory import ran_out
 from lowlight.methods import Method
 from lowlight.precision import Precision, report, training_precision
 from lowlight.runs.folder import BEST, LAST, best_of, prepare, resumable
@@ -56,6 +55,11 @@ from lowlight.training.trainer import (
 )
 
 log = logging.getLogger(__name__)
+
+_NEED_LESS = (
+    "memory ran out ({}): "
+    "lower data.batch_size, with more trainer.accumulate_grad_batches, or data.patch_size"
+)
 
 _STOPPED = "stopped by %s; resume=auto continues from the last complete epoch"
 
@@ -153,11 +157,10 @@ def _run(
     except ProcessRaisedException as error:
         _raise_readable(error)
         raise
-    except exhausted() as error:
-        raise ValueError(
-            f"memory ran out ({first_line(error)}): lower data.batch_size, with more "
-            "trainer.accumulate_grad_batches, or data.patch_size"
-        ) from error
+    except Exception as error:
+        if ran_out(error):
+            raise ValueError(_NEED_LESS.format(first_line(error))) from error
+        raise
     try:
         data.setup("test")
         best = read(best_of(folder))
@@ -210,11 +213,11 @@ def _raise_readable(error: ProcessRaisedException) -> None:
         ValueError: With the last line of its traceback, if that is such an error.
     """
     last = str(error).strip().splitlines()[-1]
-    said = re.match(
-        r"(?:[\w.]+\.)?(?:ValueError|OSError|MisconfigurationException|OutOfMemoryError): (.+)", last
-    )
-    if said:
-        raise ValueError(said[1]) from error
+    kind, _, message = last.partition(": ")
+    if kind.rpartition(".")[2] in ("ValueError", "OSError", "MisconfigurationException"):
+        raise ValueError(message) from error
+    if ran_out(error):
+        raise ValueError(_NEED_LESS.format(message)) from error
 
 
 def _newest_whole(checkpoints: Sequence[Path]) -> Path | None:

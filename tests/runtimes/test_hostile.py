@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from lowlight.memory import ran_out
 from lowlight.methods import Supervised
 from lowlight.runtimes.enhancer import ExportedEnhancer
 from lowlight.runtimes.load import load_engine
@@ -73,14 +74,29 @@ def test_a_network_of_torch_that_makes_no_image_is_refused_too(net: nn.Module) -
         TorchEnhancer(Supervised(net)).enhance(LOW)
 
 
-def test_exhausted_memory_stays_exhausted_memory() -> None:
-    for error in (torch.OutOfMemoryError, MemoryError):  # answered by smaller tiles
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5.56 GB)."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] data. DefaultCPUAllocator: not enough memory"),
+        RuntimeError("Failed to allocate memory for requested buffer of size 4096"),
+        RuntimeError("std::bad_alloc"),
+    ],
+)
+def test_exhausted_memory_is_a_memory_error_whatever_the_device(error: Exception) -> None:
+    def run(_: np.ndarray) -> np.ndarray:
+        raise error
 
-        def run(low: np.ndarray, error: type[Exception] = error) -> np.ndarray:
-            raise error(low.shape)
+    with pytest.raises(MemoryError):  # answered by smaller tiles
+        ExportedEnhancer(run, GOOD, Path("a.onnx")).enhance(LOW)
 
-        with pytest.raises(error):
-            ExportedEnhancer(run, GOOD, Path("a.onnx")).enhance(LOW)
+
+def test_torch_says_so_of_a_cpu() -> None:
+    with pytest.raises(RuntimeError) as stop:
+        torch.empty(2**60)
+    assert ran_out(stop.value)
 
 
 def onnx_file(path: Path, about: Any, *, inputs: int = 1, fails: bool = False) -> Path:

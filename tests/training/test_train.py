@@ -127,7 +127,7 @@ def test_callbacks_that_would_keep_no_best_checkpoint_are_refused_before_trainin
     [
         ("ValueError: its loss is nan", ValueError, "its loss is nan"),
         ("a.b.MisconfigurationException: no such device", ValueError, "no such device"),
-        ("torch.OutOfMemoryError: CUDA out of memory.", ValueError, "CUDA out of memory."),
+        ("torch.OutOfMemoryError: CUDA out of memory.", ValueError, "memory ran out (CUDA out of memory.): "),
         ("ZeroDivisionError: division by zero", ProcessRaisedException, "\n\n-- Process 1"),
     ],
 )
@@ -141,9 +141,13 @@ def test_what_ends_a_spawned_process_is_told_as_if_it_were_this_one(
     assert str(stop.value).startswith(told)
 
 
-def test_memory_that_runs_out_is_told_with_the_settings_that_need_less(lol: Path, tmp_path: Path) -> None:
-    told = r"memory ran out \(CUDA out of memory\.\): lower data\.batch_size, with more trainer\.accumulate"
-    error = torch.OutOfMemoryError("CUDA out of memory.")
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("MPS backend out of memory.")]
+)
+def test_memory_that_runs_out_is_told_with_the_settings_that_need_less(
+    error: RuntimeError, lol: Path, tmp_path: Path
+) -> None:
+    told = rf"memory ran out \({error}\): lower data\.batch_size, with more trainer\.accumulate"
     with patch.object(pl.Trainer, "fit", side_effect=error), pytest.raises(ValueError, match=told):
         run("autoencoder", lol, tmp_path)
 

@@ -19,7 +19,7 @@ from lowlight.inference.tiling.memory_budget import (
     needed_whole,
 )
 from lowlight.inference.tiling.whole import whole_image
-from lowlight.memory import exhausted, release, trim
+from lowlight.memory import ran_out, release, trim
 from lowlight.runtimes.enhancer import Enhancer
 
 Image = NDArray[np.float32]
@@ -80,8 +80,8 @@ def enhance_array(
             check_memory(enhancer, pixels, needed_whole(enhancer, pixels), max_memory)
         try:
             store(_enhance(enhancer.enhance_numpy, finish, pixels), output)
-        except exhausted():
-            if not fits or (tiling := enhancer.tiling) is None:
+        except Exception as error:
+            if not (ran_out(error) and fits) or (tiling := enhancer.tiling) is None:
                 raise
             tile = longest // 2
         else:
@@ -142,8 +142,8 @@ def _in_tiles(
             for rows in _bands(run, pixels, output, grid, side, done):
                 progress((rows - done) * pixels.shape[1])
                 done = rows
-        except exhausted():
-            if side <= grid.smallest:
+        except Exception as error:
+            if not ran_out(error) or side <= grid.smallest:
                 raise
             side = max(side // 2, grid.smallest)
         if done < len(pixels):
