@@ -224,6 +224,13 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}".removesuffix(": ")
 
 
+def last_parts(paths: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """Return the last part of each path; of those that end alike, or as a name that is taken, the whole."""
+    lasts = [Path(path).absolute().name for path in paths]
+    known = [*lasts, *taken]
+    return [path if known.count(last) > 1 else last for path, last in zip(paths, lasts, strict=True)]
+
+
 def shortened(text: str, most: int = 200) -> str:
     """Return a text in one line, cut to a length in characters."""
     line = " ".join(text.split())

@@ -16,9 +16,12 @@ from lowlight.images import Batch, has_references, write_image
 class ProgressPictures(Callback):
     """Write the enhanced first validation image after some of the validated epochs.
 
+    That of the last one is always among them, also if the training ends early.
+
     Args:
         folder: Run folder; images are written to ``pictures/progress/`` in it.
-        count: Number of epochs, evenly spaced from the first to the last.
+        count: Number of epochs, evenly spaced from the first to the last; without a last one, each validation
+            whose number is a power of 2.
     """
 
     shows_only: ClassVar[bool] = True
@@ -26,6 +29,7 @@ class ProgressPictures(Callback):
     def __init__(self, folder: Path | str, count: int = 8) -> None:
         self.folder = Path(folder) / "pictures" / "progress"
         self.count = count
+        self._latest: tuple[int, Tensor] | None = None
 
     @rank_zero_only
     def on_validation_batch_end(
@@ -37,19 +41,35 @@ class ProgressPictures(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Write the first batch's image, if the epoch is due."""
-        if batch_idx > 0 or trainer.sanity_checking or not self._is_due(trainer):
+        """Write the first batch's image if the epoch is due, and keep it otherwise."""
+        if batch_idx > 0 or trainer.sanity_checking:
+            return
+        self._latest = trainer.current_epoch + 1, cast(Tensor, outputs)[0].detach().cpu()
+        if not self._is_due(trainer):
             return
         for role in ("low", "high") if has_references(batch) else ("low",):
             if not (self.folder / f"{role}.png").exists():
                 write_image(batch[role][0], self.folder / f"{role}.png")
-        write_image(cast(Tensor, outputs)[0], self.folder / f"epoch-{trainer.current_epoch + 1:04d}.png")
+        self._write_latest()
+
+    @rank_zero_only
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the image of the last validation, if it is not written yet."""
+        self._write_latest()
+
+    def _write_latest(self) -> None:
+        if self._latest is not None:
+            epoch, image = self._latest
+            write_image(image, self.folder / f"epoch-{epoch:04d}.png")
+            self._latest = None
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
         interval = trainer.check_val_every_n_epoch or 1
-        last = max((trainer.max_epochs or 0) // interval, 1)
-        due = np.linspace(1, last, min(self.count, last)).round().astype(int)
-        return (trainer.current_epoch + 1) // interval in due
+        number = (trainer.current_epoch + 1) // interval
+        if trainer.max_epochs is None or trainer.max_epochs < 0:
+            return number.bit_count() == 1
+        last = max(trainer.max_epochs // interval, 1)
+        return number in np.linspace(1, last, min(self.count, last)).round().astype(int)
 
 
 class TestPictures(Callback):

@@ -16,8 +16,8 @@ from lowlight.loggers.base import Sample, run_loggers
 class Samples(Callback):
     """Log fixed validation images, as dark image, enhanced image and any reference, to the trackers.
 
-    They are logged after the first and the last validation, and after each that passes a multiple of
-    ``every_n_epochs``; only to a :class:`lowlight.loggers.base.RunLogger`.
+    They are logged after the first validation and the last that is planned, and after each that passes a
+    multiple of ``every_n_epochs``; only to a :class:`lowlight.loggers.base.RunLogger`.
 
     Args:
         count: Number of images, evenly spaced over the validation images; 0 logs none.

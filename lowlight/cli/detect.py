@@ -58,7 +58,7 @@ def detect(
             detect as measure,  # imports torch, which --help need not wait for
         )
 
-        names = [name for name in methods.split(",") if name]
+        names = [name.strip() for name in methods.split(",") if name.strip()]
         result = measure(
             folder,
             annotations,

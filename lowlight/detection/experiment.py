@@ -28,6 +28,7 @@ from lowlight.detection.precision import (
 from lowlight.evaluation.statistics import LEVEL
 from lowlight.images import read_rgb
 from lowlight.inference.library import load
+from lowlight.inference.models import labels_of
 from lowlight.inference.photos.enhance import enhance_pixels
 from lowlight.inference.settings import Settings
 from lowlight.runtimes.enhancer import Enhancer
@@ -117,9 +118,12 @@ def detect(
     images = find_images(Path(folder).expanduser())
     known = None if annotations is None else read_annotations(annotations, images)
     used = {name: path for name, path in images.items() if known is None or name in known}
-    enhancers = {_label(method): load(method, device=device, trust=trust) for method in methods}
-    if len(enhancers) != len(methods):
-        raise ValueError(f"--methods {','.join(methods)}: two are called alike")
+    if BEFORE in methods:
+        raise ValueError(f"--methods: {BEFORE} is always measured; leave it out")
+    enhancers = {
+        label: load(method, device=device, trust=trust)
+        for label, method in labels_of(methods, [BEFORE]).items()
+    }
     levels = {f"{stops:g} stops": stops for stops in darken}
     measured = _measure(used, known, find, enhancers, levels, seed, progress)
     counts = [int((~truth.ignored).sum()) for truth in measured.truths]
@@ -200,12 +204,6 @@ def darkened(pixels: Pixels, stops: float, name: str, seed: int = 0) -> Pixels:
     ranges = LowLight(exposure=(-stops, -stops), uneven=0.0, vignette=(0.0, 0.0))
     own = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8])
     return darken_scene(pixels, ranges, np.random.default_rng(own))
-
-
-def _label(method: str) -> str:
-    if method == BEFORE:
-        raise ValueError(f"--methods: {BEFORE} is always measured; leave it out")
-    return Path(method).name
 
 
 def _summarise(measured: _Measured, seed: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

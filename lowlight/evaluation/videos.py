@@ -25,7 +25,8 @@ def score_videos(
     """Score each video of a test split.
 
     Args:
-        table: Scores by image name and metric key, with ``mean_luma`` among them.
+        table: Scores by image name and metric key, with ``mean_luma`` among them; frames that are missing, as
+            ``trainer.limit_test_batches`` leaves them out, do not count.
         dataset: The images of the split.
         scenes: Scene of each image by its name; videos that look alike are of one.
 
@@ -37,7 +38,7 @@ def score_videos(
     videos: dict[str, tuple[Video, list[int]]] = {}
     for index, item in enumerate(dataset.items):
         video: Video | None = getattr(item, "video", None)
-        if video is not None:
+        if video is not None and item.name in table:
             videos.setdefault(video.name, (video, []))[1].append(index)
     rows = []
     for video, frames in videos.values():

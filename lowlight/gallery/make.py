@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lowlight.files import check_folder, printable, reason, to_csv, write_text
-from lowlight.gallery.page import GENERATOR, Gallery, render
+from lowlight.files import check_folder, reason, to_csv, write_text
+from lowlight.gallery.page import GENERATOR, PAGE, PICTURES, Gallery, render
 from lowlight.gallery.scores import (
     INPUT,
     REFERENCE,
@@ -28,7 +28,7 @@ from lowlight.gallery.scores import (
 from lowlight.gallery.sources import Image, Source, Subject, find_sources, read_subjects
 from lowlight.images import round_to_8_bits, to_uint8
 from lowlight.inference.load import choose
-from lowlight.inference.models import check_model, is_name_of_method, path_or_name
+from lowlight.inference.models import labels_of, path_or_name
 from lowlight.inference.photos.enhance import enhance_pixels
 from lowlight.inference.settings import Settings
 from lowlight.memory import peak_of
@@ -37,7 +37,6 @@ from lowlight.report.page_pictures import data_uri, encode_jpeg
 from lowlight.runtimes.enhancer import Enhancer
 from lowlight.runtimes.runtime import torch_device
 
-PAGE, PICTURES = "index.html", "pictures"
 TABLES = ("scores.csv", "methods.csv")
 
 LONGEST = 1280
@@ -111,7 +110,9 @@ def make_gallery(
             no gallery.
     """
     _check_out(out)
-    labels = labels_of(methods)
+    if not methods:
+        raise ValueError("--methods is needed, such as --methods coarse_to_fine,lime,clahe")
+    labels = labels_of(methods, (INPUT, REFERENCE))
     sources, failed = find_sources(paths, out, references)
     enhancers = {
         label: choose(*path_or_name(method), device=device, precision=precision, trust=trust)
@@ -140,32 +141,6 @@ def make_gallery(
     page = out / PAGE
     size = page.stat().st_size + (0 if embedded else size)
     return Made(page, gallery, failed, embedded, size)
-
-
-def labels_of(methods: Sequence[str]) -> dict[str, str]:
-    """Return the methods by their labels: a name itself, a path's last part as far as that is unique.
-
-    Labels are printable: what UTF-8 cannot hold of a path is escaped.
-
-    Raises:
-        ValueError: If one is unusable or given twice, or none is given.
-    """
-    if not methods:
-        raise ValueError("--methods is needed, such as --methods coarse_to_fine,lime,clahe")
-    for method in methods:
-        check_model(*path_or_name(method))
-    lasts = [method if is_name_of_method(method) else Path(method).name for method in methods]
-    reserved = [INPUT, REFERENCE]
-    labels = [
-        printable(method if (lasts + reserved).count(last) > 1 else last)
-        for method, last in zip(methods, lasts, strict=True)
-    ]
-    twice = [label for label in labels if (labels + reserved).count(label) > 1]
-    if twice:
-        raise ValueError(
-            f"--methods names {twice[0]} twice, or as the gallery names its {' or '.join(reserved)}"
-        )
-    return dict(zip(labels, methods, strict=True))
 
 
 def _warm_up(enhancers: Mapping[str, Enhancer], subject: Subject, device: str) -> dict[str, float]:

@@ -8,6 +8,9 @@ from lowlight import __version__
 from lowlight.gallery.scores import AGAINST, ALONE, Item, item_table, labels_in, mean_table, score_columns
 from lowlight.report.page import environment
 
+PAGE, PICTURES = "index.html", "pictures"
+"""Name of the page, and of the folder beside it where pictures are that it does not hold itself."""
+
 GENERATOR = '<meta name="generator" content="lowlight gallery">'
 """Line that identifies a page as a gallery, which may be replaced."""
 

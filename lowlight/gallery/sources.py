@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from lowlight.data.pairs import check_sizes, list_images, match, refuse
 from lowlight.decoding.reading import read_photo
 from lowlight.files import printable
+from lowlight.gallery.page import PAGE, PICTURES
 from lowlight.images import read_rgb
 from lowlight.inference.batch.jobs import files_of, is_video
 from lowlight.inference.pixels import floating
@@ -67,7 +68,8 @@ def find_sources(
 
     Args:
         paths: Files and folders.
-        out: Folder that is written to, and not searched.
+        out: Folder that is written to. It is not searched; where it is one of the given folders, the pictures
+            of a gallery in it are not.
         references: Folder of reference images, matched by the stems of the photographs' names; videos have
             none.
 
@@ -79,8 +81,9 @@ def find_sources(
     """
     found: dict[Path, tuple[Path, Path]] = {}
     problems: list[str] = []
+    written = [out, out / PICTURES] if (out / PAGE).exists() else [out]
     for path in paths:
-        files, refused = files_of(path, out)
+        files, refused = files_of(path, *written)
         problems += [f"{file}: {why}" for file, why in refused.items()]
         for file in files:
             within = file.relative_to(path) if path.is_dir() else Path(file.name)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from lowlight.config import available, is_function, method_file, read_recipe
+from lowlight.files import last_parts, printable
 from lowlight.runtimes.table import RUNTIMES, runtime_of
 from lowlight.shipped import SHIPPED, WEIGHTS, Card, Score, count_weights, existing, read_card, shipped
 from lowlight.spelling import did_you_mean
@@ -89,6 +90,29 @@ def is_name_of_method(path: Any) -> TypeGuard[str]:
 def path_or_name(model: Path | str) -> tuple[Path | str | None, str | None]:
     """Return a model's path and its method's name, one of which is None: what :func:`check_model` takes."""
     return (None, model) if is_name_of_method(model) else (model, None)
+
+
+def labels_of(methods: Sequence[str], reserved: Sequence[str] = ()) -> dict[str, str]:
+    """Return the methods by their labels: a path's last part as far as that is unique, all of it otherwise.
+
+    Labels are printable: what UTF-8 cannot hold of a path is escaped.
+
+    Args:
+        methods: Names of methods and paths of models.
+        reserved: Names of what the methods are compared with.
+
+    Raises:
+        ValueError: If one is unusable, given twice or only has a reserved name.
+    """
+    for method in methods:
+        check_model(*path_or_name(method))
+    labels = [printable(label) for label in last_parts(methods, reserved)]
+    for label in labels:
+        if label in reserved:
+            raise ValueError(f"--methods: {label} is what methods are compared with; give ./{label}")
+        if labels.count(label) > 1:
+            raise ValueError(f"--methods names {label} twice")
+    return dict(zip(labels, methods, strict=True))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from lowlight.files import write_json
+from lowlight.files import last_parts, write_json
 from lowlight.report.figures import LIGHT
 from lowlight.report.score_figures import draw_latency
 
@@ -17,10 +17,15 @@ def write(result: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "benchmark.json", result)
     first = result["rows"][0] if result["rows"] else {}
+    models = list(dict.fromkeys(row["model"] for row in result["rows"]))
+    labels = dict(zip(models, last_parts(models), strict=True))
     points = [
-        (Path(row["model"]).name, row["engine"], row["milliseconds"], row["psnr"])
+        (labels[row["model"]], row["engine"], row["milliseconds"], row["psnr"])
         for row in result["rows"]
         if row["psnr"] is not None and (row["width"], row["height"]) == (first["width"], first["height"])
     ]
+    figure = folder / "latency.png"
     if points:
-        (folder / "latency.png").write_bytes(draw_latency(points, LIGHT))
+        figure.write_bytes(draw_latency(points, LIGHT))
+    else:
+        figure.unlink(missing_ok=True)  # of an earlier benchmark

@@ -55,6 +55,7 @@ def render(report: Report) -> str:
         paired=paired_rows(entries),
         verdicts=[[verdict.claim, verdict.answer, verdict.reason] for verdict in report.verdicts],
         features=features_table(entries),
+        definitions={key: text for _, run in runs for key, text in run.definitions.items()},
         quality=quality_for(report.grid),
         runs=run_rows(runs),
         commands=[(label, run.seed, _command(run)) for label, run in runs],

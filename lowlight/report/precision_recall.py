@@ -32,8 +32,11 @@ def write(result: dict[str, Any], folder: Path) -> None:
     ]
     columns = ("darkness", "method", "class", "score", "precision", "recall")
     write_table(folder / "precision_recall.csv", points, columns)
-    if len({curve["class"] for curve in result["curves"]}) == 1:
-        with whole(folder / "precision_recall.png") as partial:
+    figure = folder / "precision_recall.png"
+    if len({curve["class"] for curve in result["curves"]}) != 1:
+        figure.unlink(missing_ok=True)  # of an earlier experiment
+    else:
+        with whole(figure) as partial:
             partial.write_bytes(draw_precision_recall(result["rows"], result["curves"], LIGHT))
 
 

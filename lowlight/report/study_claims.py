@@ -31,11 +31,12 @@ def judge(entries: Sequence[Entry]) -> list[Verdict]:
 
 
 def _gan_is_the_best(studied: Sequence[Entry]) -> Verdict | None:
-    """Compare the best GAN with the best run of the other two methods by PSNR, if all three are there."""
-    if {entry.first.method for entry in studied} != set(METHODS):
+    """Compare the best GAN with the best run of the other two methods by PSNR, if all three have one."""
+    known = [entry for entry in studied if not math.isnan(entry.score("psnr"))]
+    if {entry.first.method for entry in known} != set(METHODS):
         return None
-    gan = next(entry for entry in studied if entry.first.method == "gan")
-    other = next(entry for entry in studied if entry.first.method != "gan")
+    gan = next(entry for entry in known if entry.first.method == "gan")
+    other = next(entry for entry in known if entry.first.method != "gan")
     paired = pair(gan, other, "psnr")
     return Verdict(
         "The GAN is the best of the three methods",

@@ -14,6 +14,7 @@ from lowlight.benchmark.measure import benchmark
 from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.benchmark import app
 from lowlight.memory import resident
+from lowlight.report import latency
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
 from tests.tiny import tiny
 
@@ -152,6 +153,24 @@ def test_the_verb_prints_a_table_and_writes_json_and_the_plot(models: list[str],
     assert len(written["rows"]) == 3
     assert written["about"]["threads"] == 1
     assert (tmp_path / "out" / "latency.png").stat().st_size > 5000
+
+
+def test_the_figure_tells_runs_of_one_name_apart_and_does_not_outlive_their_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+
+    def draw(points: list[tuple[str, str, float, float]], _: object) -> bytes:
+        drawn.extend(point[0] for point in points)
+        return b"a figure"
+
+    monkeypatch.setattr(latency, "draw_latency", draw)
+    row = {"engine": "torch", "milliseconds": 1.0, "width": 8, "height": 8}
+    rows = [row | {"model": model, "psnr": 20.0} for model in ("a/run", "b/run", "b/gan", "b/gan")]
+    latency.write({"rows": rows}, tmp_path)
+    assert drawn == ["a/run", "b/run", "gan", "gan"]
+    latency.write({"rows": [row | {"model": "gamma", "psnr": None}]}, tmp_path)
+    assert not (tmp_path / "latency.png").exists()
 
 
 @pytest.mark.parametrize(

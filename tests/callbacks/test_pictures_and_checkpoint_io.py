@@ -45,18 +45,26 @@ def test_curves_that_a_spawned_process_wrote_stay(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("epochs", "every", "shown"), [(72, 4, 8), (3, 1, 3), (40, 1, 8), (5, 5, 1)])
+@pytest.mark.parametrize(
+    ("planned", "epochs", "every", "shown"),
+    [
+        (72, 72, 4, 8), (3, 3, 1, 3), (40, 40, 1, 8), (5, 5, 5, 1),
+        (1000, 60, 1, 2),  # stopped early
+        (-1, 60, 1, 7),  # 1, 2, 4, 8, 16, 32 and the last
+    ],
+)  # fmt: skip
 def test_progress_is_shown_on_validated_epochs_up_to_the_last(
-    epochs: int, every: int, shown: int, tmp_path: Path
+    planned: int, epochs: int, every: int, shown: int, tmp_path: Path
 ) -> None:
     callback = ProgressPictures(tmp_path, count=8)
-    trainer = pl.Trainer(max_epochs=epochs, check_val_every_n_epoch=every, accelerator="cpu", logger=False)
+    trainer = pl.Trainer(max_epochs=planned, check_val_every_n_epoch=every, accelerator="cpu", logger=False)
     image = torch.rand(1, 3, 4, 4)
     for epoch in range(every, epochs + 1, every):
         trainer.fit_loop.epoch_progress.current.processed = epoch - 1
         trainer.fit_loop.epoch_progress.current.completed = epoch - 1
         batch = {"low": image, "high": image, "name": ["a"]}
         callback.on_validation_batch_end(trainer, pl.LightningModule(), image, batch, 0)
+    callback.on_train_end(trainer, pl.LightningModule())
     written = sorted(path.stem for path in callback.folder.glob("epoch-*.png"))
     assert len(written) == shown
     assert written[-1] == f"epoch-{epochs:04d}"

@@ -12,11 +12,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from lowlight.checkpoints.pretrained import save_pretrained
 from lowlight.cli.detect import app
 from lowlight.detection import detect
 from lowlight.detection.detectors import load_detector, run
 from lowlight.detection.experiment import darkened
+from lowlight.report import precision_recall
 from tests.conftest import photograph
+from tests.tiny import tiny
 
 BOX = (30, 10, 50, 30)
 
@@ -83,6 +86,24 @@ def test_without_annotations_the_bright_photograph_is_the_reference(tmp_path: Pa
     assert "detections in the bright photographs" in result["about"]["reference"]
 
 
+def test_runs_of_one_name_and_one_called_none_are_kept_apart(tmp_path: Path) -> None:
+    images = write(tmp_path, range(40, 60, 5))
+    paths = [tmp_path / name for name in ("one/run", "two/run", "two/none")]
+    for path in paths:
+        save_pretrained(tiny("autoencoder"), path)
+    result = detect(images, tmp_path / "labels", [*map(str, paths)], detector=bright_square, device="cpu")
+    assert [row["method"] for row in result["rows"]] == ["none", *map(str, paths)]
+
+
+def test_a_figure_of_one_class_does_not_outlive_its_experiment(tmp_path: Path) -> None:
+    curve = {"darkness": "bright", "method": "none", "scores": [0.9], "precision": [1.0], "recall": [1.0]}
+    rows = [{"darkness": "bright", "method": "none"}]
+    for classes in ([0], [0, 1]):
+        result = {"about": {}, "rows": rows, "curves": [curve | {"class": kind} for kind in classes]}
+        precision_recall.write(result, tmp_path)
+        assert (tmp_path / "precision_recall.png").exists() == (len(classes) == 1)
+
+
 def test_a_level_is_an_exposure_and_all_else_is_alike() -> None:
     pixels = photograph(1)
     means = [darkened(pixels, stops, "a").mean() for stops in (1, 3, 5)]
@@ -134,7 +155,7 @@ def test_undefined_scores_are_texts_in_the_printed_json(tmp_path: Path) -> None:
         (["--darken", "2", "--detector", "nowhere.at:all"], "No module named 'nowhere'"),
         (["--darken", "2", "--methods", "none"], "none is always measured"),
         (["--darken", "2", "--methods", "mirnet"], "mirnet must be trained first"),
-        (["--darken", "2", "--methods", "gamma,gamma"], "two are called alike"),
+        (["--darken", "2", "--methods", "gamma, gamma"], "names gamma twice"),
         (["--darken", "2", "--detector", f"{__name__}:BOX"], "a tuple, which cannot be called"),
         (
             ["--darken", "2", "--detector", f"{__name__}:broken"],

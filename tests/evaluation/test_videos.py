@@ -118,6 +118,13 @@ def test_flicker_is_that_of_the_enhanced_frames(flickering: Path, tmp_path: Path
     assert saved["test/flicker"] > 0
 
 
+def test_frames_that_are_not_tested_do_not_count(flickering: Path, tmp_path: Path) -> None:
+    metrics = run(flickering, tmp_path / "out", "method=identity", "trainer.limit_test_batches=3")
+    (row,) = rows(tmp_path / "out" / "per_video.csv")
+    assert (row["video"], row["frames"], metrics["images"]) == ("set/flickering", "3", 3)
+    assert float(row["flicker"]) == pytest.approx(4, abs=1e-3)
+
+
 def test_a_cut_is_no_flicker(tmp_path: Path) -> None:
     for number, level in enumerate([20, 20, 20, 200, 200, 200]):
         write(tmp_path / "set" / "cut" / f"{number}.png", np.full((16, 24, 3), level))

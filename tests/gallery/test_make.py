@@ -16,7 +16,7 @@ from PIL import Image
 import lowlight
 from lowlight.files import read_table
 from lowlight.gallery import make
-from lowlight.gallery.make import Made, _warm_up, labels_of, make_gallery
+from lowlight.gallery.make import Made, _warm_up, make_gallery
 from lowlight.gallery.sources import Subject
 from lowlight.images import read_image
 from lowlight.inference.settings import Settings
@@ -156,6 +156,19 @@ def test_files_of_one_name_are_told_apart_and_one_given_twice_is_shown_once(tmp_
     assert [item.name for item in made.gallery.items] == ["one/a.png", "two/a.png"]
 
 
+def test_a_gallery_beside_its_photographs_does_not_show_its_own_pictures(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", photograph(1, 16, 16) // 4)
+    for _ in range(2):
+        made = make_gallery([tmp_path], ["gamma"], tmp_path, embed=False)
+        assert [item.name for item in made.gallery.items] == ["a"]
+    assert [*(tmp_path / "pictures").iterdir()]
+
+
+def test_a_gallery_needs_methods(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--methods is needed"):
+        make_gallery([save(tmp_path / "a.png", photograph(1, 16, 16))], [], tmp_path / "page")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 def test_names_that_are_not_utf_8_are_escaped_and_stay_unique(tmp_path: Path) -> None:
     pixels = photograph(1, 16, 16) // 4
@@ -171,13 +184,6 @@ def test_names_that_are_not_utf_8_are_escaped_and_stay_unique(tmp_path: Path) ->
     made = make_gallery([tmp_path / "in"], ["gamma"], out)
     assert [item.name for item in made.gallery.items] == ["a", r"caf\udce9"]
     assert r"caf\udce9: gamma" in Pictures(made.page).sources
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_labels_of_runs_that_are_not_utf_8_are_escaped(tmp_path: Path) -> None:
-    run = tmp_path / os.fsdecode(b"caf\xe9")
-    run.mkdir()
-    assert labels_of([str(run)]) == {r"caf\udce9": str(run)}
 
 
 def test_frames_of_a_video_are_shown_and_count_as_one_scene(tmp_path: Path) -> None:
@@ -220,28 +226,6 @@ def test_a_method_that_fails_is_named_and_costs_its_photograph_alone(
     made = make_gallery([tmp_path / "a.png", tmp_path / "b.png"], ["gamma"], tmp_path / "page")
     assert [item.name for item in made.gallery.items] == ["b"]
     assert made.failed == [f"{tmp_path / 'a.png'}: gamma failed: IndexError: list index out of range"]
-
-
-@pytest.mark.parametrize(
-    ("methods", "told"),
-    [
-        ([], "--methods is needed"),
-        (["gama"], "gama is no method: .* did you mean gamma"),
-        (["mirnet"], "mirnet must be trained first"),
-        (["nowhere/run"], "nowhere/run: no such file or folder"),
-        (["gamma", "lime", "gamma"], "names gamma twice"),
-    ],
-)
-def test_wrong_methods_are_refused(methods: list[str], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        labels_of(methods)
-
-
-def test_runs_are_labelled_by_their_folders_as_far_as_that_tells_them_apart(tmp_path: Path) -> None:
-    for name in ("one/mirnet", "two/mirnet", "one/gan"):
-        (tmp_path / name).mkdir(parents=True)
-    paths = [str(tmp_path / name) for name in ("one/mirnet", "two/mirnet", "one/gan")]
-    assert list(labels_of([*paths, "gamma"])) == [paths[0], paths[1], "gan", "gamma"]
 
 
 def test_references_must_fit(photographs: Path, tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def test_the_gan_is_not_judged_without_one_of_the_others(tmp_path: Path) -> None
     assert not any(verdict.claim == GAN for verdict in judge(found))
 
 
+def test_the_gan_is_not_judged_without_references(tmp_path: Path) -> None:
+    unscored = np.full(12, np.nan)
+    found = entries(*(run(tmp_path, method, unscored) for method in ("gan", "mirnet", "autoencoder")))
+    assert not any(one.claim == GAN for one in judge(found))
+
+
 def with_colours(folder: Path, differences: np.ndarray) -> Path:
     """Add a ΔE per image to a run."""
     metrics = json.loads((folder / "metrics.json").read_text())

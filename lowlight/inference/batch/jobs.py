@@ -77,17 +77,17 @@ def find_jobs(paths: Iterable[Path], out: Path, bracket: int = 1) -> tuple[list[
     return list(jobs.values()), refused
 
 
-def files_of(path: Path, out: Path) -> tuple[list[Path], dict[Path, str]]:
+def files_of(path: Path, *written: Path) -> tuple[list[Path], dict[Path, str]]:
     """List the files to read at a path: itself, or the images and videos in a folder at any depth, sorted.
 
     Args:
         path: A file or a folder.
-        out: Folder that is written to, and not searched.
+        written: Folders that are written to, and not searched.
 
     Returns:
         The files, and reasons why others, such as pipes and broken links, are left out, keyed by path.
     """
-    found, problems = _below(path, out) if is_folder(path) else ([path], {})
+    found, problems = _below(path, written) if is_folder(path) else ([path], {})
     if not found and not problems:
         problems = {path: "no images or videos in this folder"}
     special = {source: reason for source in found if (reason := _special(source))}
@@ -115,9 +115,9 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def _below(folder: Path, out: Path) -> tuple[list[Path], dict[Path, str]]:
+def _below(folder: Path, written: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
     """Return the images and videos below a folder, sorted, and why folders below it are not searched."""
-    found, problems, end = [], {}, out.resolve()
+    found, problems, ends = [], {}, [one.resolve() for one in written]
 
     def tell(error: OSError) -> None:
         problems[Path(error.filename)] = f"cannot be searched ({error.strerror})"
@@ -129,7 +129,7 @@ def _below(folder: Path, out: Path) -> tuple[list[Path], dict[Path, str]]:
             if not name.startswith("."):
                 problems[here / name] = _LINKED
         kept = [name for name in folders if name not in links and not name.startswith(".")]
-        folders[:] = [name for name in kept if (here / name).resolve() != end]
+        folders[:] = [name for name in kept if (here / name).resolve() not in ends]
         suffixes = PHOTO_SUFFIXES | VIDEO_SUFFIXES
         names = (name for name in files if not name.startswith("."))
         found += [here / name for name in names if Path(name).suffix.lower() in suffixes]
