@@ -106,8 +106,9 @@ def count_weights(path: Path) -> int:
 
 
 def locate(path: Path | str) -> Path:
-    """Return a path as it is; or, where nothing is there, the folder of :func:`shipped` weights so named."""
-    return SHIPPED / path if str(path) in shipped() and not Path(path).exists() else Path(path)
+    """Return a path, ``~`` expanded; or, where nothing is there, the folder of :func:`shipped` weights."""
+    found = Path(path).expanduser()
+    return SHIPPED / path if str(path) in shipped() and not found.exists() else found
 
 
 def existing(path: Path | str) -> Path:

@@ -1,7 +1,6 @@
 """Benchmark of methods per engine and image size: time, memory, multiply-accumulates, training steps."""
 
 import copy
-import json
 import math
 import statistics
 import time
@@ -22,7 +21,7 @@ from lowlight.benchmark.timing import time_in_turn
 from lowlight.checkpoints.load import load_method
 from lowlight.checkpoints.recipe import build
 from lowlight.config import available, load_config
-from lowlight.files import first_line
+from lowlight.files import first_line, read_json
 from lowlight.images import Pair
 from lowlight.memory import peak_of, release, resident
 from lowlight.methods import Method
@@ -33,7 +32,9 @@ from lowlight.runtimes.table import RUNTIMES
 from lowlight.runtimes.torch_enhancer import TorchEnhancer, to_device
 from lowlight.shipped import locate
 
-ENGINES = ("torch", "bf16", "fp16", "compile", *(runtime.name for runtime in RUNTIMES), "int8")
+OF_TORCH = ("torch", "bf16", "fp16", "compile")
+
+ENGINES = (*OF_TORCH, *(runtime.name for runtime in RUNTIMES), "int8")
 """Engines: torch in float32, in autocast, compiled; the runtimes; and OpenVINO in 8-bit integers."""
 
 NOISY = 0.1
@@ -50,7 +51,7 @@ class Entry(NamedTuple):
     method: Method
     run: Run
     memory: Mapping[tuple[int, int], int]
-    """Peak of a call in bytes, by width and height."""
+    """Peak of a call in bytes, by width and height; 0 where it is not known."""
 
 
 def benchmark(
@@ -93,7 +94,7 @@ def benchmark(
             try:
                 run = _run(method, engine, device)
                 memory = _memory(run, engine, sizes, device)  # fails here if the engine cannot run it
-            except (ValueError, RuntimeError) as error:
+            except (ValueError, RuntimeError, MemoryError) as error:
                 failed.append({"model": model, "engine": engine, "reason": first_line(error)})
             else:
                 entries.append(Entry(model, engine, method, run, memory))
@@ -107,7 +108,7 @@ def benchmark(
             continue
         try:
             training.append({"model": model} | _training(method, *train))
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, MemoryError) as error:
             failed.append({"model": model, "engine": "training", "reason": first_line(error)})
     return {"rows": rows, "training": training, "failed": failed, "about": about}
 
@@ -117,9 +118,11 @@ _ROUGHER = ("bf16", "fp16", "int8")
 
 
 def _psnr(model: str) -> float | None:
-    """Return the test PSNR in dB of a run folder; None for other models."""
-    scores = Path(model) / "metrics.json"
-    psnr = json.loads(scores.read_text()).get("test/psnr") if scores.is_file() else None
+    """Return the test PSNR in dB of a run folder; None for other models, and where it is unreadable."""
+    try:
+        psnr = read_json(Path(model) / "metrics.json").get("test/psnr")
+    except (OSError, ValueError):
+        return None
     return psnr if isinstance(psnr, float) else None
 
 
@@ -157,9 +160,10 @@ def _run(method: Method, engine: str, device: str) -> Run:
 def _memory(
     run: Run, engine: str, sizes: Sequence[tuple[int, int]], device: str
 ) -> dict[tuple[int, int], int]:
-    """Return the peak memory in bytes of the first call at each size, the smallest first.
+    """Return the peak memory in bytes of the first call at each size, the smallest first; 0 if not known.
 
-    Runtimes keep their buffers for the next call, so what they hold since their set-up counts, too.
+    On a GPU only torch's memory is known. Runtimes keep their buffers for the next call, so what they hold
+    since their set-up counts, too.
     """
     images = {size: _image(*size, device) for size in sorted(sizes, key=math.prod)}
     # What is set up is no part of a call; compiling is done for each size.
@@ -167,7 +171,8 @@ def _memory(
         run(low)
     release()
     start = resident()
-    return {size: peak_of(partial(run, low), device, start) for size, low in images.items()}
+    peaks = {size: peak_of(partial(run, low), device, start) for size, low in images.items()}
+    return peaks if device == "cpu" or engine in OF_TORCH else dict.fromkeys(peaks, 0)
 
 
 def _at_size(
@@ -195,7 +200,7 @@ def _at_size(
             "milliseconds": 1000 * median,
             "quartiles": [1000 * first, 1000 * third],
             "ratio": statistics.median(own / other for own, other in zip(seconds, each[0], strict=True)),
-            "memory_mb": entry.memory[size] / 1e6,
+            "memory_mb": entry.memory[size] / 1e6 or None,
             "megapixels_per_s": width * height / 1e6 / median,
             "psnr": _psnr(entry.model) if entry.engine not in _ROUGHER else None,
         }
@@ -253,5 +258,5 @@ def _training(method: Method, batch: int, side: int, steps: int = 6) -> dict[str
         "side": side,
         "milliseconds": 1000 * seconds,
         "images_per_s": batch / seconds,
-        "memory_mb": memory / 1e6,
+        "memory_mb": memory / 1e6 or None,
     }

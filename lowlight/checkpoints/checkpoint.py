@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lowlight.files import first_line
 from lowlight.runs.folder import best_of
+from lowlight.shipped import shipped
 
 
 class Saved(NamedTuple):
@@ -71,7 +72,9 @@ def read_published(path: Path) -> Any:
         ValueError: If it is missing, broken or holds anything else.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+        is_model = path.exists() or path.name in shipped()
+        what = "no file of published weights; leave --as out" if is_model else "no such file"
+        raise ValueError(f"{path}: {what}")
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 

@@ -43,14 +43,15 @@ def load_original_model(path: Path | str, kind: str) -> Model:
         model = build_model(recipe)
     except TypeError as error:
         raise ValueError(f"{kind}: {first_line(error)}") from error
-    return _loaded(model, Path(path), name)
+    return _loaded(model, Path(path).expanduser(), name)
 
 
 def load_original_method(path: Path | str, kind: str) -> "Method":
     """As :func:`load_original_model`, but the whole method, which can be trained further."""
     name, arguments = _parsed(kind)
     more = [f"++method.net.{key}={value!r}" for key, value in arguments.items()]
-    return as_method(_loaded(build(load_config([f"method={name}", *more]).method), Path(path), name))
+    method = build(load_config([f"method={name}", *more]).method)
+    return as_method(_loaded(method, Path(path).expanduser(), name))
 
 
 def _parsed(kind: str) -> tuple[str, dict[str, Any]]:

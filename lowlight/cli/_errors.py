@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from lowlight.files import printable
+from lowlight.files import printable, reason
 from lowlight.spelling import did_you_mean
 
 
@@ -22,10 +22,10 @@ def errors_in_one_line(command: str, debug: bool) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         if debug:
             raise
-        print(f"lowlight {command}: {printable(' '.join(str(error).split()))}", file=sys.stderr)
+        print(f"lowlight {command}: {printable(reason(error))}", file=sys.stderr)
         raise typer.Exit(1) from None
 
 

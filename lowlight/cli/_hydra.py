@@ -47,7 +47,7 @@ def run(task: Callable[[DictConfig], float | None], config: DictConfig) -> float
         return task(config)
     try:
         return task(config)
-    except (ValueError, OSError, OmegaConfBaseException) as error:
+    except (ValueError, OSError, MemoryError, OmegaConfBaseException) as error:
         sys.exit(f"error: {one_line(error)}")
 
 

@@ -98,6 +98,10 @@ def _pair(text: str, option: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
+def _megabytes(row: dict[str, Any]) -> str:
+    return "-" if row["memory_mb"] is None else f"{row['memory_mb']:.0f}"
+
+
 def _print(result: dict[str, Any]) -> None:
     """Print the measurements as a table, and what they come with."""
     rows = []
@@ -105,13 +109,13 @@ def _print(result: dict[str, Any]) -> None:
         low, high = row["quartiles"]
         size = f"{row['width']}x{row['height']}"
         numbers = [f"{row['parameters'] / 1e6:.2f}", f"{row['gmac']:.2f}", f"{row['milliseconds']:.1f}"]
-        numbers += [f"{low:.1f}-{high:.1f}", f"{row['ratio']:.2f}", f"{row['memory_mb']:.0f}"]
+        numbers += [f"{low:.1f}-{high:.1f}", f"{row['ratio']:.2f}", _megabytes(row)]
         rows.append([row["model"], row["engine"], size, *numbers, f"{row['megapixels_per_s']:.2f}"])
     headings = ["size", "M params", "GMAC", "ms", "quartiles", "ratio", "MB", "MP/s"]
     print_table(["model", "engine", *headings], rows, right=headings)
     lines = [
         f"training {row['model']}: {row['images_per_s']:.1f} images/s ({row['batch']} crops of "
-        f"{row['side']} pixels, {row['milliseconds']:.0f} ms per step, {row['memory_mb']:.0f} MB)"
+        f"{row['side']} pixels, {row['milliseconds']:.0f} ms per step, {_megabytes(row)} MB)"
         for row in result["training"]
     ]
     lines += [f"not run: {row['model']}, {row['engine']}: {row['reason']}" for row in result["failed"]]

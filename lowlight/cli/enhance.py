@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from lowlight.cli._threads import wait_passively
 from lowlight.cli._verb import Verb
 from lowlight.files import json_text, printable, remove_leftovers
 from lowlight.inference.settings import DEFAULTS, Outcome, Settings
+
+if TYPE_CHECKING:
+    from lowlight.inference.batch.jobs import Job
 
 
 class Engine(StrEnum):
@@ -158,7 +161,7 @@ def enhance(
             "trust": trust or (),
             "precision": precision,
             "runtime": runtime,
-            "calibrate": calibrate or [job.source for job in jobs if precision == INT8 and not job.is_video],
+            "calibrate": calibrate or (_photographs(jobs) if precision == INT8 else ()),
         }
         settled = [without_model(job, skip_existing=skip_existing) for job in jobs]
         if all(settled):
@@ -206,6 +209,11 @@ def enhance(
             elif not quiet:
                 print(_summary(outcomes, out), file=sys.stderr if out == PIPE else sys.stdout)
     raise typer.Exit(any(outcome.status == "failed" for outcome in outcomes))
+
+
+def _photographs(jobs: "Sequence[Job]") -> list[Path]:
+    """Return the photographs among the jobs, without those that are missing, which is told of each."""
+    return [job.source for job in jobs if not job.is_video and job.source.exists()]
 
 
 def _watched(

@@ -48,9 +48,12 @@ def export(
     original: As = None,
     kind: Annotated[Format, typer.Option("--format", help="Format to write.")] = Format[RUNTIMES[0].name],
     tolerance: Annotated[
-        float,
-        typer.Option(help="Largest accepted difference to torch's outputs, relative to those beyond 1."),
-    ] = 1e-4,
+        float | None,
+        typer.Option(
+            help="Largest accepted difference to torch's outputs, relative to those beyond 1.",
+            show_default="1e-4, with --half 2e-3",
+        ),
+    ] = None,
     int8: Annotated[
         list[Path] | None,
         typer.Option(
@@ -70,7 +73,7 @@ def export(
     holds the weights under the names of the published implementation, for other tools.
     """
     with errors_in_one_line("export", debug):
-        existing(source)
+        source = existing(source)
         check_folder(out if kind == PRETRAINED else out.parent)
         if half and kind != PRETRAINED:
             raise ValueError("--half is for --format pretrained")
@@ -89,17 +92,17 @@ def export(
             from lowlight.checkpoints.originals import load_original_method
 
             method = load_original_method(source, original)
-        commit = commit_of(source)
+        commit, accepted = commit_of(source), exporting.TOLERANCE if tolerance is None else tolerance
         if kind == PRETRAINED:
             differences = exporting.export_pretrained(
                 method, out, half=half, tolerance=tolerance, commit=commit, trust=trust or ()
             )
         elif kind == ORIGINAL:
-            differences = exporting.export_original(method, out, tolerance=tolerance)
+            differences = exporting.export_original(method, out, tolerance=accepted)
         else:
             photographs = calibration_photographs(int8) if int8 else None
             differences = exporting.export(
-                method, out, kind, tolerance=tolerance, commit=commit, calibrate=photographs
+                method, out, kind, tolerance=accepted, commit=commit, calibrate=photographs
             )
     for shape, difference in differences.items():
         print(f"{shape}: differs from torch by at most {difference:.1e}")

@@ -81,6 +81,8 @@ def gallery(
                 raise ValueError("give --votes to rank, or --methods to make a page, not both")
             _rank([*votes, *(paths or [])], out, as_json)
             return
+        if as_json:
+            raise ValueError("--json prints a ranking: give --votes; scores.csv has the scores of a page")
         if not paths or out is None:
             raise ValueError(f"{'--out' if paths else 'PHOTOS'} is missing; see lowlight gallery --help")
         from lowlight.inference.models import check_model, path_or_name

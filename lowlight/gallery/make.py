@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,8 +28,9 @@ from lowlight.gallery.scores import (
 )
 from lowlight.gallery.sources import Image, Source, Subject, find_sources, read_subjects
 from lowlight.images import round_to_8_bits, to_uint8
+from lowlight.inference.batch.jobs import is_video
 from lowlight.inference.load import choose
-from lowlight.inference.models import labels_of, path_or_name
+from lowlight.inference.models import INT8, labels_of, path_or_name
 from lowlight.inference.photos.enhance import enhance_pixels
 from lowlight.inference.settings import Settings
 from lowlight.memory import peak_of
@@ -114,10 +116,10 @@ def make_gallery(
         raise ValueError("--methods is needed, such as --methods coarse_to_fine,lime,clahe")
     labels = labels_of(methods, (INPUT, REFERENCE))
     sources, failed = find_sources(paths, out, references)
-    enhancers = {
-        label: choose(*path_or_name(method), device=device, precision=precision, trust=trust)
-        for label, method in labels.items()
-    }
+    options: dict[str, Any] = {"device": device, "precision": precision, "trust": trust}
+    if precision == INT8:
+        options["calibrate"] = [source.path for source in sources if not is_video(source.path)]
+    enhancers = {label: choose(*path_or_name(method), **options) for label, method in labels.items()}
     out.mkdir(parents=True, exist_ok=True)
     memory: dict[str, float] = {}
     items: list[Item] = []

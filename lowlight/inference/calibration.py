@@ -27,14 +27,16 @@ def calibration_photographs(paths: Iterable[Path | str], count: int = COUNT) -> 
         Images of shape (1, 3, H, W) in [0, 1], their sides at most :data:`LONGEST`.
 
     Raises:
-        ValueError: If none can be read.
+        ValueError: If a path does not exist, a folder has none, or none can be read.
     """
-    files = [
-        file
-        for path in map(Path, paths)
-        for file in (images_below(path, PHOTO_SUFFIXES) if path.is_dir() else [path])
-        if file.suffix.lower() in PHOTO_SUFFIXES
-    ]
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise ValueError(f"{path}: no such file or folder, to calibrate 8-bit integers on")
+        found = images_below(path, PHOTO_SUFFIXES) if path.is_dir() else [path]
+        if not found:
+            raise ValueError(f"{path}: no photographs in this folder, to calibrate 8-bit integers on")
+        files += [file for file in found if file.suffix.lower() in PHOTO_SUFFIXES]
     photographs = []
     for place in range(min(count, len(files))):
         try:
@@ -45,6 +47,7 @@ def calibration_photographs(paths: Iterable[Path | str], count: int = COUNT) -> 
         photographs.append(F.interpolate(image, scale_factor=scale, mode="area") if scale < 1 else image)
     if not photographs:
         raise ValueError(
-            "8-bit integers need dark photographs to be calibrated on: --calibrate FOLDER (calibrate=[...])"
+            "8-bit integers need dark photographs that can be read to be calibrated on: --calibrate FOLDER "
+            "(lowlight.load(..., calibrate=[FOLDER]))"
         )
     return photographs

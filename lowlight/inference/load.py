@@ -92,7 +92,8 @@ def build_ready(name: str, device: str = "cpu") -> "Model":
     if name in shipped():
         return to_device(load_model(SHIPPED / name), device)
     recipe = read_recipe(name)
-    return build_model(enhancing(recipe) or recipe)
+    model = build_model(enhancing(recipe) or recipe)
+    return to_device(to_device(model, device), "cpu")  # whatever the device, if it is one
 
 
 ready = cache(build_ready)

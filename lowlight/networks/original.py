@@ -21,11 +21,9 @@ def unwrapped(loaded: Any) -> dict[str, Tensor]:
     Raises:
         ValueError: If there is none, or it holds anything but named tensors.
     """
-    while isinstance(loaded, Mapping):
-        wrapper = next((key for key in WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
-        if wrapper is None:
-            break
-        loaded = loaded[wrapper]
+    for _ in WRAPPERS:  # no more, since a mapping may hold itself
+        if isinstance(loaded, Mapping):
+            loaded = next((loaded[key] for key in WRAPPERS if isinstance(loaded.get(key), Mapping)), loaded)
     if not isinstance(loaded, Mapping) or not loaded:
         raise ValueError(f"it holds no state dict but a {type(loaded).__name__}")
     for name, value in loaded.items():

@@ -147,12 +147,22 @@ def outdated(config: "DictConfig") -> bool:
     if config.predictions:
         files = list(Path(config.predictions).expanduser().rglob("*"))
     elif config.checkpoint:
-        place = locate(Path(config.checkpoint).expanduser())
+        place = locate(config.checkpoint)
         files = [place, best_of(place), place / WEIGHTS]
     else:
         return False
     since = (Path(config.output_dir) / "manifest.json").stat().st_mtime
     return any(file.stat().st_mtime > since for file in files if file.is_file())
+
+
+def check_no_run(out: Path) -> None:
+    """Refuse a folder for exported weights that holds a run, whose checkpoints they would stand in for.
+
+    Raises:
+        ValueError: If it does.
+    """
+    if any((out / name).exists() for name in ("manifest.json", *_WEIGHTS)):
+        raise ValueError(f"{out} holds a run; write to another folder")
 
 
 def best_of(run: Path) -> Path:
@@ -222,5 +232,11 @@ def _difference(config: "DictConfig", folder: Path) -> str:
 def commit_of(source: Path) -> str | None:
     """Return the commit that made a run, given its folder or a file in it; None if unknown."""
     folder = source if source.is_dir() else source.parent
-    manifests = [path for name in ("manifest.json", "config.json") if (path := folder / name).is_file()]
-    return read_json(manifests[0]).get("commit") if manifests else None
+    for name, ours in (("manifest.json", "versions"), ("config.json", "recipe")):
+        try:
+            about = read_json(folder / name)
+        except (OSError, ValueError):  # of another program, beside a checkpoint
+            continue
+        if ours in about:
+            return about.get("commit")
+    return None

@@ -25,9 +25,18 @@ from lowlight.judging import Judging
 from lowlight.methods import Method
 from lowlight.model import Model
 from lowlight.networks.original import Original
+from lowlight.runs.folder import check_no_run
 from lowlight.runtimes.enhancer import ExportedEnhancer, open_exported
 from lowlight.runtimes.runtime import Runtime
 from lowlight.runtimes.table import runtime_named
+
+TOLERANCE = 1e-4
+"""Largest accepted difference of an output value to torch's, relative to those beyond 1."""
+
+TOLERANCE_HALF = 2e-3
+"""The same for weights stored in 16 bits: half a level of 8 bits."""
+
+_OF_TORCH = (".pth", ".pt", ".ckpt", ".bin")
 
 _ANSI = re.compile("\x1b\\[[0-9;]*m")
 
@@ -37,7 +46,7 @@ def export(
     out: Path | str,
     kind: str,
     *,
-    tolerance: float = 1e-4,
+    tolerance: float = TOLERANCE,
     commit: str | None = None,
     calibrate: Sequence[Tensor] | None = None,
 ) -> dict[str, float]:
@@ -125,7 +134,7 @@ def export_pretrained(
     out: Path | str,
     *,
     half: bool = False,
-    tolerance: float = 1e-4,
+    tolerance: float | None = None,
     commit: str | None = None,
     trust: Sequence[str] = (),
 ) -> dict[str, float]:
@@ -135,7 +144,8 @@ def export_pretrained(
         method: A method with a recipe.
         out: The folder; files of an earlier export are replaced.
         half: Whether weights are stored in 16 bits.
-        tolerance: Largest accepted difference of an output value to the method's, as :func:`compare` has it.
+        tolerance: Largest accepted difference of an output value to the method's, as :func:`compare` has it;
+            by default :data:`TOLERANCE`, and :data:`TOLERANCE_HALF` for weights in 16 bits.
         commit: Commit of lowlight that trained the method.
         trust: Packages beyond torch and lowlight that the method's recipe calls.
 
@@ -143,8 +153,12 @@ def export_pretrained(
         Largest difference of the raw outputs, from :func:`compare`, keyed by the images' shape.
 
     Raises:
-        ValueError: If a difference exceeds the tolerance or is NaN; nothing is then written.
+        ValueError: If a difference exceeds the tolerance or is NaN, or the folder holds a run; nothing is
+            then written.
     """
+    check_no_run(Path(out))
+    if tolerance is None:
+        tolerance = TOLERANCE_HALF if half else TOLERANCE
     with tempfile.TemporaryDirectory() as folder:
         save_pretrained(method, folder, half=half)
         differences = compare(method.eval(), from_pretrained(folder, trust))
@@ -153,24 +167,27 @@ def export_pretrained(
     return differences
 
 
-def export_original(method: Model, out: Path | str, *, tolerance: float = 1e-4) -> dict[str, float]:
+def export_original(method: Model, out: Path | str, *, tolerance: float = TOLERANCE) -> dict[str, float]:
     """Write the network's weights as the published implementation reads them, after reading them back.
 
     Args:
         method: A method whose network is a :class:`lowlight.networks.original.Original`.
-        out: The file, of ``torch.save``.
+        out: The file, of ``torch.save``: ``.pth``, ``.pt``, ``.ckpt`` or ``.bin``.
         tolerance: Largest accepted difference of an output value to the method's, as :func:`compare` has it.
 
     Returns:
         Largest difference of the raw outputs, from :func:`compare`, keyed by the images' shape.
 
     Raises:
-        ValueError: If the network is no published one, or a difference exceeds the tolerance or is NaN.
+        ValueError: If the network is no published one, the suffix is another, or a difference exceeds the
+            tolerance or is NaN.
     """
     if not isinstance(method.net, Original):
         raise ValueError(
             f"{method.name} has no published form; the formats onnx and pretrained suit any method"
         )
+    if Path(out).suffix not in _OF_TORCH:
+        raise ValueError(f"{out}: a file for original must end in {', '.join(_OF_TORCH)}")
     weights: dict[str, Any] = {
         name: value.cpu().clone() for name, value in method.net.original_state_dict().items()
     }

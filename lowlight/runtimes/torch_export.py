@@ -1,5 +1,6 @@
 """torch.export: writing networks and running them."""
 
+import inspect
 import logging
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 
+_PLACES = tuple(f"{folder}/{METADATA}.json" for folder in ("extra", "extra_files"))
+"""Where the archive holds our metadata, as torch of today and before 2.8 write it."""
+
+
 def open_torch_export(path: Path, device: str) -> Opened:
     """Open a torch.export file, which can run code, on a device of torch's or ``auto``.
 
@@ -30,12 +35,12 @@ def open_torch_export(path: Path, device: str) -> Opened:
     device = torch_device(device)
     try:
         with zipfile.ZipFile(path) as archive:
-            found = [name for name in archive.namelist() if name.endswith(f"/extra/{METADATA}.json")]
+            found = [name for name in archive.namelist() if name.endswith(_PLACES)]
             metadata = archive.read(found[0]).decode() if found else None
         with _silent():
             program = torch.export.load(path)
             # The guards stem from the example's size; `lowlight export` checks sizes that they would refuse.
-            module = move_to_device_pass(program, device).module(check_guards=False)
+            module = move_to_device_pass(program, device).module(**_unguarded(program))
     except Exception as error:  # broken bytes can raise anything in torch
         raise ValueError(f"{path}: not a torch.export file that runs here ({first_line(error)})") from error
 
@@ -44,6 +49,12 @@ def open_torch_export(path: Path, device: str) -> Opened:
         return enhanced
 
     return Opened(partial(on_arrays, run), metadata)
+
+
+def _unguarded(program: "ExportedProgram") -> dict[str, bool]:
+    """Return the arguments that leave the guards out; torch before 2.9 has neither."""
+    has_guards = "check_guards" in inspect.signature(program.module).parameters
+    return {"check_guards": False} if has_guards else {}
 
 
 @contextmanager

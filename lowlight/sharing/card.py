@@ -1,5 +1,6 @@
 """The model card: what a run's own files say about a model, for people and for the hub."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -97,7 +98,15 @@ def read_facts(folder: Path) -> Facts:
     )
 
 
-def model_card(facts: Facts, repo_id: str, licence: str, parameters: int, *, difference: float | None) -> str:
+def model_card(
+    facts: Facts,
+    repo_id: str,
+    licence: str,
+    parameters: int,
+    *,
+    difference: float | None,
+    trust: Sequence[str] = (),
+) -> str:
     """Write the model card of a run: front matter that the hub understands, then Markdown.
 
     Folders of this machine are left out. Scores are in the front matter, where the hub ranks them, only if no
@@ -110,6 +119,7 @@ def model_card(facts: Facts, repo_id: str, licence: str, parameters: int, *, dif
         parameters: Number of parameters of the image network.
         difference: Largest difference of an output value to that of 32-bit weights, if these are stored in
             16 bits.
+        trust: Packages beyond torch and lowlight that the recipe calls.
     """
     import yaml  # type: ignore[import-untyped]  # comes with omegaconf
 
@@ -118,6 +128,7 @@ def model_card(facts: Facts, repo_id: str, licence: str, parameters: int, *, dif
     stored = ""
     if difference is not None:
         stored = f" in 16 bits; outputs differ from those of 32-bit weights by at most {difference:.1e}"
+    trusting = f", trust={json.dumps(list(trust))}" if trust else ""
     how = [
         f"# {name}",
         f"Low-light image enhancement: a dark photograph in, a well-exposed one out. The method is "
@@ -125,8 +136,9 @@ def model_card(facts: Facts, repo_id: str, licence: str, parameters: int, *, dif
         "## Use",
         f"```bash\npip install 'lowlight[hub] @ git+{_HOME}'\n```",
         "```python\nfrom PIL import Image\n\nimport lowlight\n\n"
-        f'method = lowlight.from_pretrained("{repo_id}")\n'
+        f'method = lowlight.from_pretrained("{repo_id}"{trusting})\n'
         'bright = lowlight.enhance(Image.open("dark.jpg"), method)\n```',
+        *([f"Its recipe calls {', '.join(trust)}, which you install and trust."] if trust else []),
         f"Input is sRGB, in RGB order. `{WEIGHTS}` holds the weights, `{CONFIG}` the recipe; no pickle.",
         "## Scores",
         _scores(facts),

@@ -6,16 +6,13 @@ from pathlib import Path
 
 from lowlight.checkpoints.load import load_run
 from lowlight.files import write_text
-from lowlight.runs.folder import commit_of
+from lowlight.runs.folder import check_no_run, commit_of
 from lowlight.runtimes.export import export_pretrained
 from lowlight.sharing.card import model_card, read_facts
 from lowlight.sharing.hub import LICENCE
 from lowlight.sharing.licence import check_licence, default_licence, terms
 
 CARD, SCORES = "README.md", "metrics.json"
-
-_TOLERANCE = {False: 1e-4, True: 1e-3}
-"""Largest accepted difference of an output value, by whether weights are stored in 16 bits."""
 
 
 def write_folder(
@@ -44,22 +41,20 @@ def write_folder(
         The licence.
 
     Raises:
-        ValueError: If the run is unfinished or learnt nothing, its model cannot be loaded or saved with the
-            same outputs, or the licence is no identifier.
+        ValueError: If the folder holds a run, the one shared is unfinished or learnt nothing, its model
+            cannot be loaded or saved with the same outputs, or the licence is no identifier.
     """
-    if out.resolve() == run.resolve():
-        raise ValueError(f"{out} is the run itself; write to another folder")
+    check_no_run(out)
     facts = read_facts(run)
     licence = licence or default_licence(facts.data)
     check_licence(licence)
     method = load_run(run, trust)
     if not method.learns:
         raise ValueError(f"{run}: {method.name} learns nothing, so there are no weights to share")
-    tolerance = _TOLERANCE[half]
     commit = commit_of(run) if facts.is_training else None
-    differences = export_pretrained(method, out, half=half, tolerance=tolerance, commit=commit, trust=trust)
+    differences = export_pretrained(method, out, half=half, commit=commit, trust=trust)
     difference = max(differences.values()) if half else None
-    card = model_card(facts, repo_id, licence, method.parameter_count, difference=difference)
+    card = model_card(facts, repo_id, licence, method.parameter_count, difference=difference, trust=trust)
     write_text(out / CARD, card)
     shutil.copyfile(run / SCORES, out / SCORES)
     (out / LICENCE).unlink(missing_ok=True)

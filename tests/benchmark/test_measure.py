@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from lowlight.benchmark import measure as measuring
 from lowlight.benchmark.measure import benchmark
 from lowlight.checkpoints.pretrained import save_pretrained
-from lowlight.cli.benchmark import app
+from lowlight.cli.benchmark import _megabytes, app
 from lowlight.memory import resident
 from lowlight.report import latency
 from lowlight.runtimes.torch_enhancer import TorchEnhancer
@@ -82,14 +82,27 @@ def test_multiply_accumulates_are_counted_by_hand() -> None:
     assert measuring._gmac(method, torch.rand(1, 3, 10, 20)) == pytest.approx(20 * 10 * 3 * 5 * 9 / 1e9)
 
 
+def test_memory_that_nobody_tells_is_left_out_and_broken_scores_are_no_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lowlight.memory.STATM", tmp_path / "absent")  # as on systems other than Linux
+    save_pretrained(tiny("autoencoder"), tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").write_text("{broken")
+    (row,) = benchmark([str(tmp_path / "run")], sizes=[(32, 32)], rounds=2)["rows"]
+    assert (row["memory_mb"], row["psnr"]) == (None, None)
+    printed = _megabytes(row), _megabytes({"memory_mb": 2.6})
+    assert printed == ("-", "3")
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", [RuntimeError, MemoryError])
 def test_what_fails_while_it_runs_is_told_of_and_the_rest_measured(
-    models: list[str], monkeypatch: pytest.MonkeyPatch
+    kind: type[Exception], models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Failing(TorchEnhancer):
         def enhance(self, low: torch.Tensor) -> torch.Tensor:
             if self.dtype is torch.bfloat16 and low.shape[-1] > 32:
-                raise RuntimeError("out of memory\nlong trace")
+                raise kind("out of memory\nlong trace")
             return low
 
     monkeypatch.setattr(measuring, "TorchEnhancer", Failing)

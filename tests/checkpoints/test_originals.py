@@ -19,6 +19,7 @@ from lowlight.cli.enhance import app as enhance
 from lowlight.cli.export import app as export
 from lowlight.networks.iat import IAT
 from lowlight.networks.nafnet import NAFNet
+from lowlight.runtimes.export import export_original
 from tests.networks.original_formula import dark_image, published_state
 
 SMALL = "nafnet width=4 encoder_blocks=[1,1] decoder_blocks=[1,1] middle_blocks=1"
@@ -106,6 +107,28 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(
         load_original_model(file, SMALL)
     assert str(caught.value).startswith(str(file))
     assert "\n" not in str(caught.value)
+
+
+def test_a_mapping_that_holds_itself_is_refused(file: Path) -> None:
+    endless: dict[str, Any] = {}
+    endless["params"] = endless
+    torch.save(endless, file)
+    with pytest.raises(ValueError, match="no named tensor: 'params'"):
+        load_original_model(file, SMALL)
+
+
+def test_what_needs_no_as_says_so(tmp_path: Path) -> None:
+    for model in (tmp_path, "coarse_to_fine"):
+        with pytest.raises(ValueError, match="no file of published weights; leave --as out"):
+            load_original_model(model, SMALL)
+    with pytest.raises(ValueError, match=r"a\.pth: no such file"):
+        load_original_model(tmp_path / "a.pth", SMALL)
+
+
+def test_a_published_file_is_written_as_what_it_is(file: Path, tmp_path: Path) -> None:
+    method = load_original_method(file, SMALL)
+    with pytest.raises(ValueError, match=r"a\.safetensors: a file for original must end in \.pth, \.pt"):
+        export_original(method, tmp_path / "a.safetensors")
 
 
 def test_an_archive_that_would_unpack_to_more_is_refused(file: Path) -> None:

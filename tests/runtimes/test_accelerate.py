@@ -128,8 +128,12 @@ def test_calibration_takes_some_of_many_photographs_and_scales_them_down(photogr
     broken.write_bytes(b"no picture")
     (image,) = calibration_photographs([str(large), broken])
     assert image.shape == (1, 3, LONGEST // 2, LONGEST)
-    with pytest.raises(ValueError, match="need dark photographs to be calibrated on: --calibrate"):
+    with pytest.raises(ValueError, match=r"need dark photographs that can be read .* --calibrate"):
         calibration_photographs([broken])
+    (photographs.parent / "empty").mkdir()
+    for name, told in (("typo", "no such file or folder"), ("empty", "no photographs in this folder")):
+        with pytest.raises(ValueError, match=f"{name}: {told}"):
+            calibration_photographs([photographs, photographs.parent / name])
 
 
 @pytest.mark.parametrize(

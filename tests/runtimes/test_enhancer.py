@@ -212,3 +212,6 @@ def test_a_device_that_is_not_here_is_refused_in_one_line(device: str) -> None:
     with pytest.raises(ValueError, match=f"device '{device}' is not available") as caught:
         lowlight.enhance(torch.rand(1, 3, 8, 8), device=device)
     assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=f"device '{device}' is not available") as caught:
+        lowlight.load("gamma", device=device)  # which has no weights to be there
+    assert "\n" not in str(caught.value)

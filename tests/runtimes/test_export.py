@@ -21,9 +21,12 @@ from lowlight.methods import Method, Supervised
 from lowlight.model import Model
 from lowlight.networks.function import Function
 from lowlight.networks.hvi import HVI
+from lowlight.runs.folder import commit_of
 from lowlight.runtimes.export import compare, export, export_pretrained, trace
 from lowlight.runtimes.load import load_engine
 from lowlight.runtimes.table import RUNTIMES, runtime_named
+from lowlight.runtimes.torch_export import _unguarded
+from lowlight.shipped import SHIPPED
 from tests.tiny import LEARNT, tiny
 
 onnx = pytest.importorskip("onnx")
@@ -240,7 +243,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch: 
 def run(tmp_path: Path) -> Path:
     config = OmegaConf.create({"method": tiny("gamma").eval().recipe})
     OmegaConf.save(config, tmp_path / "config.yaml")
-    (tmp_path / "manifest.json").write_text('{"commit": "0123abc"}')
+    (tmp_path / "manifest.json").write_text('{"versions": {}, "commit": "0123abc"}')
     return tmp_path
 
 
@@ -286,6 +289,35 @@ def test_a_pretrained_folder_is_compared_with_the_same_trust(
         export_pretrained(method, tmp_path / "out")
     export_pretrained(method, tmp_path / "out", trust=["ourpackage"])
     assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_the_commit_is_that_of_the_model_not_of_the_folder_one_works_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for content in ("[1]", '{"commit": "theirs"}'):
+        Path("manifest.json").write_text(content)
+        assert commit_of(Path("weights.pth")) is None
+        result = CliRunner().invoke(app, ["coarse_to_fine_small", "--format", "pretrained", "--out", "out"])
+        assert result.exit_code == 0, result.output
+        shipped = json.loads((SHIPPED / "coarse_to_fine_small" / "config.json").read_text())
+        assert json.loads(Path("out/config.json").read_text())["commit"] == shipped["commit"]
+
+
+def test_sixteen_bits_have_a_tolerance_of_their_own(tmp_path: Path) -> None:
+    arguments = ["coarse_to_fine_small", "--format", "pretrained", "--half", "--out", str(tmp_path / "half")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+
+
+def test_torch_without_guards_is_not_asked_to_leave_them_out() -> None:
+    class Today:
+        def module(self, check_guards: bool = True) -> None: ...
+
+    class Before:
+        def module(self) -> None: ...
+
+    assert (_unguarded(Today()), _unguarded(Before())) == ({"check_guards": False}, {})
 
 
 def test_the_verb_fails_in_one_line(run: Path) -> None:

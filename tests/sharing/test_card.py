@@ -37,6 +37,13 @@ def card(
     return yaml.safe_load(front), text
 
 
+def test_what_the_recipe_calls_is_named_and_trusted_in_the_code(run: Path) -> None:
+    text = model_card(read_facts(run), "us/tiny", "mit", 2034, difference=None, trust=["ours", "theirs"])
+    assert 'lowlight.from_pretrained("us/tiny", trust=["ours", "theirs"])' in text
+    assert "Its recipe calls ours, theirs, which you install and trust." in text
+    assert "trust" not in card(run)[1]
+
+
 def test_the_hub_reads_library_task_licence_tags_and_scores(run: Path) -> None:
     front, text = card(run)
     assert (front["library_name"], front["pipeline_tag"]) == ("lowlight", "image-to-image")

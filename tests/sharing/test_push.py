@@ -14,8 +14,10 @@ from lowlight.cli.push import app
 from lowlight.config import load_config
 from lowlight.evaluation.evaluate import evaluate
 from lowlight.files import read_json
+from lowlight.runtimes.export import export_pretrained
 from lowlight.sharing.folder import write_folder
 from tests.sharing.stand_in import Hub, running
+from tests.tiny import tiny
 from tests.tiny_runs import run as train
 
 pytestmark = pytest.mark.xdist_group("push")
@@ -161,13 +163,20 @@ def test_a_missing_client_is_told_with_its_remedy(trained: Path, monkeypatch: py
     assert "pip install 'lowlight[hub]'" in one_line(CliRunner().invoke(app, [str(trained), "us/tiny"]))
 
 
-def test_neither_a_false_licence_nor_the_run_itself_is_written_to(trained: Path, tmp_path: Path) -> None:
+def test_neither_a_false_licence_nor_a_run_is_written_to(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no identifier of the hub"):
         write_folder(trained, tmp_path / "shared", "us/tiny", licence="My own")
     before = sorted(trained.iterdir())
-    with pytest.raises(ValueError, match="is the run itself; write to another folder"):
-        write_folder(trained, trained, "us/tiny")
+    evaluation = tmp_path / "evaluation"
+    evaluation.mkdir()
+    (evaluation / "manifest.json").write_text("{}")
+    for run in (trained, evaluation):
+        with pytest.raises(ValueError, match=f"{run.name} holds a run; write to another folder"):
+            write_folder(trained, run, "us/tiny")
+        with pytest.raises(ValueError, match=f"{run.name} holds a run; write to another folder"):
+            export_pretrained(tiny("autoencoder"), run)
     assert sorted(trained.iterdir()) == before
+    assert [path.name for path in evaluation.iterdir()] == ["manifest.json"]
     assert not (tmp_path / "shared").exists()
 
 
