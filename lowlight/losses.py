@@ -194,7 +194,9 @@ def total_variation(enhanced: Tensor, high: Tensor) -> Tensor:
     """
     del high
     image = enhanced.float()
-    return image.diff(dim=-2).abs().mean() + image.diff(dim=-1).abs().mean()
+    differences = [image.diff(dim=axis).abs() for axis in (-2, -1)]
+    # A line of pixels has no neighbours in one direction.
+    return torch.stack([one.sum() / max(one.numel(), 1) for one in differences]).sum()
 
 
 def chroma_loss(enhanced: Tensor, high: Tensor, size: int = 8) -> Tensor:
@@ -202,7 +204,13 @@ def chroma_loss(enhanced: Tensor, high: Tensor, size: int = 8) -> Tensor:
 
     Saturation is the distance of a pixel from the grey of its luma. An image that is paler than its reference
     is thus penalised even where its hue cannot be told, for which absolute errors reward grey.
+
+    Raises:
+        ValueError: If a side is shorter than a window.
     """
+    if min(enhanced.shape[-2:]) < size:
+        sides = "x".join(map(str, enhanced.shape[-2:]))
+        raise ValueError(f"chroma in windows of {size} pixels needs sides of at least as many, got {sides}")
     enhanced, high = (F.avg_pool2d(_saturation(image), size) for image in (enhanced, high))
     return (enhanced - high).abs().mean()
 

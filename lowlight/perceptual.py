@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from lowlight.colour import luminance
 from lowlight.deep_features import VGG_WIDTHS, Backbone, lpips, vgg_blocks
 from lowlight.files import first_line
-from lowlight.losses import ssim_loss
+from lowlight.losses import ssim_loss, total_variation
 from lowlight.similarity import scales_of
 
 __all__ = [
@@ -38,7 +38,7 @@ def block_ssim_loss(
     c1: float = 1e-4,
     c2: float = 1e-3,
 ) -> Tensor:
-    """Return one minus the mean SSIM of square windows of equal weights, LLCNN's loss.
+    """Return one minus the mean SSIM of square windows of equal weights, as LLCNN's loss.
 
     Args:
         enhanced: Raw output of a network, shape (B, 3, H, W).
@@ -58,7 +58,11 @@ def block_ssim_loss(
     Reference:
         Wang et al., 2004, "Image quality assessment: from error visibility to structural similarity",
         Equation 13; Tao et al., 2017, "LLCNN: a convolutional neural network for low-light image
-        enhancement", windows and constants by the authors' published Caffe model.
+        enhancement", size, distance and constants of the windows by the authors' published Caffe model.
+
+    Differs from the authors' code: their model file calls the windows Gaussian, of which 3 sigma fit in, and
+    the layer for Caffe that takes its settings sums over windows and channels in place of averaging (64 times
+    as much on crops of 64 pixels and one channel) and counts windows that reach beyond the image.
     """
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 (luma) or 3 (RGB), got {channels}")
@@ -109,8 +113,7 @@ def gradient_loss(enhanced: Tensor, high: Tensor) -> Tensor:
 
     Gradients are differences of vertical and of horizontal neighbours; both means are added.
     """
-    difference = enhanced.float() - high.float()
-    return difference.diff(dim=-2).abs().mean() + difference.diff(dim=-1).abs().mean()
+    return total_variation(enhanced.float() - high.float(), high)
 
 
 def lpips_loss(enhanced: Tensor, high: Tensor, net: Backbone = "vgg") -> Tensor:

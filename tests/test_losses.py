@@ -7,6 +7,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from lowlight import losses
+from lowlight.perceptual import gradient_loss
 from lowlight.similarity import _Similarity
 
 
@@ -51,6 +52,20 @@ def test_total_variation_by_hand() -> None:
     assert losses.total_variation(image, torch.zeros(1)).item() == pytest.approx(
         (0.6 + 0.4) / 2 + (0.2 + 0) / 2
     )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20), (20, 1)])
+@pytest.mark.parametrize("loss", [losses.total_variation, gradient_loss])
+def test_a_line_of_pixels_varies_in_one_direction(loss: losses.Loss, size: tuple[int, int]) -> None:
+    enhanced = torch.rand(2, 3, *size)
+    steps = enhanced.flatten(2).diff().abs()
+    expected = steps.mean() if steps.numel() else torch.tensor(0.0)
+    torch.testing.assert_close(loss(enhanced, torch.zeros_like(enhanced)), expected)
+
+
+def test_the_chroma_loss_needs_a_window() -> None:
+    with pytest.raises(ValueError, match="windows of 8 pixels needs sides of at least as many, got 7x9"):
+        losses.chroma_loss(torch.rand(1, 3, 7, 9), torch.rand(1, 3, 7, 9))
 
 
 def test_ssim_is_scikit_images() -> None:

@@ -15,7 +15,13 @@ def identity(low: Tensor) -> Tensor:
 
 
 def gamma(low: Tensor, exponent: float = 0.4) -> Tensor:
-    """Raise images of shape (B, 3, H, W) in [0, 1] to a power; an exponent below 1 brightens."""
+    """Raise images of shape (B, 3, H, W) in [0, 1] to a power; an exponent below 1 brightens.
+
+    Raises:
+        ValueError: If the exponent is not positive.
+    """
+    if exponent <= 0:
+        raise ValueError(f"exponent={exponent} must be positive")
     return low.clamp(0, 1).pow(exponent)
 
 
@@ -54,10 +60,15 @@ def clahe(low: Tensor, clip_limit: float = 2.0, grid: int = 8) -> Tensor:
     Returns:
         Images of the same shape in [0, 1].
 
+    Raises:
+        ValueError: If a setting is not positive.
+
     Reference:
         Zuiderveld, 1994, "Contrast limited adaptive histogram equalization", in Graphics Gems IV; kornia's
         ``equalize_clahe`` with 256 bins.
     """
+    if min(clip_limit, grid) <= 0:
+        raise ValueError(f"clip_limit={clip_limit} and grid={grid} must be positive")
     from kornia.color import lab_to_rgb, rgb_to_lab
     from kornia.enhance import equalize_clahe
 
@@ -89,10 +100,17 @@ def bilateral(
     Returns:
         Images of the same shape in [0, 1].
 
+    Raises:
+        ValueError: If the size is even or a setting is not positive.
+
     Reference:
         Tomasi and Manduchi, 1998, "Bilateral filtering for gray and color images"; kornia's
         ``bilateral_blur``.
     """
+    if size < 1 or size % 2 == 0 or min(sigma_colour, sigma_space) <= 0:
+        raise ValueError(
+            f"size={size} must be odd, and sigma_colour={sigma_colour} and sigma_space={sigma_space} positive"
+        )
     from kornia.filters import bilateral_blur
 
     bright = gamma(low.float(), exponent)
@@ -100,4 +118,5 @@ def bilateral(
     mode = "reflect" if min(low.shape[-2:]) > radius else "replicate"
     padded = F.pad(bright, (radius,) * 4, mode=mode)
     blurred: Tensor = bilateral_blur(padded, size, sigma_colour, (sigma_space, sigma_space), "constant")
-    return blurred[..., radius:-radius, radius:-radius]
+    height, width = low.shape[-2:]
+    return blurred[..., radius : radius + height, radius : radius + width]

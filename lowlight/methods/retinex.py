@@ -37,12 +37,20 @@ def lime(
     Returns:
         Images of the same shape, at least 0; bright values may exceed 1.
 
+    Raises:
+        ValueError: If a setting is out of range.
+
     Reference:
         Guo, Li and Ling, 2017, "LIME: Low-light image enhancement via illumination map estimation": the
         augmented Lagrangian solver, weighting strategy III, and the settings of its experiments.
 
     Differs from the paper: no denoising by BM3D afterwards.
     """
+    if min(sigma, growth) <= 0 or alpha < 0 or iterations < 1:
+        raise ValueError(
+            f"sigma={sigma} and growth={growth} must be positive, alpha={alpha} at least 0 and "
+            f"iterations={iterations} at least 1"
+        )
     low = low.float()
     rough = low.amax(1, keepdim=True)
     return low / _refine(rough, alpha, sigma, growth, tolerance, iterations).clamp(1e-3, 1) ** gamma
@@ -109,7 +117,10 @@ def msrcr(
         clipped: Share of an image's values clipped to 0, and the same share clipped to 1.
 
     Returns:
-        Images of the same shape in [0, 1].
+        Images of the same shape in [0, 1]; those of one colour unchanged.
+
+    Raises:
+        ValueError: If a setting is out of range.
 
     Reference:
         Jobson, Rahman and Woodell, 1997, "A multiscale retinex for bridging the gap between color images and
@@ -118,6 +129,10 @@ def msrcr(
     Differs from the paper: the published gain and offset do not fit the stated ranges; here each image is
     stretched between two quantiles of its values, as in most implementations.
     """
+    if not sigmas or min(sigmas) <= 0:
+        raise ValueError(f"sigmas={list(sigmas)} must be positive, at least one")
+    if min(alpha, beta) <= 0 or not 0 <= clipped < 0.5:
+        raise ValueError(f"alpha={alpha} and beta={beta} must be positive, and clipped={clipped} in [0, 0.5)")
     image = low.float().mul(255).add(1)
     logarithm = image.log()
     surrounds = torch.stack([_blur(image, sigma).log() for sigma in sigmas]).mean(0)
@@ -126,8 +141,11 @@ def msrcr(
     rank = int(clipped * (values.shape[1] - 1))
     darkest = values.kthvalue(rank + 1, dim=1).values
     brightest = values.kthvalue(values.shape[1] - rank, dim=1).values
-    spread = (brightest - darkest).clamp(min=1e-6)
-    return ((values - darkest[:, None]) / spread[:, None]).clamp(0, 1).view_as(low)
+    spread = (brightest - darkest)[:, None]
+    stretched = (values - darkest[:, None]) / spread.clamp(min=1e-6)
+    # One level of 8 bits spreads white by 0.015 beta, all else by more; rounding by less than 1e-5 beta.
+    is_flat = spread < 1e-3 * beta
+    return torch.where(is_flat, low.float().flatten(1), stretched).clamp(0, 1).view_as(low)
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:

@@ -110,6 +110,8 @@ class CoarseToFine(nn.Module):
                 f"cells={cells} must be a multiple of 2**(levels - 1), of at least one level each, got "
                 f"coarse_channels={tuple(coarse_channels)} and fine_channels={tuple(fine_channels)}"
             )
+        if samples < 1:
+            raise ValueError(f"samples={samples} must be at least 1")
         self.cells = cells
         self.samples = samples
         self.stride = 2 ** len(fine_channels)

@@ -11,7 +11,7 @@ from lowlight.networks.channel_norm import ChannelNorm
 from lowlight.networks.hvi import HVI
 from lowlight.networks.original import Original
 from lowlight.networks.prelu import PReLU
-from lowlight.networks.transposed_attention import ChannelWeights, attend
+from lowlight.networks.transposed_attention import ChannelWeights, attend, check_heads
 
 
 def _conv(inputs: int, outputs: int, size: int, groups: int = 1) -> nn.Conv2d:
@@ -197,6 +197,7 @@ class HVICIDNet(Original):
             raise ValueError(
                 f"HVI-CIDNet has 4 numbers of channels and 3 of heads, got {list(channels)} and {list(heads)}"
             )
+        check_heads([1, *heads], channels)
         self.stride = 8
         self.space = HVI()
         self.colour = Branch(3, 2, channels, heads, residual=False)

@@ -206,6 +206,11 @@ class IAT(Original):
         self, channels: int = 16, blocks: int = 3, global_channels: int = 64, heads: int = 4
     ) -> None:
         super().__init__()
+        if min(channels, blocks, heads, global_channels) < 1 or global_channels % (2 * heads):
+            raise ValueError(
+                f"global_channels={global_channels} must be a multiple of twice heads={heads}, and "
+                f"channels={channels} and blocks={blocks} at least 1"
+            )
         self.local_net = LocalBranch(channels, blocks)
         self.global_net = GlobalBranch(global_channels, heads)
 

@@ -61,5 +61,13 @@ class PatchGAN(nn.Module):
         Returns:
             Logits of shape (B, 1, H', W'), positive for patches classified as reference; H' is
             ``H // 2**layers - 2``.
+
+        Raises:
+            ValueError: If a side is too short.
         """
+        if min(low.shape[-2:]) < self.minimum_size:
+            sides = "x".join(map(str, low.shape[-2:]))
+            raise ValueError(
+                f"this PatchGAN judges sides of at least {self.minimum_size} pixels, got {sides}"
+            )
         return cast(Tensor, self.judge(2 * torch.cat([low, image], dim=1) - 1))

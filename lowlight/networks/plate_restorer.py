@@ -187,8 +187,10 @@ class Classifier(nn.Module):
 
     def __init__(self, channels: Sequence[int], classes: int) -> None:
         super().__init__()
-        if min([*channels, classes]) < 1:
-            raise ValueError(f"channels={list(channels)} and classes={classes} must be positive")
+        if not channels or min(*channels, classes) < 1:
+            raise ValueError(
+                f"channels={list(channels)} and classes={classes} must be positive, at least one of each"
+            )
         stages: list[nn.Module] = [
             nn.Conv2d(3, channels[0], 5, stride=2, padding=2, bias=False),
             nn.BatchNorm2d(channels[0]),

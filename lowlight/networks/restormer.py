@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from lowlight.networks.channel_norm import ChannelNorm
 from lowlight.networks.original import Original
-from lowlight.networks.transposed_attention import ChannelWeights, attend
+from lowlight.networks.transposed_attention import ChannelWeights, attend, check_heads
 
 
 def _conv(inputs: int, outputs: int, size: int, groups: int = 1) -> nn.Conv2d:
@@ -137,8 +137,11 @@ class Restormer(Original):
         super().__init__()
         if len(blocks) != 4 or len(heads) != 4:
             raise ValueError(f"Restormer has 4 levels, got blocks={list(blocks)} and heads={list(heads)}")
+        if channels % 2:
+            raise ValueError(f"channels={channels} must be even")
         self.stride = 8
         wide = {level: channels * 2 ** (level - 1) for level in (1, 2, 3, 4)}
+        check_heads(heads, list(wide.values()))
 
         def several(count: int, width: int, level: int) -> nn.Sequential:
             return nn.Sequential(*(Block(width, heads[level - 1], factor, shift) for _ in range(count)))

@@ -78,6 +78,8 @@ class SelfCalibration(nn.Module):
 
     def __init__(self, channels: int = 16, layers: int = 3) -> None:
         super().__init__()
+        if channels < 1:
+            raise ValueError(f"channels={channels} must be at least 1")
         self.layers = layers
         self.in_conv = _convolution(3, channels)
         self.convs = nn.Sequential(_convolution(channels, channels), _convolution(channels, channels))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowlight.networks.channel_norm import ChannelNorm
-from lowlight.networks.transposed_attention import ChannelWeights
+from lowlight.networks.transposed_attention import ChannelWeights, check_heads
 
 
 def _depthwise(channels: int) -> nn.Conv2d:
@@ -259,9 +259,7 @@ class TPET(nn.Module):
             )
         if min(channels, *blocks, *heads, expansion, detail_units) < 1:
             raise ValueError("channels, blocks, heads, expansion and detail_units must be at least 1")
-        for level, count in enumerate(heads):
-            if channels * 2**level % count:
-                raise ValueError(f"heads={count} must divide the {channels * 2**level} channels of its level")
+        check_heads(heads, [channels * 2**level for level in range(len(heads))])
         self.stride = 2 ** (len(blocks) - 1)
         self.extract = Extraction(channels, blocks, heads, expansion)
         self.calibrate = SelfCalibration(channels)

@@ -1,10 +1,23 @@
 """Attention between channels, whose cost grows linearly with the number of pixels."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from lowlight.networks.summary import Summary
+
+
+def check_heads(heads: Sequence[int], channels: Sequence[int]) -> None:
+    """Check that the heads of each level divide its channels.
+
+    Raises:
+        ValueError: If they do not, or one is below 1.
+    """
+    for count, width in zip(heads, channels, strict=True):
+        if min(count, width) < 1 or width % count:
+            raise ValueError(f"heads={count} must divide the {width} channels of its level")
 
 
 class ChannelWeights(Summary):

@@ -1,14 +1,18 @@
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
 from skimage.color import rgb2lab
+from torch import Tensor
 
 from lowlight.images import from_uint8, to_uint8
 from lowlight.methods import Classical
 from lowlight.methods.classical import bilateral, clahe, gamma, histogram, identity
+from lowlight.methods.retinex import lime, msrcr
 
 
 def test_gamma_by_hand() -> None:
@@ -78,6 +82,31 @@ def test_bilateral_by_hand() -> None:
     expected = (like + other) / ((1 + 2 * across) * (1 + 2 * far * unlike))
     got = bilateral(low, exponent=1.0, size=3, sigma_colour=0.5, sigma_space=1.0)
     assert got[0, 0, 1, 1].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_bilateral_window_of_one_pixel_is_the_gamma() -> None:
+    low = torch.rand(1, 3, 5, 6)
+    torch.testing.assert_close(bilateral(low, size=1), gamma(low))
+
+
+@pytest.mark.parametrize(
+    ("function", "setting", "message"),
+    [
+        (gamma, {"exponent": -1}, "exponent=-1 must be positive"),
+        (bilateral, {"size": 4}, "size=4 must be odd"),
+        (bilateral, {"sigma_colour": 0}, "sigma_colour=0"),
+        (clahe, {"grid": 0}, "grid=0 must be positive"),
+        (lime, {"sigma": 0}, "sigma=0"),
+        (msrcr, {"sigmas": []}, r"sigmas=\[\] must be positive, at least one"),
+        (msrcr, {"sigmas": [15, 0]}, r"sigmas=\[15, 0\] must be positive"),
+        (msrcr, {"clipped": 0.5}, r"clipped=0\.5 in \[0, 0\.5\)"),
+    ],
+)
+def test_settings_out_of_range_are_refused(
+    function: Callable[..., Tensor], setting: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        function(torch.rand(1, 3, 16, 16), **setting)
 
 
 def test_bilateral_brightens_as_gamma_does() -> None:

@@ -83,6 +83,18 @@ def test_the_wide_blur_is_scipys_with_mirrored_edges(sigma: float) -> None:
     assert np.abs(_blur(image, sigma).numpy() - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("level", [0, 1, 20, 200, 255])
+@pytest.mark.parametrize("size", [(1, 1), (40, 60)])
+def test_an_image_of_one_colour_stays_as_it_is(level: int, size: tuple[int, int]) -> None:
+    flat = torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1).expand(1, 3, *size) * level / 255
+    both = torch.cat([flat, torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))])
+    torch.testing.assert_close(msrcr(both)[:1], flat)
+    torch.testing.assert_close(msrcr(both)[1:], msrcr(both[1:]))
+    edge = torch.full((1, 3, 40, 60), 254 / 255)
+    edge[..., 30:] = 1  # one level is no rounding
+    assert msrcr(edge)[0, 0, :, [0, -1]].mean(0).tolist() != pytest.approx([254 / 255, 1], abs=0.01)
+
+
 def test_msrcr_by_its_formula() -> None:
     low = torch.rand(1, 3, 20, 30) * 0.4
     image = low[0].double().numpy() * 255 + 1

@@ -16,6 +16,7 @@ from lowlight import losses
 from lowlight.checkpoints import build
 from lowlight.data import PairDataModule
 from lowlight.methods import GAN, Method, Supervised
+from lowlight.perceptual import vgg_loss
 from tests.tiny import LEARNT, by_class, target, tiny
 
 
@@ -288,3 +289,23 @@ def test_an_epoch_that_ends_early_moves_the_schedule_on(stops: int | None, lol: 
     epochs = trainer.current_epoch
     assert epochs == (3 if stops is None else 2)
     assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.5 * 0.5**epochs)
+
+
+def test_a_test_needs_no_weights_of_a_loss(lol: Path, caplog: pytest.LogCaptureFixture) -> None:
+    method = Supervised(Brighten(), loss=partial(vgg_loss, weights="nowhere.pth"))
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, barebones=False)
+    (scores,) = trainer.test(method, pairs(lol), verbose=False)
+    assert "test/psnr" in scores
+    assert "test/loss" not in scores
+    assert caplog.text.count("test/loss is left out: nowhere.pth: no such file") == 1
+    with pytest.raises(ValueError, match=r"nowhere\.pth: no such file"):
+        trainer.validate(method, pairs(lol), verbose=False)
+
+
+def test_what_is_not_finite_is_not_scored_as_black(lol: Path) -> None:
+    method = Supervised(Brighten())
+    torch.nn.init.constant_(method.net.weight, float("nan"))
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    for score in (trainer.validate, trainer.test):
+        with pytest.raises(ValueError, match=r"^[^:]+: enhanced to values that are not finite"):
+            score(method, pairs(lol), verbose=False)

@@ -36,6 +36,8 @@ def test_judges_from_the_minimum_size_on(norm: str, layers: int) -> None:
     low = torch.rand(2, 3, net.minimum_size, 2 * net.minimum_size + 1)
     logits = net(low, torch.rand_like(low))
     assert logits.shape == (2, 1, 1, 4)
+    with pytest.raises(ValueError, match=f"sides of at least {net.minimum_size} pixels, got "):
+        net(low[..., 1:, :], low[..., 1:, :])
     logits.square().sum().backward()
     assert [n for n, p in net.named_parameters() if p.grad is None] == []
 
