@@ -24,10 +24,14 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds = [read_scores(run) for run in arguments.runs]
     scenes = {name: row["scene"] for name, row in seeds[0].items()}
+    known = {run: read_scores(run) for run in [*arguments.runs, *arguments.minus]}
+    for run, rows in known.items():
+        if {name: row["scene"] for name, row in rows.items()} != scenes:
+            raise SystemExit(f"{run}: scored on other images or scenes than {arguments.runs[0]}")
     names = ", ".join(run.name for run in arguments.runs)
     print(f"| {names} minus | {' | '.join(arguments.scores)} |\n|---|{'--:|' * len(arguments.scores)}")
     for others in [arguments.minus] if arguments.mean else [[other] for other in arguments.minus]:
-        theirs, cells = [read_scores(other) for other in others], []
+        theirs, cells = [known[other] for other in others], []
         for score in arguments.scores:
             first, second = (
                 [sum(float(run[name][score]) for run in runs) / len(runs) for name in scenes]

@@ -56,7 +56,7 @@ def test_every_data_set_is_prepared_as_the_data_module_does_by_default(name: str
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_and_resolves(experiment: str) -> None:
     roots = ROOTS.get(experiment.partition("/")[0], ["data.root=LOL"])
-    assert resolved([f"experiment={experiment}", *roots])["method"]["name"] in experiment
+    assert resolved([f"experiment={experiment}", *roots])["method"]["name"] == experiment.rpartition("/")[2]
 
 
 @pytest.mark.parametrize("choice", GROUPS)

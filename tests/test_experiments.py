@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lowlight.files import write_table
+from tests.docs.test_links import anchors
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "experiments").glob("**/README.md"))
 FOLDERS = [page.parent for page in PAGES if not any(page.parent.glob("*/README.md"))]
@@ -20,9 +23,44 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_relative_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)", page.read_text())
-    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
-    assert not missing
+    for link in re.findall(r"\]\(([^)]+)", page.read_text()):
+        file, _, anchor = link.partition("#")
+        if "://" not in link:
+            target = page.parent / file if file else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def test_the_fields_tables_are_those_of_its_results() -> None:
+    field = runpy.run_path(str(ROOT / "experiments/field/tables.py"))
+    methods = field["read_json"](field["RESULTS"] / "field.json")["methods"]
+    images = field["read_images"]()
+    page = (ROOT / "experiments/field/README.md").read_text()
+    entries = [images[method["name"]] for method in methods if method["name"] in images]
+    assert field["with_tables"](page, methods, entries) == page
+    assert "<!-- generated: scores -->" in page
+
+
+def test_paired_differences_are_by_image_and_refuse_other_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def paired(*folders: str) -> str:
+        arguments = [str(tmp_path / "a"), "--minus", *(str(tmp_path / name) for name in folders)]
+        monkeypatch.setattr(sys, "argv", ["paired.py", *arguments, "--scores", "psnr"])
+        runpy.run_path(str(ROOT / "experiments/paired.py"), run_name="__main__")
+        return capsys.readouterr().out.splitlines()[-1]
+
+    rows = {"a": [("1", 21.0), ("2", 18.0)], "b": [("2", 17.0), ("1", 19.0)], "c": [("1", 20.0), ("3", 18.0)]}
+    for name, scores in rows.items():
+        (tmp_path / name).mkdir()
+        write_table(
+            tmp_path / name / "per_image.csv",
+            [{"name": image, "scene": image, "psnr": psnr} for image, psnr in scores],
+            ("name", "scene", "psnr"),
+        )
+    assert paired("b") == "| b | +1.500 [+1.000, +2.000], p = 0.500 |"
+    with pytest.raises(SystemExit, match="c: scored on other images or scenes than"):
+        paired("b", "c")
 
 
 def test_every_folder_of_results_belongs_to_an_experiment() -> None:

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,17 +46,16 @@ def test_an_error_leaves_the_earlier_file_and_nothing_beside_it(tmp_path: Path) 
 def test_two_writers_of_a_file_each_write_it_whole(tmp_path: Path) -> None:
     target, both = tmp_path / "a.txt", threading.Barrier(2)
 
-    def write(text: str) -> None:
+    def write(text: str) -> str:
         with whole(target) as partial:
             partial.write_text(text)
             both.wait()
+            return partial.read_text()
 
-    writers = [threading.Thread(target=write, args=(text * 1000,)) for text in "ab"]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert target.read_text() in ("a" * 1000, "b" * 1000)
+    texts = ["a" * 1000, "b" * 2000]
+    with ThreadPoolExecutor() as pool:
+        assert [*pool.map(write, texts)] == texts
+    assert target.read_text() in texts
     assert list(tmp_path.iterdir()) == [target]
 
 

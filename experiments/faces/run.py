@@ -18,7 +18,8 @@ def main(bright: Path) -> None:
     names = [line for line in (HERE / "faces.txt").read_text().splitlines() if line[-3:].isalpha()]
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            source = bright / name if name[0].isdecimal() else Path(str(files("skimage") / "data")) / name
+            folder_of = bright if name[0].isdecimal() else Path(str(files("skimage") / "data"))
+            source = next(folder_of.rglob(name))
             shutil.copy(source, folder)
         result = detect(folder, HERE / "faces.txt", METHODS, darken=STOPS, device="cpu")
     write(result, HERE / "results")
@@ -34,5 +35,5 @@ def main(bright: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bright", type=Path, help="folder of the photographs that faces.txt names, BSDS300's")
+    parser.add_argument("bright", type=Path, help="folder, searched, of BSDS300's photographs")
     main(parser.parse_args().bright)

@@ -237,14 +237,8 @@ def agreement_table(methods: list[dict[str, Any]]) -> str:
     return markdown(["methods", *AGREEMENT], rows)
 
 
-def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    methods = read_json(RESULTS / "field.json")["methods"]
-    images = read_images()
-    entries = [images[method["name"]] for method in methods if method["name"] in images]
-    (RESULTS / "distribution.png").write_bytes(draw_distribution(entries, [], LIGHT))
-    readme = HERE / "README.md"
-    text = readme.read_text(encoding="utf-8")
+def with_tables(text: str, methods: list[dict[str, Any]], entries: list[Images]) -> str:
+    """Return the page with its tables as they are to be."""
     tables = {
         "scores": scores_table(methods),
         "differences": differences_table(entries),
@@ -261,7 +255,17 @@ def main() -> None:
         start, end = f"<!-- generated: {name} -->\n", "\n<!-- generated: end -->"
         before, _, rest = text.partition(start)
         text = f"{before}{start}\n{table}\n{rest[rest.index(end) :]}"
-    readme.write_text(text, encoding="utf-8")
+    return text
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    methods = read_json(RESULTS / "field.json")["methods"]
+    images = read_images()
+    entries = [images[method["name"]] for method in methods if method["name"] in images]
+    (RESULTS / "distribution.png").write_bytes(draw_distribution(entries, [], LIGHT))
+    readme = HERE / "README.md"
+    readme.write_text(with_tables(readme.read_text(encoding="utf-8"), methods, entries), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,10 @@ def main() -> None:
                     folder = Path(scratch) / f"{number}-{where}-{epoch}-{name}"
                     status = train(folder, overrides, (where, name, str(epoch)))
                     again = train(folder, overrides)
-                    unlike = difference(straight, folder) if again == 0 else float("nan")
+                    sent = signal.Signals[name]
+                    if status not in (-sent, 128 + sent) or again != 0:
+                        raise SystemExit(f"{folder.name}: ended with {status}, then with {again}")
+                    unlike = difference(straight, folder)
                     died = signal.Signals(-status).name if status < 0 else status
                     rows.append({"method": method, "place": place, "signal": name, "status": died})
                     rows[-1] |= {"sittings": read_json(folder / "manifest.json")["sittings"]}

@@ -46,7 +46,9 @@ def rows_of(batch: Batch, enhance=same, sigmas=(0,), **where: object) -> list[di
 @pytest.mark.parametrize("detector", ["sift", "orb"])
 def test_an_equal_image_is_matched_perfectly(detector: str) -> None:
     high = texture()
-    for row in rows_of(pair(high, high), detector=detector):
+    rows = rows_of(pair(high, high), detector=detector)
+    assert len(rows) == 3  # the dark image, the enhanced one and the reference
+    for row in rows:
         assert row["keypoints"] > 50
         assert row["precision"] > 0.98  # where texture repeats, the ratio test lets a twin through
         assert row["repeatability"] == 1
