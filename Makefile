@@ -47,7 +47,7 @@ study: .venv/.core
 		$(BIN)/lowlight train experiment=$(EXPERIMENT)/$$method $(DATA) resume=auto "output_dir='$$out/$$method'" $(ARGS); \
 	done; \
 	for method in $(CLASSICAL); do \
-		$(BIN)/lowlight evaluate method=$$method $(DATA) trainer=cpu resume=auto "output_dir='$$out/$$method'" $(filter data=% data.% +data.% metrics=%,$(ARGS)); \
+		$(BIN)/lowlight evaluate method=$$method $(DATA) trainer=cpu resume=auto "output_dir='$$out/$$method'" $(filter data=% data.% +data.%,$(ARGS)); \
 	done
 	@out=$(call shell_word,$(OUT)); if [ ! -f "$$out/report/index.html" ] || \
 		[ -n "$$(find "$$out"/*/manifest.json -newer "$$out/report/index.html")" ]; then \
