@@ -13,7 +13,7 @@ from typing import Any
 
 from lowlight.demo.batch import MOST_PHOTOGRAPHS, MOST_RESULTS, Batch, adjust_batch, enhance_batch
 from lowlight.demo.examples import write_examples
-from lowlight.demo.sliders import SLIDERS, with_sliders
+from lowlight.demo.sliders import lay_out_sliders, with_sliders
 from lowlight.demo.store import KEPT, Store
 from lowlight.demo.view import as_html, hide, lay_out_files, lay_out_results, show
 from lowlight.inference.models import DEFAULT
@@ -176,18 +176,7 @@ def build(
                     info=f"Up to {METHODS_AT_ONCE}, compared side by side.",
                     elem_id="methods",
                 )
-                sliders = [
-                    gr.Slider(
-                        one.low,
-                        one.high,
-                        one.value,
-                        step=one.step,
-                        label=one.label,
-                        info=one.info,
-                        elem_id=one.field,
-                    )
-                    for one in SLIDERS
-                ]
+                sliders = lay_out_sliders()
                 fail_safe = gr.Checkbox(
                     True,
                     label="Fail-safe",
@@ -223,10 +212,12 @@ def build(
             yield [batch, said, *(show(batch) if is_made else hide())]
 
         def look(batch: Batch, name: str | None, method: str | None, *values: float) -> list[Any]:
+            if name is None:  # nothing is on show
+                return [gr.skip()] * len(view)
             return show(batch, name, method, with_sliders(batch.settings, values))
 
         def adjust(batch: Batch, name: str | None, method: str | None, *values: float) -> list[Any]:
-            return look(batch, name, method, *values)[2:] if batch.results else [gr.skip()] * len(view[2:])
+            return look(batch, name, method, *values)[2:]
 
         def write_anew(
             batch: Batch, name: str | None, method: str | None, *values: float
@@ -256,7 +247,8 @@ def build(
         def choose_example(event: gr.SelectData) -> list[Any]:
             return [[str(examples[event.index])], gr.Gallery(selected_index=None)]
 
-        button.click(
+        chosen_now = [kept, photograph, shown, *sliders]
+        made = button.click(
             enhance,
             [upload, names, fail_safe, *sliders],
             [kept, message, *view],
@@ -267,11 +259,10 @@ def build(
         upload.upload(hold, [upload], None, queue=False, show_progress="hidden", api_visibility="private")
         upload.change(None, None, message, js=f"() => {json.dumps(as_html(_WELCOME))}")
         tried.select(choose_example, None, [upload, tried], show_progress="hidden", api_visibility="private")
-        chosen_now = [kept, photograph, shown, *sliders]
         for choice in (photograph, shown):
             choice.input(look, chosen_now, view, show_progress="hidden", api_visibility="private")
         for one in sliders:
-            one.input(
+            one.change(
                 adjust,
                 chosen_now,
                 view[2:],
@@ -280,7 +271,7 @@ def build(
                 show_progress="hidden",
                 api_visibility="private",
             )
-        write.click(
+        written = write.click(
             write_anew,
             chosen_now,
             [kept, message, *view],
@@ -288,6 +279,8 @@ def build(
             show_progress_on=[message],
             api_visibility="private",
         )
+        for one in (made, written):  # what was chosen meanwhile counts
+            one.then(look, chosen_now, view, show_progress="hidden", api_visibility="private")
         page.unload(end)
     page.queue(max_size=QUEUED)
     return page

@@ -29,6 +29,10 @@ class Slider:
     step: float
     info: str | None = None
 
+    def nearest(self, value: float | None) -> float:
+        """Return the value nearest to one that may be out of range; the first value for none."""
+        return self.value if value is None else min(max(value, self.low), self.high)
+
 
 SLIDERS = (
     Slider("strength", "Strength", 0, 2, 1, 0.05),
@@ -37,6 +41,25 @@ SLIDERS = (
     Slider("saturation", "Saturation", 0, 2, 1, 0.05),
 )
 """Sliders from top to bottom."""
+
+
+def lay_out_sliders() -> list[Any]:
+    """Add the sliders, from top to bottom.
+
+    Gradio refuses what is typed into their boxes when it is empty or out of range; here it is taken for the
+    slider's first value and for the nearest end.
+    """
+    import gradio as gr
+
+    made = []
+    for one in SLIDERS:
+        slider = gr.Slider(
+            one.low, one.high, one.value, step=one.step, label=one.label, info=one.info, elem_id=one.field
+        )
+        # A class of our own would have Gradio write a file beside this one.
+        slider.preprocess = one.nearest  # type: ignore[method-assign, assignment]
+        made.append(slider)
+    return made
 
 
 def with_sliders(settings: Settings, values: Sequence[float]) -> Settings:

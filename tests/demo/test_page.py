@@ -198,6 +198,39 @@ def test_a_slider_answers_at_once_and_the_files_follow_on_demand(
         assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
+EMPTY = """(() => {
+  const box = document.querySelector("#exposure input[type=number]");
+  box.value = "";
+  box.dispatchEvent(new Event("input", {bubbles: true}));
+})()"""
+
+
+@pytest.mark.browser
+def test_the_picture_is_that_of_the_sliders_however_and_whenever_they_are_set(
+    served: tuple[str, Path], tmp_path: Path
+) -> None:
+    source = written(tmp_path / "dusk.png", photograph(3, 96, 128) // 6)
+    brighten = MOVE.replace("NAME", "exposure").replace("VALUE", "1")
+    with Page(served[0], tmp_path) as page:
+        put(page, source)
+        loaded(page, source.name)
+        page.run(EMPTY)  # an empty box is the value at first
+        page.run(ENHANCE)
+        page.wait("document.querySelectorAll('#gallery img').length === 3")
+        first = page.wait(SHOWN)
+        page.run(brighten)
+        page.wait(f"{SHOWN} > {first} + 10", 10)
+        page.run("document.querySelector('#exposure button').click()")  # back to the value at first
+        page.wait(f"Math.abs({SHOWN} - {first}) < 1", 10)
+        page.wait("document.querySelectorAll('#gallery img').length === 3")
+
+        page.run(ENHANCE)
+        page.run(brighten)  # while it works
+        page.wait("document.querySelector('#write') !== null")
+        page.wait(f"!{MESSAGE}.includes('Enhancing') && !{MESSAGE}.includes('Photograph 1')")
+        page.wait(f"{SHOWN} > {first} + 10", 10)
+
+
 @pytest.mark.browser
 def test_several_photographs_are_compared_in_turn_and_downloaded_together(
     served: tuple[str, Path], tmp_path: Path
