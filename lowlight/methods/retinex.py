@@ -46,10 +46,10 @@ def lime(
 
     Differs from the paper: no denoising by BM3D afterwards.
     """
-    if min(sigma, growth) <= 0 or alpha < 0 or iterations < 1:
+    if min(sigma, growth) <= 0 or min(alpha, iterations) < 0:
         raise ValueError(
-            f"sigma={sigma} and growth={growth} must be positive, alpha={alpha} at least 0 and "
-            f"iterations={iterations} at least 1"
+            f"sigma={sigma} and growth={growth} must be positive, alpha={alpha} and "
+            f"iterations={iterations} at least 0"
         )
     low = low.float()
     rough = low.amax(1, keepdim=True)
