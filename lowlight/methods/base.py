@@ -130,10 +130,7 @@ class Method(Model, pl.LightningModule, ABC):
         Raises:
             ValueError: If a weight or a statistic is not finite.
         """
-        finite = {name: weight.isfinite().all() for name, weight in self.state_dict().items()}
-        if not torch.stack(list(finite.values())).all():
-            ruined = next(name for name, is_finite in finite.items() if not is_finite)
-            raise ValueError(self._stop(f"its last step left values in {ruined} that are not finite"))
+        self._refuse_ruined()
         self._log_scores(self.train_scores)
         if not self.automatic_optimization:
             schedulers = cast(list[LRScheduler] | LRScheduler, self.lr_schedulers() or [])
@@ -193,6 +190,13 @@ class Method(Model, pl.LightningModule, ABC):
         if self.trainer.precision != "16-mixed" or norm.isfinite():
             self.log(f"train/{name}", norm, on_step=False, on_epoch=True, batch_size=1)
 
+    def _refuse_ruined(self) -> None:
+        """Stop a training whose last step left weights or statistics that are not finite."""
+        finite = {name: weight.isfinite().all() for name, weight in self.state_dict().items()}
+        if not torch.stack(list(finite.values())).all():
+            ruined = next(name for name, is_finite in finite.items() if not is_finite)
+            raise ValueError(self._stop(f"its last step left values in {ruined} that are not finite"))
+
     def _stop(self, reason: str) -> str:
         """Return the message of a stopped training: reason, checkpoints kept and remedies."""
         savers = self.trainer.checkpoint_callbacks
@@ -206,6 +210,8 @@ class Method(Model, pl.LightningModule, ABC):
     def _score(self, stage: str, scores: ImageScores, batch: Batch) -> Tensor:
         restored = self.restore(batch["low"])
         if not restored.isfinite().all():
+            if self.trainer.state.fn == "fit":
+                self._refuse_ruined()
             raise ValueError(f"{', '.join(batch['name'])}: enhanced to values that are not finite")
         enhanced = round_to_8_bits(restored)
         scores.update(enhanced, batch)

@@ -125,11 +125,11 @@ def test_a_failed_run_ends_as_failed_and_goes_on_under_its_id(
 
     def fail(self: object, trainer: pl.Trainer, *_: object) -> None:
         if trainer.current_epoch == 1:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("a fault of its own")
 
     with monkeypatch.context() as patch:
         patch.setattr(LearningRate, "on_train_epoch_end", fail)
-        with pytest.raises(RuntimeError, match="out of memory"):
+        with pytest.raises(RuntimeError, match="a fault of its own"):
             train(load_config(settings))
     failed = only(address)
     assert failed.info.status == "FAILED"
