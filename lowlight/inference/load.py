@@ -93,7 +93,9 @@ def build_ready(name: str, device: str = "cpu") -> "Model":
         return to_device(load_model(SHIPPED / name), device)
     recipe = read_recipe(name)
     model = build_model(enhancing(recipe) or recipe)
-    return to_device(to_device(model, device), "cpu")  # whatever the device, if it is one
+    if device != "auto":  # which would set up a GPU that is not used
+        to_device(model, device)  # refuses what is no device here
+    return to_device(model, "cpu")
 
 
 ready = cache(build_ready)
