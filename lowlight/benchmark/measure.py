@@ -121,7 +121,7 @@ def _psnr(model: str) -> float | None:
     """Return the test PSNR in dB of a run folder; None for other models, and where it is unreadable."""
     try:
         psnr = read_json(Path(model) / "metrics.json").get("test/psnr")
-    except (OSError, ValueError):
+    except ValueError:
         return None
     return psnr if isinstance(psnr, float) else None
 

@@ -235,7 +235,7 @@ def commit_of(source: Path) -> str | None:
     for name, ours in (("manifest.json", "versions"), ("config.json", "recipe")):
         try:
             about = read_json(folder / name)
-        except (OSError, ValueError):  # of another program, beside a checkpoint
+        except ValueError:  # missing, or of another program
             continue
         if ours in about:
             return about.get("commit")

@@ -164,6 +164,18 @@ def test_a_gallery_beside_its_photographs_does_not_show_its_own_pictures(tmp_pat
     assert [*(tmp_path / "pictures").iterdir()]
 
 
+@pytest.mark.slow
+def test_8_bit_integers_are_calibrated_on_the_gallerys_photographs(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    for seed in (1, 2):
+        save(tmp_path / f"{seed}.png", photograph(seed, 48, 64) // 4)
+    made = make_gallery(
+        [tmp_path], ["coarse_to_fine_small"], tmp_path / "page", precision="int8", device="cpu"
+    )
+    assert not made.failed
+    assert [item.name for item in made.gallery.items] == ["1", "2"]
+
+
 def test_a_gallery_needs_methods(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="--methods is needed"):
         make_gallery([save(tmp_path / "a.png", photograph(1, 16, 16))], [], tmp_path / "page")
