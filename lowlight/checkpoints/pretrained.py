@@ -15,6 +15,7 @@ from lowlight.checkpoints.checkpoint import Saved
 from lowlight.files import first_line, whole, write_json
 from lowlight.images import CONTRACT
 from lowlight.paths import names_only
+from lowlight.runs.folder import holds_run
 from lowlight.shipped import WEIGHTS, locate
 
 if TYPE_CHECKING:
@@ -31,18 +32,19 @@ def save_pretrained(method: "Method", folder: Path | str, *, half: bool = False,
 
     Args:
         method: A method with a recipe.
-        folder: Is made where it is missing; an earlier one's files are replaced.
+        folder: Is made where it is missing; files of an earlier call are replaced.
         half: Whether weights are stored in 16 bits, in half the space; they are loaded in 32.
         about: What else ``config.json`` should say, such as ``commit`` or ``metrics``; plain values.
 
     Raises:
-        ValueError: If the method was built by hand and so has no recipe.
+        ValueError: If the method was built by hand and so has no recipe, or see :func:`check_out`.
     """
     if method.recipe is None:
         raise ValueError(
             "a method built by hand has no recipe to save; make it by lowlight.checkpoints.recipe.build"
         )
     folder = Path(folder)
+    check_out(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {
         # Copies, since safetensors refuses weights that share memory, as MIRNet's one activation does.
@@ -60,6 +62,32 @@ def save_pretrained(method: "Method", folder: Path | str, *, half: bool = False,
         "lowlight": __version__,
     }
     write_json(folder / CONFIG, about | config)
+
+
+def check_out(folder: Path, *further: str) -> None:
+    """Refuse a folder for weights in which files of others would be replaced.
+
+    Args:
+        folder: The folder, which need not exist.
+        further: Names of files that are written beside weights and recipe.
+
+    Raises:
+        ValueError: If it holds a run, whose checkpoints the weights would stand in for, or one of the files
+            but no recipe.
+    """
+    if holds_run(folder):
+        raise ValueError(f"{folder} holds a run; write to another folder")
+    found = [name for name in (WEIGHTS, CONFIG, *further) if (folder / name).exists()]
+    if found and not _is_ours(folder / CONFIG):
+        raise ValueError(f"{folder} holds {', '.join(found)}, not written by lowlight; give another folder")
+
+
+def _is_ours(config: Path) -> bool:
+    try:
+        _read_config(config)
+    except ValueError:
+        return False
+    return True
 
 
 def read_pretrained(folder: Path | str) -> Saved:

@@ -3,12 +3,11 @@
 Imports no torch, so that a finished run is recognised at once.
 """
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lowlight.files import read_json, read_yaml, write_text
-from lowlight.runs.recipe import LIMIT, difference, recipe
+from lowlight.files import read_json, read_table, read_yaml, write_text
+from lowlight.runs.recipe import LIMIT, difference, flatten, inputs, recipe
 from lowlight.shipped import WEIGHTS, locate
 
 if TYPE_CHECKING:  # imported where it is used, since reading a checkpoint needs the files' names only
@@ -23,22 +22,6 @@ WANDB_ID = "wandb_id.txt"
 MLFLOW_ID = "mlflow_id.txt"
 """File with the id of the MLflow run."""
 
-_RESULTS = (
-    "config.yaml",
-    "metrics.json",
-    "metrics.csv",
-    "per_image.csv",
-    "per_video.csv",
-    "features.json",
-    "features.csv",
-    "manifest.json",
-    WANDB_ID,
-    MLFLOW_ID,
-    "lr_find.csv",
-    "fit-profile.txt",
-    "test-profile.txt",
-    OVERRIDES,
-)
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 """Checkpoints with the best objective, of the last epoch, and of the epoch before that."""
 
@@ -61,6 +44,33 @@ _KEPT = (
 )
 """Files that would be lost: a run whose first epoch has ended holds one of them, or a checkpoint."""
 
+_RESULTS = (
+    *_KEPT,
+    *_WEIGHTS,
+    WANDB_ID,
+    MLFLOW_ID,
+    "lr_find.csv",
+    "fit-profile.txt",
+    "test-profile.txt",
+    OVERRIDES,
+)
+
+_IMAGES = "images"
+"""Folder with every enhanced image, where ``save_images`` asks for them."""
+
+_FOLDERS = ("pictures/test", "pictures/progress", "tensorboard")
+
+_PICTURES = (
+    "pictures/test/*/low.png",
+    "pictures/test/*/enhanced.png",
+    "pictures/test/*/high.png",
+    "pictures/progress/low.png",
+    "pictures/progress/high.png",
+    "pictures/progress/epoch-*.png",
+    "tensorboard/events.out.tfevents.*",
+    "tensorboard/hparams.yaml",
+)
+
 
 def prepare(config: "DictConfig") -> None:
     """Prepare the output folder for a run and store the config in it.
@@ -72,11 +82,14 @@ def prepare(config: "DictConfig") -> None:
         config: Config of the run; ``output_dir`` and ``resume`` are read.
 
     Raises:
-        ValueError: If the folder holds a run that must be kept, or cannot be written.
+        ValueError: If the folder holds a run that must be kept, or files of others where this run would
+            write its own; if data of this run lies there; or if it cannot be written.
     """
     from omegaconf import OmegaConf
 
     folder = Path(config.output_dir)
+    _refuse_inputs(config, folder)
+    _refuse_files_of_others(config, folder)
     if (folder / "config.yaml").exists():
         if config.resume == "restart":
             _remove_run(folder)
@@ -155,14 +168,9 @@ def outdated(config: "DictConfig") -> bool:
     return any(file.stat().st_mtime > since for file in files if file.is_file())
 
 
-def check_no_run(out: Path) -> None:
-    """Refuse a folder for exported weights that holds a run, whose checkpoints they would stand in for.
-
-    Raises:
-        ValueError: If it does.
-    """
-    if any((out / name).exists() for name in ("manifest.json", *_WEIGHTS)):
-        raise ValueError(f"{out} holds a run; write to another folder")
+def holds_run(folder: Path) -> bool:
+    """Return whether a folder holds what a run or an evaluation wrote."""
+    return any((folder / name).exists() for name in ("manifest.json", *_WEIGHTS))
 
 
 def best_of(run: Path) -> Path:
@@ -172,7 +180,7 @@ def best_of(run: Path) -> Path:
 
 
 def _remove_run(folder: Path) -> None:
-    """Remove the files of a run from its folder, and no others.
+    """Remove the files of a run from its folder, and no others; its config stays, to be replaced.
 
     Raises:
         ValueError: If the config in it was not written by lowlight.
@@ -181,10 +189,63 @@ def _remove_run(folder: Path) -> None:
         raise ValueError(
             f"{folder} holds a config.yaml that no run of lowlight wrote; choose another output_dir"
         )
-    for name in (*_RESULTS, *_WEIGHTS):
-        (folder / name).unlink(missing_ok=True)
-    for name in ("pictures/test", "pictures/progress", "images", "tensorboard"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    written = [file for pattern in _PICTURES for file in folder.glob(pattern)] + _saved_images(folder)
+    for file in [*written, *(folder / name for name in _RESULTS)]:
+        file.unlink(missing_ok=True)
+    for place in sorted({file.parent for file in written}, reverse=True):
+        while place != folder and not any(place.iterdir()):
+            place.rmdir()
+            place = place.parent
+
+
+def _saved_images(folder: Path) -> list[Path]:
+    """List the enhanced images that the run in a folder was asked to save, by the names of its scores."""
+    table = folder / "per_image.csv"
+    if not _stored(folder).get("save_images") or not table.exists():
+        return []
+    try:
+        names = [f"{row['name']}.png" for row in read_table(table)]
+    except (ValueError, KeyError):
+        return []
+    files = (folder / _IMAGES / one for name in names for one in (name, name.partition("/")[2]))
+    return [file for file in files if file.is_file()]
+
+
+def _refuse_inputs(config: "DictConfig", folder: Path) -> None:
+    """Refuse to read from a folder that the run writes to, and that a restart removes.
+
+    Raises:
+        ValueError: If a path of the config lies in one.
+    """
+    from omegaconf import OmegaConf
+
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+    places = [(folder / name).resolve() for name in (*_FOLDERS, _IMAGES)]
+    for key, paths in inputs(flatten(settings)).items():
+        for path in [paths] if isinstance(paths, str) else paths:
+            if any(Path(path).is_relative_to(place) for place in places):
+                raise ValueError(
+                    f"{key}: {path} lies among the results in output_dir={folder}, which this run "
+                    "replaces; choose another output_dir"
+                )
+
+
+def _refuse_files_of_others(config: "DictConfig", folder: Path) -> None:
+    """Refuse a folder in which no run of lowlight left what this one would replace.
+
+    Raises:
+        ValueError: Naming the file or folder.
+    """
+    stored = _stored(folder) if (folder / "config.yaml").exists() else {}
+    names = [*_KEPT, *_WEIGHTS, *_FOLDERS] if not stored else []
+    if config.get("save_images") and not stored.get("save_images"):
+        names.append(_IMAGES)
+    for path in (folder / name for name in names):
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise ValueError(
+                f"{path} is not of a run of lowlight, and this one would write there; "
+                "choose another output_dir"
+            )
 
 
 def _is_failed_start(folder: Path) -> bool:
@@ -197,8 +258,9 @@ def _is_failed_start(folder: Path) -> bool:
 
 
 def _wrote_config(folder: Path) -> bool:
-    """Return whether lowlight wrote the ``config.yaml`` of a folder."""
-    return {"output_dir", "data", "method"} <= _stored(folder).keys()
+    """Return whether lowlight wrote the ``config.yaml`` of a folder; that of an evaluation has no method."""
+    keys = _stored(folder).keys()
+    return {"output_dir", "data"} <= keys and not keys.isdisjoint(("method", "checkpoint"))
 
 
 def _stored(folder: Path) -> dict[str, Any]:

@@ -68,21 +68,31 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in flat.items()
         if key.rpartition(".")[2] not in _SPEED and not f"{value}/".startswith(home)
     }
+    return settings | inputs(settings)
+
+
+def inputs(settings: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """Return the folders and files that a run reads, as absolute paths.
+
+    Args:
+        settings: Settings by dotted keys; the folders of data become lists.
+    """
+    paths: dict[str, str | list[str]] = {}
     for key in [key for key in settings if key.startswith("data.") and key.rpartition(".")[2] in _FOLDERS]:
         listed = settings[key] if isinstance(settings[key], list) else [settings[key]]
         if all(isinstance(folder, str) for folder in listed):  # data.weights.bright is a number
-            settings[key] = [str(Path(folder).expanduser().resolve()) for folder in listed]
+            paths[key] = [str(Path(folder).expanduser().resolve()) for folder in listed]
     for key in ("checkpoint", "predictions", "start_from"):
         if settings.get(key):
-            settings[key] = str(locate(Path(str(settings[key])).expanduser()).resolve())
+            paths[key] = str(locate(Path(str(settings[key])).expanduser()).resolve())
     # Networks from checkpoints, which are named by a setting of the method.
     for key in [
         value for name, value in settings.items() if re.fullmatch(r"method\.net\.\w+\.checkpoint", name)
     ]:
         path = locate(Path(str(settings.get(f"method.{key}"))).expanduser())
         if path.exists():
-            settings[f"method.{key}"] = str(path.resolve())
-    return settings
+            paths[f"method.{key}"] = str(path.resolve())
+    return paths
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -18,14 +18,13 @@ from torch.export import Dim, ExportedProgram
 
 from lowlight import __version__
 from lowlight.checkpoints.load import from_pretrained
-from lowlight.checkpoints.pretrained import save_pretrained
+from lowlight.checkpoints.pretrained import check_out, save_pretrained
 from lowlight.files import first_line, whole
 from lowlight.images import CONTRACT, pad_to_stride
 from lowlight.judging import Judging
 from lowlight.methods import Method
 from lowlight.model import Model
 from lowlight.networks.original import Original
-from lowlight.runs.folder import check_no_run
 from lowlight.runtimes.enhancer import ExportedEnhancer, open_exported
 from lowlight.runtimes.runtime import Runtime
 from lowlight.runtimes.table import runtime_named
@@ -153,10 +152,10 @@ def export_pretrained(
         Largest difference of the raw outputs, from :func:`compare`, keyed by the images' shape.
 
     Raises:
-        ValueError: If a difference exceeds the tolerance or is NaN, or the folder holds a run; nothing is
-            then written.
+        ValueError: If a difference exceeds the tolerance or is NaN, or the folder holds a run or files of
+            others; nothing is then written.
     """
-    check_no_run(Path(out))
+    check_out(Path(out))
     if tolerance is None:
         tolerance = TOLERANCE_HALF if half else TOLERANCE
     with tempfile.TemporaryDirectory() as folder:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lowlight.checkpoints.load import load_run
+from lowlight.checkpoints.pretrained import check_out
 from lowlight.files import write_text
-from lowlight.runs.folder import check_no_run, commit_of
+from lowlight.runs.folder import commit_of
 from lowlight.runtimes.export import export_pretrained
 from lowlight.sharing.card import model_card, read_facts
 from lowlight.sharing.hub import LICENCE
@@ -41,10 +42,11 @@ def write_folder(
         The licence.
 
     Raises:
-        ValueError: If the folder holds a run, the one shared is unfinished or learnt nothing, its model
-            cannot be loaded or saved with the same outputs, or the licence is no identifier.
+        ValueError: If the folder holds a run or files of others, the run shared is unfinished or learnt
+            nothing, its model cannot be loaded or saved with the same outputs, or the licence is no
+            identifier.
     """
-    check_no_run(out)
+    check_out(out, CARD, SCORES, LICENCE)
     facts = read_facts(run)
     licence = licence or default_licence(facts.data)
     check_licence(licence)

@@ -17,6 +17,17 @@ from lowlight.methods import Supervised
 from tests.tiny import LEARNT, by_class, tiny
 
 
+@pytest.mark.parametrize("config", [None, '{"architectures": ["Other"]}', "no json"])
+def test_weights_of_others_are_not_replaced(config: str | None, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_text("theirs")
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    with pytest.raises(ValueError, match=r"holds model\.safetensors.*, not written by lowlight"):
+        save_pretrained(tiny("gamma").eval(), tmp_path)
+    assert (tmp_path / "model.safetensors").read_text() == "theirs"
+    assert config is None or (tmp_path / "config.json").read_text() == config
+
+
 @pytest.mark.parametrize("name", by_class([*LEARNT, "gamma"]))
 def test_what_was_saved_enhances_alike(name: str, tmp_path: Path) -> None:
     method = tiny(name).eval()

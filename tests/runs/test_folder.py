@@ -124,8 +124,76 @@ def test_a_learning_rate_may_be_sought_where_a_run_is_finished(tmp_path: Path) -
 
 def test_a_strangers_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").touch()
-    prepare(config(tmp_path, "never"))
+    with pytest.raises(ValueError, match=r"last\.ckpt is not of a run of lowlight"):
+        prepare(config(tmp_path, "auto"))
     assert resumable(config(tmp_path, "never")) == []
+
+
+FOREIGN = ("best.ckpt", "metrics.csv", "per_image.csv", "pictures/test/a.png", "tensorboard/events.mine")
+
+
+@pytest.mark.parametrize("resume", ["never", "auto", "restart"])
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_what_no_run_left_is_not_replaced(foreign: str, resume: str, tmp_path: Path) -> None:
+    (tmp_path / foreign).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / foreign).write_text("mine")
+    with pytest.raises(ValueError, match="is not of a run of lowlight, and this one would write there"):
+        prepare(config(tmp_path, resume))
+    assert (tmp_path / foreign).read_text() == "mine"
+    assert not (tmp_path / "config.yaml").exists()
+
+
+def test_only_images_that_a_run_saved_are_removed(tmp_path: Path) -> None:
+    """A folder of photographs beside an evaluation, or in the folder of its images, is the user's."""
+    photographs = [tmp_path / "images" / name for name in ("a.png", "mine.png", "kept/b.png")]
+    for file in photographs:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    with pytest.raises(ValueError, match=r"images is not of a run of lowlight"):
+        prepare(config(tmp_path, "restart", save_images=True))
+    prepare(config(tmp_path, "restart"))
+    (tmp_path / "per_image.csv").write_text("name,psnr\nlol/a,1\n")
+    prepare(config(tmp_path, "restart"))  # saved none
+    assert all(file.exists() for file in photographs)
+    with pytest.raises(ValueError, match=r"images is not of a run of lowlight"):
+        prepare(config(tmp_path, "restart", save_images=True))
+    assert all(file.exists() for file in photographs)
+
+
+def test_a_restart_removes_the_pictures_of_the_run(tmp_path: Path) -> None:
+    prepare(config(tmp_path, save_images=True))
+    (tmp_path / "per_image.csv").write_text("name,psnr\nlol/a,1\nsice/b,1\n")
+    ours = ("images/a.png", "images/sice/b.png", "pictures/test/lol__a/low.png", "pictures/progress/low.png")
+    ours += ("pictures/progress/epoch-0001.png", "tensorboard/events.out.tfevents.1.host")
+    theirs = ("images/c.png", "pictures/test/note.txt", "tensorboard/mine.txt")
+    for name in (*ours, *theirs):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    prepare(config(tmp_path, "restart", save_images=True))
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert left == sorted(["config.yaml", *theirs])
+    assert not (tmp_path / "pictures" / "progress").exists()
+
+
+@pytest.mark.parametrize("key", ["predictions", "data.root", "start_from"])
+@pytest.mark.parametrize("resume", ["never", "auto", "restart"])
+def test_what_a_run_reads_does_not_lie_in_what_it_replaces(key: str, resume: str, tmp_path: Path) -> None:
+    prepare(config(tmp_path, save_images=True))
+    (tmp_path / "images" / "sub").mkdir(parents=True)
+    (tmp_path / "images" / "sub" / "a.png").touch()
+    reading = OmegaConf.from_dotlist([f"{key}={tmp_path}/images/sub"])
+    with pytest.raises(ValueError, match=rf"{key}: .*images.sub lies among the results in output_dir="):
+        prepare(OmegaConf.merge(config(tmp_path, resume, save_images=True), reading))  # type: ignore[arg-type]
+    assert (tmp_path / "images" / "sub" / "a.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["method", "checkpoint", "predictions"])
+def test_an_evaluation_of_each_kind_is_replaced_by_the_next(kind: str, tmp_path: Path) -> None:
+    values = {"output_dir": str(tmp_path), "resume": "restart", "data": {}, "predictions": None}
+    evaluation = OmegaConf.create(values | {"checkpoint": None, kind: "x"})  # no method: Hydra leaves it out
+    for _ in range(2):
+        prepare_evaluation(evaluation)
+        (tmp_path / "manifest.json").touch()
 
 
 def test_another_recipe_is_refused_by_its_first_difference(tmp_path: Path) -> None:

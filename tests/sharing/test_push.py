@@ -180,6 +180,14 @@ def test_neither_a_false_licence_nor_a_run_is_written_to(trained: Path, tmp_path
     assert not (tmp_path / "shared").exists()
 
 
+@pytest.mark.parametrize("name", ["README.md", "LICENSE", "metrics.json", "config.json"])
+def test_a_folder_of_others_is_not_written_to(name: str, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("theirs")
+    with pytest.raises(ValueError, match=f"holds {name}, not written by lowlight"):
+        write_folder(trained, tmp_path, "us/tiny")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "theirs")]
+
+
 def test_what_learns_nothing_has_no_weights_to_share(lol: Path, tmp_path: Path) -> None:
     settings = ["method=gamma", "data=lol", f"data.root='{lol}'", f"output_dir='{tmp_path / 'gamma'}'"]
     evaluate(load_config([*settings, "trainer=cpu"], "evaluate"))
